@@ -1,0 +1,1 @@
+"""The speech backends that come with crisp-align; imported as `crisp_align_backends`."""

@@ -1,0 +1,36 @@
+"""Any audio or video in, perfectly timed subtitles out."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crisp_align.errors import CrispAlignError
+    from crisp_align.transcript import Clip, Cue, Segment, Span, Transcript, Unit, Word
+
+_HOMES = {
+    "Clip": "transcript",
+    "CrispAlignError": "errors",
+    "Cue": "transcript",
+    "Segment": "transcript",
+    "Span": "transcript",
+    "Transcript": "transcript",
+    "Unit": "transcript",
+    "Word": "transcript",
+}
+
+__all__ = ["Clip", "CrispAlignError", "Cue", "Segment", "Span", "Transcript", "Unit", "Word", "__version__"]
+
+try:
+    __version__ = version("crisp-align")
+except PackageNotFoundError:  # run from a source tree that was never installed
+    __version__ = "0"
+
+
+def __getattr__(name: str) -> object:
+    # Names load on first use: `import crisp_align`, and so `crisp-align --help`, stays free of numpy and engines.
+    if name in _HOMES:
+        return getattr(import_module(f"crisp_align.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,103 @@
+"""What a forced aligner is, and the registry that finds one by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import ClassVar, Protocol, Self, TypeAlias, cast, runtime_checkable
+
+from crisp_align.backends import Backend, LoadOptions, plugin
+from crisp_align.transcript import Clip, Span, Unit, Word
+
+__all__ = [
+    "Aligner",
+    "Alignment",
+    "Refusal",
+    "Utterance",
+    "aligner_class",
+    "aligner_names",
+]
+
+GROUP = "crisp_align.aligners"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Utterance:
+    """A clip and the text that is said in it: what an aligner is asked to time."""
+
+    clip: Clip
+    units: tuple[Unit, ...]
+    """Never empty; their texts concatenate to the utterance's text."""
+    language: str | None
+    words: tuple[Word, ...] | None = None
+    """The backend's own word times, s from the clip's start, where it has them."""
+    translated: bool = False
+    """The text is a translation: other words than the audio's."""
+
+    @property
+    def text(self) -> str:
+        """The text the units were split from."""
+        return "".join(unit.text for unit in self.units)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An aligner's word that it cannot time this utterance; the next aligner is asked."""
+
+    reason: str
+    """A clause for the user, e.g. "speaks English only, not German"."""
+
+
+Alignment: TypeAlias = tuple[Span, ...]
+"""One span a unit, in order, s from the clip's start. `timing` cleans it; an aligner need not."""
+
+
+@runtime_checkable
+class Aligner(Protocol):
+    """A loaded forced aligner.
+
+    To write one: (1) a class with `name`, its module importing no engine at top level; (2) `load`; (3) `align`;
+    (4) an entry point in the group `crisp_align.aligners`.
+    """
+
+    name: ClassVar[str]
+    """As typed after -am."""
+
+    languages: frozenset[str] | None
+    """Codes it knows; None: any."""
+    max_clip: float
+    """s, the longest clip it takes."""
+
+    @classmethod
+    def load(cls, model: str, options: LoadOptions, backend: Backend | None) -> Self:
+        """Load weights.
+
+        Args:
+            model: "auto", or a name, Hub id or path where the aligner has several models.
+            options: device, type, threads.
+            backend: the loaded backend, for aligners that share its model; None when a given text is timed.
+
+        Raises:
+            ModelError: weights missing, damaged or of the wrong kind.
+        """
+        ...
+
+    def align(self, utterances: Sequence[Utterance]) -> list[Alignment | Refusal]:
+        """One result an utterance, in order."""
+        ...
+
+
+def aligner_names() -> list[str]:
+    """Names of every installed aligner, sorted."""
+    return sorted({point.name for point in entry_points(group=GROUP)})
+
+
+def aligner_class(name: str) -> type[Aligner]:
+    """The aligner published as `name`.
+
+    Raises:
+        OptionError: no installed package publishes it.
+        MissingDependencyError: its module does not import.
+    """
+    return cast(type[Aligner], plugin(GROUP, name, "aligner"))

@@ -1,0 +1,162 @@
+"""What a speech backend is, and the registry that finds one by name.
+
+A backend is any class that satisfies `Backend`, published under the entry-point group `crisp_align.backends`. Its
+module must be cheap to import: the engine (ctranslate2, torch, …) is imported in `load`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import ClassVar, Protocol, Self, cast, runtime_checkable
+
+from crisp_align.errors import MissingDependencyError, OptionError
+from crisp_align.transcript import Clip, Word
+
+__all__ = [
+    "Backend",
+    "DecodeOptions",
+    "LoadOptions",
+    "Transcription",
+    "backend_class",
+    "backend_names",
+]
+
+GROUP = "crisp_align.backends"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """Where and how a model runs. Backends and aligners read the fields that mean something to them."""
+
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+    dtype: str = "auto"
+    """auto, or an engine's own name: float32, float16, bfloat16, int8, int8_float16, …"""
+    threads: int = 0
+    """CPU threads; 0: as many as this process may use."""
+    runtime: str = "auto"
+    """Which engine, where a backend has several: transformers, nemo, …"""
+    offline: bool = False
+    """Never reach for the network, even for a model that was named."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeOptions:
+    """What the user asks of a transcription. A backend refuses what it cannot honour in `check`."""
+
+    language: str | None = None
+    """Code of the language spoken; None: detect it in every clip."""
+    translate: bool = False
+    target_language: str | None = None
+    """Language to translate into; None: English."""
+    prompt: str | None = None
+    """Text that sets the style or names the context."""
+    hotwords: str | None = None
+    """Words to expect, separated by commas or spaces."""
+    beam_size: int = 5
+    batch_size: int = 0
+    """Clips in one call of the model; 0: the backend's choice for the device."""
+    temperature: float = 0.0
+    no_speech_threshold: float = 0.6
+    """Above this no-speech probability, with a log-probability below the next threshold, a clip is dropped."""
+    log_prob_threshold: float = -1.0
+    """Mean log-probability a token below which a clip is suspect."""
+    compression_ratio_threshold: float = 2.4
+    """Text that compresses better than this is a loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """What a backend heard in one clip. Empty text: nothing was said."""
+
+    text: str
+    language: str | None = None
+    words: tuple[Word, ...] | None = None
+    """The backend's own word times, s from the clip's start; their texts concatenate to `text`. None: it has none."""
+    notices: tuple[str, ...] = ()
+    """What was dropped or cut, and why; told under -v and kept in the Transcript."""
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """A loaded speech-to-text model.
+
+    To write one: (1) a class with the five class attributes below, its module importing no engine at top level;
+    (2) `load`, which imports the engine and the weights; (3) `transcribe`; (4) an entry point in the group
+    `crisp_align.backends`, `name = "package.module:Class"`.
+    """
+
+    name: ClassVar[str]
+    """As typed after --backend."""
+    translates: ClassVar[bool]
+    native_words: ClassVar[bool]
+    """Whether `Transcription.words` is ever filled in."""
+
+    model: str
+    """What was loaded, for the record: a name, Hub id or path."""
+    max_clip: float
+    """s, the longest clip it takes."""
+    languages: frozenset[str] | None
+    """Codes it knows; None: any."""
+
+    @classmethod
+    def load(cls, model: str, options: LoadOptions) -> Self:
+        """Load weights.
+
+        Args:
+            model: a name, Hub id, local path, or "auto": the best already on this machine.
+            options: device, type, threads.
+
+        Raises:
+            ModelError: no such model, or damaged, or not loadable.
+        """
+        ...
+
+    def check(self, options: DecodeOptions) -> None:
+        """Refuse, before any audio is read, what this model cannot do.
+
+        Raises:
+            OptionError: naming the option and what would work.
+        """
+        ...
+
+    def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
+        """One transcription a clip, in order. Clips may come from different sources."""
+        ...
+
+
+def backend_names() -> list[str]:
+    """Names of every installed backend, sorted."""
+    return sorted({point.name for point in entry_points(group=GROUP)})
+
+
+def backend_class(name: str) -> type[Backend]:
+    """The backend published as `name`.
+
+    Raises:
+        OptionError: no installed package publishes it.
+        MissingDependencyError: its module does not import.
+    """
+    return cast(type[Backend], plugin(GROUP, name, "backend"))
+
+
+def plugin(group: str, name: str, noun: str) -> object:
+    """Load the entry point `name` of `group`; `noun` is what messages call it.
+
+    Raises:
+        OptionError: no installed package publishes it.
+        MissingDependencyError: its module does not import.
+    """
+    points: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=group)}
+    if name not in points:
+        raise OptionError(
+            f"no {noun} is called {name!r}", hint=f"installed: {', '.join(sorted(points)) or 'none'}"
+        )
+    try:
+        return points[name].load()
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{noun} {name!r} does not import ({error})", hint="reinstall the package that provides it"
+        ) from error

@@ -1,0 +1,1 @@
+"""What text is made of: units, widths, places to break."""
