@@ -151,9 +151,7 @@ def plugin(group: str, name: str, noun: str) -> object:
     """
     points: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=group)}
     if name not in points:
-        raise OptionError(
-            f"no {noun} is called {name!r}", hint=f"installed: {', '.join(sorted(points)) or 'none'}"
-        )
+        raise OptionError(f"no {noun} is called {name!r}", hint=f"installed: {', '.join(sorted(points)) or 'none'}")
     try:
         return points[name].load()
     except ImportError as error:

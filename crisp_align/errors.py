@@ -77,9 +77,7 @@ class MissingDependencyError(ModelError):
     """An optional package or program is not installed; the hint holds the command that installs it."""
 
 
-def _rebuild(
-    kind: type[CrispAlignError], what: str, subject: str | None, hint: str | None
-) -> CrispAlignError:
+def _rebuild(kind: type[CrispAlignError], what: str, subject: str | None, hint: str | None) -> CrispAlignError:
     return kind(what, subject=subject, hint=hint)
 
 

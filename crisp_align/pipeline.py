@@ -1,0 +1,3 @@
+"""The route from media to a timed transcript, once."""
+
+from __future__ import annotations
