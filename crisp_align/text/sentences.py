@@ -1,0 +1,47 @@
+"""Where a sentence ends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+__all__ = ["sentence_ends"]
+
+# Closing quotes and brackets may follow the full stop.
+_ENDS = re.compile(r"[.!?…。．！？｡؟۔।॥။።‼⁇⁈⁉]+[\"'”’»›)\]}」』】〉》）］｝]*\s*$")
+_ABBREVIATIONS = frozenset(
+    """
+    mr mrs ms dr prof st jr sr vs etc gen col lt sgt capt rev hon gov sen rep pres inc ltd co corp no nos vol fig al
+    approx dept est jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun
+    hr fr frau bzw ca usw z.b d.h u.a m mme mlle sra srta e.g i.e a.m p.m u.s u.k ph.d
+    """.split()
+)
+_OPENING = "\"'“‘«‹([{「『【〈《（［｛¿¡"  # noqa: S105 (not a secret)
+
+
+def sentence_ends(texts: Sequence[str]) -> list[bool]:
+    """Whether each unit's display text closes a sentence; the last one always does.
+
+    A full stop does not close one after an abbreviation or an initial ("Dr. Smith", "J. F. Kennedy"), nor where a
+    lower-case word follows.
+    """
+    return [_closes(text, texts[i + 1] if i + 1 < len(texts) else None) for i, text in enumerate(texts)]
+
+
+def _closes(text: str, following: str | None) -> bool:
+    if following is None:
+        return True
+    if not _ENDS.search(text):
+        return False
+    stripped = text.strip().lstrip(_OPENING)
+    if re.search(r"[!?。．！？｡؟۔।॥။።‼⁇⁈⁉]", stripped):
+        return True
+    core = stripped.rstrip("\"'”’»›)]}").rstrip(".…").lower()
+    if stripped.rstrip("\"'”’»›)]}").endswith(".") and (core in _ABBREVIATIONS or _is_initial(core)):
+        return False
+    head = following.strip().lstrip(_OPENING)
+    return not (head[:1].islower())
+
+
+def _is_initial(core: str) -> bool:
+    return len(core) == 1 and core.isalpha() and core not in "iao"
