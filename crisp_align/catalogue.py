@@ -1,0 +1,106 @@
+"""The models we know by name: which family each is of, where the hub has it, and which files it needs.
+
+Sizes are those of the files that are downloaded, as the hub lists them or as parameters times bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+__all__ = ["CATALOGUE", "FAMILIES", "RANKING", "Family", "Weights", "known", "needs"]
+
+Family: TypeAlias = Literal["whisper", "qwen3-aligner", "qwen3-asr", "parakeet", "canary"]
+FAMILIES: tuple[Family, ...] = get_args(Family)
+
+_CTRANSLATE2 = ("config.json", "model.bin", "tokenizer.json", "vocabulary.json|vocabulary.txt")
+_TRANSFORMERS = (
+    "config.json",
+    "model.safetensors|model.safetensors.index.json",
+    "tokenizer.json|vocab.json|tokenizer.model",
+    "processor_config.json|preprocessor_config.json",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A model as the hub has it."""
+
+    name: str
+    """As typed after -m or -am."""
+    family: Family
+    repo: str
+    """Hub id."""
+    megabytes: int
+    """About how much is downloaded; 0: not known."""
+    needs: tuple[str, ...]
+    """Files without which it does not load; `a|b`: one of them."""
+
+
+def _whisper(name: str, repo: str, megabytes: int) -> Weights:
+    # Without this file the engine would make 80 mel bands for models that listen to 128.
+    mel = ("preprocessor_config.json",) if "large-v3" in name or "turbo" in name else ()
+    return Weights(name, "whisper", repo, megabytes, _CTRANSLATE2 + mel)
+
+
+def _qwen(repo: str, megabytes: int) -> Weights:
+    name = repo.rsplit("/", 1)[1].lower()
+    return Weights(name, "qwen3-aligner" if "aligner" in name else "qwen3-asr", repo, megabytes, _TRANSFORMERS)
+
+
+CATALOGUE: tuple[Weights, ...] = (
+    _whisper("tiny", "Systran/faster-whisper-tiny", 78),
+    _whisper("tiny.en", "Systran/faster-whisper-tiny.en", 78),
+    _whisper("base", "Systran/faster-whisper-base", 148),
+    _whisper("base.en", "Systran/faster-whisper-base.en", 148),
+    _whisper("small", "Systran/faster-whisper-small", 486),
+    _whisper("small.en", "Systran/faster-whisper-small.en", 486),
+    _whisper("medium", "Systran/faster-whisper-medium", 1530),
+    _whisper("medium.en", "Systran/faster-whisper-medium.en", 1530),
+    _whisper("large-v1", "Systran/faster-whisper-large-v1", 3090),
+    _whisper("large-v2", "Systran/faster-whisper-large-v2", 3090),
+    _whisper("large-v3", "Systran/faster-whisper-large-v3", 3090),
+    _whisper("large", "Systran/faster-whisper-large-v3", 3090),
+    _whisper("large-v3-turbo", "mobiuslabsgmbh/faster-whisper-large-v3-turbo", 1620),
+    _whisper("turbo", "mobiuslabsgmbh/faster-whisper-large-v3-turbo", 1620),
+    _whisper("distil-small.en", "Systran/faster-distil-whisper-small.en", 336),
+    _whisper("distil-medium.en", "Systran/faster-distil-whisper-medium.en", 793),
+    _whisper("distil-large-v2", "Systran/faster-distil-whisper-large-v2", 1520),
+    _whisper("distil-large-v3", "Systran/faster-distil-whisper-large-v3", 1520),
+    _whisper("distil-large-v3.5", "distil-whisper/distil-large-v3.5-ct2", 1520),
+    _qwen("Qwen/Qwen3-ForcedAligner-0.6B", 1840),
+    _qwen("Qwen/Qwen3-ForcedAligner-0.6B-hf", 1840),
+    _qwen("Qwen/Qwen3-ASR-0.6B", 1880),
+    _qwen("Qwen/Qwen3-ASR-0.6B-hf", 1880),
+    _qwen("Qwen/Qwen3-ASR-1.7B", 4700),
+    _qwen("Qwen/Qwen3-ASR-1.7B-hf", 4700),
+    Weights("parakeet-tdt-0.6b-v3", "parakeet", "nvidia/parakeet-tdt-0.6b-v3", 2510, _TRANSFORMERS),
+    Weights("canary-1b-v2", "canary", "nvidia/canary-1b-v2", 3910, _TRANSFORMERS),
+)
+
+RANKING: dict[Family, tuple[str, ...]] = {
+    "whisper": (
+        *("large-v3-turbo", "large-v3", "large-v2", "medium", "small", "base", "tiny"),
+        *("distil-large-v3.5", "distil-large-v3", "medium.en", "small.en", "base.en", "tiny.en"),
+    ),
+    "qwen3-aligner": ("qwen3-forcedaligner-0.6b-hf", "qwen3-forcedaligner-0.6b", "bezzam/Qwen3-ForcedAligner-0.6B-hf"),
+    "qwen3-asr": ("qwen3-asr-1.7b-hf", "qwen3-asr-1.7b", "qwen3-asr-0.6b-hf", "qwen3-asr-0.6b"),
+    "parakeet": ("parakeet-tdt-0.6b-v3",),
+    "canary": ("canary-1b-v2",),
+}
+"""Best first. Whisper: the multilingual ones before those that know English only; turbo before large-v3, whose encoder
+it shares with a decoder of 4 layers instead of 32."""
+
+
+def needs(family: Family) -> tuple[str, ...]:
+    """The files without which a model of the family does not load; `a|b`: one of them."""
+    return _CTRANSLATE2 if family == "whisper" else _TRANSFORMERS
+
+
+def known(name: str, family: Family | None = None) -> Weights | None:
+    """The catalogue's entry for a name or Hub id, whatever its case; None if it has none."""
+    key = name.lower()
+    for weights in CATALOGUE:
+        if family in (None, weights.family) and key in (weights.name, weights.repo.lower()):
+            return weights
+    return None
