@@ -6,6 +6,7 @@ module must be cheap to import: the engine (ctranslate2, torch, …) is imported
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -21,6 +22,7 @@ __all__ = [
     "Transcription",
     "backend_class",
     "backend_names",
+    "load_backend",
 ]
 
 GROUP = "crisp_align.backends"
@@ -40,6 +42,14 @@ class LoadOptions:
     """Which engine, where a backend has several: transformers, nemo, …"""
     offline: bool = False
     """Never reach for the network, even for a model that was named."""
+
+    @property
+    def cpu_threads(self) -> int:
+        """Threads to use: as asked, else as many CPUs as this process may run on."""
+        if self.threads > 0:
+            return self.threads
+        affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
+        return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,8 @@ class Backend(Protocol):
     """s, the longest clip it takes."""
     languages: frozenset[str] | None
     """Codes it knows; None: any."""
+    batch_size: int
+    """Clips in one call that suit its device."""
 
     @classmethod
     def load(cls, model: str, options: LoadOptions) -> Self:
@@ -140,6 +152,16 @@ def backend_class(name: str) -> type[Backend]:
         MissingDependencyError: its module does not import.
     """
     return cast(type[Backend], plugin(GROUP, name, "backend"))
+
+
+def load_backend(name: str = "auto", model: str = "auto", *, options: LoadOptions | None = None) -> Backend:
+    """Load a backend by name; "auto" is Whisper, the one whose weights can come with the package.
+
+    Raises:
+        OptionError: no such backend.
+        ModelError: weights missing, damaged or of the wrong kind.
+    """
+    return backend_class("whisper" if name == "auto" else name).load(model, options or LoadOptions())
 
 
 def plugin(group: str, name: str, noun: str) -> object:

