@@ -1,0 +1,122 @@
+"""Every format that transcripts and cues are written to and read from, by name and by extension."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from crisp_align.errors import OptionError, TranscriptError
+from crisp_align.formats.cue_text import transcript_of
+from crisp_align.formats.encodings import read_text
+from crisp_align.formats.files import write_atomically
+from crisp_align.formats.format import Format, WriteOptions
+from crisp_align.formats.json import read_json, transcript_from_json, transcript_to_json, write_full_json, write_json
+from crisp_align.formats.srt import read_srt, write_srt
+from crisp_align.formats.txt import read_txt, write_txt
+from crisp_align.formats.vtt import read_vtt, write_vtt
+from crisp_align.transcript import Cue, Transcript
+
+__all__ = [
+    "FORMATS",
+    "Format",
+    "WriteOptions",
+    "find_format",
+    "format_of_path",
+    "read_cues",
+    "read_format",
+    "transcript_from_json",
+    "transcript_to_json",
+    "write_atomically",
+    "write_format",
+]
+
+FORMATS: dict[str, Format] = {
+    format.name: format
+    for format in (
+        Format("srt", ".srt", "SubRip", write_srt, cue_reader=read_srt),
+        Format("vtt", ".vtt", "WebVTT", write_vtt, cue_reader=read_vtt),
+        Format("txt", ".txt", "plain text, a line a segment", write_txt, transcript_reader=read_txt),
+        Format("json", ".json", "the transcript, compact", write_json, transcript_reader=read_json),
+        Format("json-full", ".json", "the transcript and its cues", write_full_json, transcript_reader=read_json),
+    )
+}
+"""Name → format. Where two share an extension, the first is the one that a path means."""
+
+
+def find_format(name: str) -> Format:
+    """The format called `name`.
+
+    Raises:
+        OptionError: there is none.
+    """
+    if name not in FORMATS:
+        raise OptionError(f"no format is called {name!r}", hint=f"formats: {', '.join(FORMATS)}")
+    return FORMATS[name]
+
+
+def format_of_path(path: str | os.PathLike[str]) -> Format:
+    """The format that the extension of `path` stands for.
+
+    Raises:
+        OptionError: it stands for none.
+    """
+    extension = Path(path).suffix.lower()
+    for format in FORMATS.values():
+        if format.extension == extension:
+            return format
+    known = ", ".join(dict.fromkeys(format.extension for format in FORMATS.values()))
+    raise OptionError(
+        f"no format has the extension {extension!r}", subject=os.fsdecode(path), hint=f"extensions: {known}"
+    )
+
+
+def write_format(name: str, transcript: Transcript, cues: Sequence[Cue], options: WriteOptions | None = None) -> bytes:
+    """The bytes of a file in the format called `name`: UTF-8, lines end in a line feed.
+
+    Raises:
+        OptionError: no such format.
+    """
+    options = options or WriteOptions()
+    text = find_format(name).writer(transcript, cues, options)
+    return (b"\xef\xbb\xbf" if options.bom else b"") + text.encode("utf-8", "replace")
+
+
+def read_format(path: str | os.PathLike[str], name: str | None = None, encoding: str | None = None) -> Transcript:
+    """The transcript that a file holds; a cue becomes a segment, and its words share its time by their width.
+
+    Args:
+        path: of the file.
+        name: of its format; None: by its extension.
+        encoding: of its text; None: by its byte-order mark or what fits.
+
+    Raises:
+        TranscriptError: it cannot be read, or is not what it should be; names the file and the line.
+        OptionError: no such format, or none that can be read.
+    """
+    format = _readable(path, name)
+    text, source = read_text(path, encoding), os.fsdecode(path)
+    if format.transcript_reader:
+        return format.transcript_reader(text, source)
+    assert format.cue_reader  # noqa: S101 (_readable saw to it)
+    return transcript_of(format.cue_reader(text, source), source)
+
+
+def read_cues(path: str | os.PathLike[str], name: str | None = None, encoding: str | None = None) -> list[Cue]:
+    """The cues that a subtitle file holds, lines and times as they stand.
+
+    Raises:
+        TranscriptError: it cannot be read, or is not what it should be, or holds no cues.
+        OptionError: no such format, or none that can be read.
+    """
+    format = _readable(path, name)
+    if not format.cue_reader:
+        raise TranscriptError(f"a {format.name} file holds no cues", subject=os.fsdecode(path))
+    return format.cue_reader(read_text(path, encoding), os.fsdecode(path))
+
+
+def _readable(path: str | os.PathLike[str], name: str | None) -> Format:
+    format = find_format(name) if name else format_of_path(path)
+    if not format.readable:
+        raise OptionError(f"{format.name} files can be written but not read", subject=os.fsdecode(path))
+    return format

@@ -1,0 +1,63 @@
+"""Bytes of a text file to text: by its byte-order mark, else UTF-8, else the encoding that fits best."""
+
+from __future__ import annotations
+
+import codecs
+import os
+from pathlib import Path
+
+from crisp_align.errors import TranscriptError
+
+__all__ = ["decoded", "read_text"]
+
+MAX_BYTES = 512 << 20
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def read_text(path: str | os.PathLike[str], encoding: str | None = None) -> str:
+    """The text of a file, line ends as line feeds.
+
+    Raises:
+        TranscriptError: it cannot be read, is too large, or is not text.
+    """
+    name = os.fsdecode(path)
+    try:
+        file = Path(path)
+        if file.is_file() and file.stat().st_size > MAX_BYTES:
+            raise TranscriptError("larger than any subtitle file", subject=name, hint="is it the right file?")
+        data = file.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise TranscriptError(f"cannot be read: {reason.lower()}", subject=name) from error
+    return decoded(data, name, encoding)
+
+
+def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
+    """`data` as text, line ends as line feeds.
+
+    Raises:
+        TranscriptError: the encoding is unknown, or the data does not fit it.
+    """
+    codec = encoding or _encoding_of(data)
+    try:
+        text = data.decode(codec)
+    except LookupError as error:
+        raise TranscriptError(f"no encoding is called {encoding!r}", subject=name, hint="try utf-8") from error
+    except UnicodeError as error:
+        start = getattr(error, "start", 0)
+        line = data[:start].count(b"\n") + 1
+        raise TranscriptError(f"line {line} is not {codec} text", subject=name, hint="name its encoding") from error
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _encoding_of(data: bytes) -> str:
+    for mark, codec in _MARKS:
+        if data.startswith(mark):
+            return codec
+    return "utf-8"
