@@ -295,13 +295,16 @@ def _judge(draft: _Draft, retried: _Draft | None, language: str, options: Decode
     if draft.no_speech > options.no_speech_threshold and draft.log_prob < options.log_prob_threshold:
         notice = f"dropped as no speech (probability {draft.no_speech:.2f}): {draft.text!r}"
         return Transcription("", language, notices=(notice,) if draft.text else ())
-    looping = draft.compression > options.compression_ratio_threshold
-    if retried is None or not (looping or retried.log_prob > draft.log_prob):
+    if retried is None:
         return Transcription(draft.text, language)
-    if retried.compression > options.compression_ratio_threshold:
+    sound = retried.compression <= options.compression_ratio_threshold and retried.log_prob > options.log_prob_threshold
+    looping = draft.compression > options.compression_ratio_threshold
+    if sound and (looping or retried.log_prob > draft.log_prob):
+        why = "a loop" if looping else f"unlikely (log-probability {draft.log_prob:.2f})"
+        return Transcription(retried.text, language, notices=(f"decoded again as {why}: {draft.text[:80]!r}",))
+    if looping:
         return Transcription("", language, notices=(f"dropped as a loop: {draft.text[:80]!r}",))
-    why = "a loop" if looping else f"unlikely (log-probability {draft.log_prob:.2f})"
-    return Transcription(retried.text, language, notices=(f"decoded again as {why}: {draft.text[:80]!r}",))
+    return Transcription(draft.text, language)
 
 
 def _device(asked: str) -> tuple[str, int]:

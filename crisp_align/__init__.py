@@ -7,21 +7,47 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from crisp_align.aligners.chain import load_aligner
+    from crisp_align.api import align, transcribe
+    from crisp_align.backends import load_backend
     from crisp_align.errors import CrispAlignError
+    from crisp_align.pipeline import Pipeline, Settings
     from crisp_align.transcript import Clip, Cue, Segment, Span, Transcript, Unit, Word
 
 _HOMES = {
     "Clip": "transcript",
     "CrispAlignError": "errors",
     "Cue": "transcript",
+    "Pipeline": "pipeline",
     "Segment": "transcript",
+    "Settings": "pipeline",
     "Span": "transcript",
     "Transcript": "transcript",
     "Unit": "transcript",
     "Word": "transcript",
+    "align": "api",
+    "load_aligner": "aligners.chain",
+    "load_backend": "backends",
+    "transcribe": "api",
 }
 
-__all__ = ["Clip", "CrispAlignError", "Cue", "Segment", "Span", "Transcript", "Unit", "Word", "__version__"]
+__all__ = [
+    "Clip",
+    "CrispAlignError",
+    "Cue",
+    "Pipeline",
+    "Segment",
+    "Settings",
+    "Span",
+    "Transcript",
+    "Unit",
+    "Word",
+    "__version__",
+    "align",
+    "load_aligner",
+    "load_backend",
+    "transcribe",
+]
 
 try:
     __version__ = version("crisp-align")

@@ -9,22 +9,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
-from unicodedata import category
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
 
 import crisp_align
 from crisp_align.aligners import Utterance
 from crisp_align.aligners.chain import AlignerChain, Timed
 from crisp_align.backends import Backend, DecodeOptions, LoadOptions, Transcription, load_backend
-from crisp_align.errors import CrispAlignError
-from crisp_align.languages import is_spaced
+from crisp_align.errors import AlignmentError, CrispAlignError, ModelError
+from crisp_align.events import Advanced, Event, Failed, Finished, Noticed, SegmentReady, Started
+from crisp_align.given import GivenText, fit, script_language
 from crisp_align.media import AudioStream, MediaOptions, open_audio
+from crisp_align.partition import by_hearing, by_voice
+from crisp_align.segments import cut, one_line
 from crisp_align.speech import VadOptions, clips
-from crisp_align.text.sentences import sentence_ends
-from crisp_align.text.units import split_units
+from crisp_align.text.units import UnitMode, split_units
 from crisp_align.timing import settle
-from crisp_align.transcript import SAMPLE_RATE, Clip, Segment, Transcript, Word
+from crisp_align.transcript import SAMPLE_RATE, Clip, Segment, Transcript, Unit, Word
 
 if TYPE_CHECKING:
     from crisp_align.transcript import Samples
@@ -41,8 +42,7 @@ __all__ = [
     "Started",
 ]
 
-_BREAKING = frozenset({"Cc", "Cs", "Zl", "Zp"})  # control, lone surrogate, line and paragraph separators
-SEGMENT_PAUSE = 1.5  # s of silence between words that ends a segment even inside a sentence
+GIVEN_CLIP = 30.0  # s, what every aligner takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,63 +57,10 @@ class Settings:
     decode: DecodeOptions = field(default_factory=DecodeOptions)
     media: MediaOptions = field(default_factory=MediaOptions)
     vad: VadOptions = field(default_factory=VadOptions)
-    units: Literal["word", "char"] = "word"
+    units: UnitMode = "word"
     """char: every ideograph, kana and Hangul syllable is a unit of its own."""
     strict: bool = False
     """An aligner that cannot do a clip is an error, not a reason to ask the next."""
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A file was opened and holds audio."""
-
-    source: str
-    duration: float | None
-    """s of audio to come, where the container says so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Advanced:
-    """A file is done up to `position`, s in the source."""
-
-    source: str
-    position: float
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentReady:
-    """A segment is final. Segments of one file come in order."""
-
-    source: str
-    segment: Segment
-
-
-@dataclass(frozen=True, slots=True)
-class Noticed:
-    """Something a user may want to know; `detail` marks what only a curious one does."""
-
-    source: str
-    text: str
-    detail: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A file is done."""
-
-    source: str
-    transcript: Transcript
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A file could not be done; the others go on."""
-
-    source: str
-    error: CrispAlignError
-
-
-Event: TypeAlias = Started | Advanced | SegmentReady | Noticed | Finished | Failed
 
 
 @dataclass(slots=True)
@@ -129,6 +76,11 @@ class _File:
     failed: bool = False
     position: float = 0.0
 
+    def count(self, timed: Timed) -> None:
+        """Remember which aligners could not time a clip."""
+        for name, reason in timed.refusals:
+            self.stand_ins[(name, timed.aligner, reason)] += 1
+
 
 _Batch: TypeAlias = list[tuple[_File, Clip]]
 
@@ -136,28 +88,49 @@ _Batch: TypeAlias = list[tuple[_File, Clip]]
 class Pipeline:
     """Loaded models and the route through them."""
 
-    def __init__(self, settings: Settings, backend: Backend, aligners: AlignerChain) -> None:
+    def __init__(self, settings: Settings, backend: Backend | None, aligners: AlignerChain) -> None:
         self.settings = settings
-        self.backend = backend
         self.aligners = aligners
+        self._backend = backend
 
     @classmethod
-    def load(cls, settings: Settings) -> Pipeline:
+    def load(cls, settings: Settings, *, transcribes: bool = True) -> Pipeline:
         """Load the models and check the options against them, before any audio is read.
+
+        Args:
+            settings: what the user asked for.
+            transcribes: False when only given texts are timed: the backend is then loaded if it is ever needed.
 
         Raises:
             OptionError: no such backend or aligner, or an option it cannot honour.
             ModelError: weights missing, damaged or of the wrong kind; an engine not installed.
         """
-        backend = load_backend(settings.backend, settings.model, options=settings.load)
-        backend.check(settings.decode)
+        backend = None
+        if transcribes or settings.aligner == "attention":
+            backend = load_backend(settings.backend, settings.model, options=settings.load)
+            backend.check(settings.decode)
         aligners = AlignerChain(settings.aligner, settings.load, backend, strict=settings.strict)
         return cls(settings, backend, aligners)
 
     @property
+    def backend(self) -> Backend:
+        """The speech backend, loaded by now.
+
+        Raises:
+            ModelError: it was not needed before, and its weights are missing or damaged.
+        """
+        if self._backend is None:
+            self._backend = load_backend(self.settings.backend, self.settings.model, options=self.settings.load)
+            self._backend.check(self.settings.decode)
+        return self._backend
+
+    @property
     def description(self) -> str:
         """One line: which backend, model and aligner are at work."""
-        return f"{self.backend.name} {self.backend.model}, timed by {self.aligners.names[0]}"
+        aligner = self.aligners.names[0]
+        return (
+            f"{self._backend.name} {self._backend.model}, timed by {aligner}" if self._backend else f"aligner {aligner}"
+        )
 
     def transcribe(self, sources: Iterable[str]) -> Iterator[Event]:
         """Run files through, in order; clips of several share a batch.
@@ -175,7 +148,7 @@ class Pipeline:
             file = _File(source)
             files.append(file)
             try:
-                for step in self._clips(file):
+                for step in self._clips(file, self.backend.max_clip):
                     if not isinstance(step, Clip):
                         yield step
                         continue
@@ -194,12 +167,96 @@ class Pipeline:
         yield from self._process(batch)
         yield from self._finished(files)
 
+    def align(self, source: str, text: str) -> Iterator[Event]:
+        """Time a given text: every word of it once, in order, each line a segment.
+
+        Args:
+            source: a path; "-" is standard input.
+            text: what is said in it; lines that hold nothing to say stay with the line before.
+
+        Yields:
+            The same events as `transcribe`.
+        """
+        file = _File(source)
+        try:
+            yield from self._align_given(file, text)
+        except CrispAlignError as error:
+            yield from self._fail(file, error)
+            return
+        file.ended = True
+        yield from self._finished([file])
+
+    def _align_given(self, file: _File, text: str) -> Iterator[Event]:
+        voiced: list[Clip] = []
+        for step in self._clips(file, GIVEN_CLIP):
+            if isinstance(step, Clip):
+                voiced.append(step)
+            else:
+                yield step
+        if not voiced:
+            raise AlignmentError("no speech was found", subject=file.source, hint="lower -vt, or use --no-vad")
+        language, heard = self._listen(voiced, text)
+        given = GivenText.read(text, language, self.settings.units)
+        if not given.units:
+            raise AlignmentError("the text holds nothing that can be said", subject=file.source)
+        numbers, share = [0] * len(given.units), 1.0
+        if heard is not None:
+            numbers, share = by_hearing(given.units, heard)
+        elif len(voiced) > 1:
+            numbers = by_voice(given.units, given.line_ends, voiced)
+        placed = [
+            Utterance(clip, tuple(u for u, n in zip(given.units, numbers, strict=True) if n == number), language)
+            for number, clip in enumerate(voiced)
+        ]
+        placed = [utterance for utterance in placed if utterance.units]
+        timed = self.aligners.align(placed)
+        for segment in self._lines(file, given, placed, timed):
+            file.segments.append(segment)
+            yield SegmentReady(file.source, segment)
+        yield from self._notice(file, fit(file.segments, share))
+
+    def _listen(self, voiced: Sequence[Clip], text: str) -> tuple[str | None, list[list[Unit]] | None]:
+        """Language of a given text and, where there are several clips, the units heard in each.
+
+        Without a backend's weights the language stays unknown unless the script tells, and nothing is heard.
+        """
+        language = self.settings.decode.language or script_language(text)
+        if language is not None and len(voiced) == 1:
+            return language, None
+        try:
+            self.backend  # noqa: B018 (loads it)
+        except ModelError:
+            return language, None
+        size = self.batch_size
+        wanted = voiced if len(voiced) > 1 else voiced[:1]
+        results = [r for i in range(0, len(wanted), size) for r in self._hear(wanted[i : i + size])]
+        transcriptions = [r if isinstance(r, Transcription) else Transcription("") for r in results]
+        language = language or next((t.language for t in transcriptions if t.text and t.language), None)
+        if len(voiced) == 1:
+            return language, None
+        return language, [split_units(t.text, language, self.settings.units) for t in transcriptions]
+
+    def _lines(
+        self, file: _File, given: GivenText, placed: Sequence[Utterance], timed: Sequence[Timed]
+    ) -> list[Segment]:
+        spoken: list[Word] = []
+        aligners: list[str] = []
+        for utterance, result in zip(placed, timed, strict=True):
+            file.count(result)
+            spoken.extend(words(utterance, result))
+            aligners.extend([result.aligner] * len(utterance.units))
+        made, at = [], 0
+        for segment in cut(spoken, placed[0].language, "", given.line_ends):
+            made.append(replace(segment, aligner=aligners[at]))
+            at += len(segment.words)
+        return made
+
     @property
     def batch_size(self) -> int:
         """Clips in one call of the models."""
         return self.settings.decode.batch_size or self.backend.batch_size
 
-    def _clips(self, file: _File) -> Iterator[Clip | Started]:
+    def _clips(self, file: _File, max_clip: float) -> Iterator[Clip | Event]:
         with closing(open_audio(file.source, self.settings.media)) as stream:
             yield Started(file.source, stream.duration)
             file.position = stream.start
@@ -207,10 +264,10 @@ class Pipeline:
                 _counted(stream, file),
                 file.source,
                 start=stream.start,
-                max_clip=self.backend.max_clip,
+                max_clip=max_clip,
                 options=self.settings.vad,
             )
-            file.notices.extend(stream.notices)
+            yield from self._notice(file, stream.notices)
 
     def _process(self, batch: _Batch) -> Iterator[Event]:
         """Transcribe, align and cut into segments what has gathered; empties `batch`."""
@@ -230,8 +287,8 @@ class Pipeline:
                 said = f"at {clip.start:.1f} s nothing but {result.text.strip()!r} was heard; left out"
                 yield from self._notice(file, (said,), detail=True)
         yield from self._align([entry for entry in heard if not entry[0].failed])
-        for file in dict.fromkeys(file.source for file, _ in entries if not file.failed):
-            yield Advanced(file, max(clip.end for owner, clip in entries if owner.source == file))
+        for source in dict.fromkeys(file.source for file, _ in entries if not file.failed):
+            yield Advanced(source, max(clip.end for owner, clip in entries if owner.source == source))
 
     def _hear(self, batch: Sequence[Clip]) -> list[Transcription | CrispAlignError]:
         """Transcribe a batch; where it fails, each clip alone, so that a failure costs one file only."""
@@ -270,9 +327,8 @@ class Pipeline:
                     yield from self._align([entry])
             return
         for (file, utterance), result in zip(heard, timed, strict=True):
-            for name, reason in result.refusals:
-                file.stand_ins[(name, result.aligner, reason)] += 1
-            for segment in segments(utterance, result):
+            file.count(result)
+            for segment in cut(words(utterance, result), utterance.language, result.aligner):
                 file.segments.append(segment)
                 yield SegmentReady(file.source, segment)
 
@@ -282,8 +338,6 @@ class Pipeline:
             file = files.pop(0)
             if file.failed:
                 continue
-            for notice in file.notices:
-                yield Noticed(file.source, notice)
             for (asked, used, reason), count in file.stand_ins.items():
                 clips_ = "1 clip" if count == 1 else f"{count} clips"
                 yield from self._notice(file, (f"{clips_} timed by {used}, not {asked}: {reason}",))
@@ -295,8 +349,8 @@ class Pipeline:
             segments=tuple(file.segments),
             duration=round(file.position, 3),
             source=file.source,
-            backend=self.backend.name,
-            model=self.backend.model,
+            backend=self._backend.name if self._backend else None,
+            model=self._backend.model if self._backend else None,
             aligner=self.aligners.names[0],
             version=crisp_align.__version__,
             notices=tuple(file.notices),
@@ -315,33 +369,10 @@ class Pipeline:
             yield Noticed(file.source, text, detail)
 
 
-def segments(utterance: Utterance, timed: Timed, ends: Sequence[bool] | None = None) -> list[Segment]:
-    """Words with times in the source, cut into segments.
-
-    Args:
-        utterance: the clip and its units.
-        timed: one span a unit.
-        ends: whether a segment ends after each unit; None: where a sentence ends or a pause of 1.5 s follows.
-    """
-    clip = utterance.clip
-    spans = settle(timed.alignment, clip.start, clip.end)
-    words = [Word(u.text, s.start, s.end, s.score) for u, s in zip(utterance.units, spans, strict=True)]
-    cuts = list(ends) if ends is not None else sentence_ends([word.text for word in words])
-    made, first = [], 0
-    for i, word in enumerate(words):
-        last = i + 1 == len(words)
-        if last or cuts[i] or (ends is None and words[i + 1].start - word.end >= SEGMENT_PAUSE):
-            part = tuple(words[first : i + 1])
-            text = "".join(w.text for w in part)
-            made.append(Segment(text, part[0].start, word.end, utterance.language, part, timed.aligner))
-            first = i + 1
-    return made
-
-
-def one_line(text: str, language: str | None) -> str:
-    """Text as a segment holds it: one line, no outer white space but the space that spaced languages begin with."""
-    line = "".join(" " if category(char) in _BREAKING else char for char in text).strip()
-    return f" {line}" if line and is_spaced(language) else line
+def words(utterance: Utterance, timed: Timed) -> list[Word]:
+    """The units of an utterance as words in the time of their source."""
+    spans = settle(timed.alignment, utterance.clip.start, utterance.clip.end)
+    return [Word(u.text, s.start, s.end, s.score) for u, s in zip(utterance.units, spans, strict=True)]
 
 
 def _counted(stream: AudioStream, file: _File) -> Iterator[Samples]:

@@ -58,7 +58,7 @@ class AttentionAligner:
         """
         if isinstance(backend, CrossAttention):
             return cls(backend)
-        loaded = backend_class("whisper").load(model, options)
+        loaded: object = backend_class("whisper").load(model, options)
         if not isinstance(loaded, CrossAttention):
             raise ModelError("the backend called 'whisper' gives no cross-attention", hint="use another aligner")
         return cls(loaded)

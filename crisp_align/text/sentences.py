@@ -10,13 +10,10 @@ __all__ = ["sentence_ends"]
 # Closing quotes and brackets may follow the full stop.
 _ENDS = re.compile(r"[.!?…。．！？｡؟۔।॥။።‼⁇⁈⁉]+[\"'”’»›)\]}」』】〉》）］｝]*\s*$")
 _ABBREVIATIONS = frozenset(
-    """
-    mr mrs ms dr prof st jr sr vs etc gen col lt sgt capt rev hon gov sen rep pres inc ltd co corp no nos vol fig al
-    approx dept est jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun
-    hr fr frau bzw ca usw z.b d.h u.a m mme mlle sra srta e.g i.e a.m p.m u.s u.k ph.d
-    """.split()
+    ["mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "etc", "gen", "col", "lt", "sgt", "capt", "rev", "hon", "gov", "sen", "rep", "pres", "inc", "ltd", "co", "corp", "al", "approx", "dept", "jan", "feb", "apr", "aug", "sep", "sept", "oct", "nov", "dec", "tue", "thu", "fri", "hr", "fr", "frau", "bzw", "ca", "usw", "z.b", "d.h", "u.a", "m", "mme", "mlle", "sra", "srta", "e.g", "i.e", "a.m", "p.m", "u.s", "u.k", "ph.d"]
 )
-_OPENING = "\"'“‘«‹([{「『【〈《（［｛¿¡"  # noqa: S105 (not a secret)
+_BEFORE_NUMBERS = frozenset({"no", "nos", "nr", "vol", "fig", "p", "pp", "art"})
+_OPENING = "\"'“‘«‹([{「『【〈《（［｛¿¡"
 
 
 def sentence_ends(texts: Sequence[str]) -> list[bool]:
@@ -36,11 +33,14 @@ def _closes(text: str, following: str | None) -> bool:
     stripped = text.strip().lstrip(_OPENING)
     if re.search(r"[!?。．！？｡؟۔।॥။።‼⁇⁈⁉]", stripped):
         return True
-    core = stripped.rstrip("\"'”’»›)]}").rstrip(".…").lower()
-    if stripped.rstrip("\"'”’»›)]}").endswith(".") and (core in _ABBREVIATIONS or _is_initial(core)):
-        return False
+    bare = stripped.rstrip("\"'”’»›)]}")
+    core = bare.rstrip(".…").lower()
     head = following.strip().lstrip(_OPENING)
-    return not (head[:1].islower())
+    if bare.endswith(".") and (core in _ABBREVIATIONS or _is_initial(core)):
+        return False
+    if core in _BEFORE_NUMBERS and head[:1].isdigit():
+        return False
+    return not head[:1].islower()
 
 
 def _is_initial(core: str) -> bool:

@@ -1,0 +1,64 @@
+"""What happens to files on their way through the pipeline, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from crisp_align.errors import CrispAlignError
+from crisp_align.transcript import Segment, Transcript
+
+__all__ = ["Advanced", "Event", "Failed", "Finished", "Noticed", "SegmentReady", "Started"]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A file was opened and holds audio."""
+
+    source: str
+    duration: float | None
+    """s of audio to come, where the container says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """A file is done up to `position`, s in the source."""
+
+    source: str
+    position: float
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentReady:
+    """A segment is final. Segments of one file come in order."""
+
+    source: str
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something a user may want to know; `detail` marks what only a curious one does."""
+
+    source: str
+    text: str
+    detail: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A file is done."""
+
+    source: str
+    transcript: Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A file could not be done; the others go on."""
+
+    source: str
+    error: CrispAlignError
+
+
+Event: TypeAlias = Started | Advanced | SegmentReady | Noticed | Finished | Failed

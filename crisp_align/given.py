@@ -1,0 +1,91 @@
+"""A text that the user gives, to be timed as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from crisp_align.languages import is_spaced
+from crisp_align.segments import one_line
+from crisp_align.text.units import UnitMode, split_units
+from crisp_align.transcript import Segment, Unit
+
+__all__ = ["GivenText", "fit", "script_language"]
+
+POOR_SHARE = 0.5  # of the units heard as given, below which the text is some other
+POOR_SCORE = 0.3  # mean score below which an aligner doubted most of what it timed
+
+_SCRIPTS = (
+    ("ja", 0x3041, 0x30FF),
+    ("ko", 0xAC00, 0xD7A3),
+    ("zh", 0x4E00, 0x9FFF),
+    ("th", 0x0E00, 0x0E7F),
+    ("lo", 0x0E80, 0x0EFF),
+    ("my", 0x1000, 0x109F),
+    ("ka", 0x10A0, 0x10FF),
+    ("km", 0x1780, 0x17FF),
+    ("el", 0x0370, 0x03FF),
+    ("hy", 0x0530, 0x058F),
+    ("he", 0x0590, 0x05FF),
+)
+"""Scripts that one language of ours owns; kana before Han, since Japanese is written in both."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenText:
+    """The units of a given text, and where its lines end."""
+
+    units: tuple[Unit, ...]
+    line_ends: tuple[bool, ...]
+    """Whether a line ends after each unit."""
+
+    @classmethod
+    def read(cls, text: str, language: str | None, mode: UnitMode = "word") -> Self:
+        """Split a text line by line; a line that holds nothing to say is kept with the line before (or after)."""
+        units: list[Unit] = []
+        ends: list[bool] = []
+        lead = ""
+        for line in text.splitlines():
+            shown = one_line(line, language)
+            pieces = split_units(shown, language, mode) if shown else []
+            if not pieces and units:
+                units[-1] = Unit(units[-1].text + shown, units[-1].spoken)
+            elif not pieces:
+                lead += shown
+            else:
+                space = " " if lead and is_spaced(language) and not pieces[0].text.startswith(" ") else ""
+                pieces[0] = Unit(lead + space + pieces[0].text, pieces[0].spoken)
+                lead = ""
+                units.extend(pieces)
+                ends.extend([False] * (len(pieces) - 1) + [True])
+        return cls(tuple(units), tuple(ends))
+
+
+def script_language(text: str) -> str | None:
+    """The language that the script of a text gives away; None for scripts that many share."""
+    for code, low, high in _SCRIPTS:
+        if any(low <= ord(char) <= high for char in text):
+            return code
+    return None
+
+
+def fit(segments: Sequence[Segment], share: float) -> list[str]:
+    """What to say where a given text and its audio do not belong together.
+
+    Args:
+        segments: the timed lines.
+        share: of the text that a backend heard as given, [0, 1]; 1.0 where none listened.
+    """
+    notices = []
+    scores = [segment.score for segment in segments if segment.score is not None]
+    mean = sum(scores) / len(scores) if scores else 1.0
+    if share < POOR_SHARE:
+        notices.append(f"the text may not be what is said: {share:.0%} of it was heard as given")
+    if mean < POOR_SCORE:
+        worst = min((s for s in segments if s.score is not None), key=lambda s: s.score or 0.0)
+        notices.append(
+            f"the text may not be what is said: mean score {mean:.2f}; worst at {worst.start:.1f} s, "
+            f"{worst.text.strip()[:60]!r} with {worst.score:.2f}"
+        )
+    return notices
