@@ -121,11 +121,9 @@ def _cut(run: tuple[Word, ...], rules: Rules, limit: int) -> Iterator[tuple[Word
         return
     pieces[0] = word.text[: len(word.text) - len(word.text.lstrip())] + pieces[0]
     pieces[-1] += word.text[len(word.text.rstrip()) :]
-    step = (word.end - word.start) / len(pieces)
-    for number, piece in enumerate(pieces):
-        last = number == len(pieces) - 1
-        end = word.end if last else word.start + (number + 1) * step
-        yield (replace(word, text=piece, start=word.start + number * step, end=end),)
+    bounds = [round(word.start + (word.end - word.start) * i / len(pieces), 3) for i in range(len(pieces))]
+    for piece, start, end in zip(pieces, bounds, [*bounds[1:], word.end], strict=True):
+        yield (replace(word, text=piece, start=start, end=end),)
 
 
 def _timed(blocks: Sequence[Lines], rules: Rules) -> list[Cue]:

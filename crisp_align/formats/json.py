@@ -53,7 +53,7 @@ def transcript_to_json(transcript: Transcript, cues: Sequence[Cue] | None = None
     value["segments"] = [_segment(segment, full) for segment in transcript.segments]
     if cues is not None:
         value["cues"] = [_cue(cue) for cue in cues]
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2 if full else None)
+    text = _indented(value, "\n") if full else _one_line(value)
     # A file name that is not UTF-8 reaches us as lone surrogates, which UTF-8 cannot hold and JSON's escapes can.
     return re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match.group()):04x}", text) + "\n"
 
@@ -91,7 +91,22 @@ def _cue(cue: Cue) -> dict[str, Any]:
 
 
 def _seconds(time: float) -> float:
-    return round(time, 3)
+    return round(float(time), 3)
+
+
+def _one_line(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _indented(value: object, margin: str) -> str:
+    """JSON with a line for every value that holds no other, so that a word is a line."""
+    inner = margin + "  "
+    if isinstance(value, dict) and any(isinstance(part, dict | list) for part in value.values()):
+        parts = [f"{_one_line(key)}: {_indented(part, inner)}" for key, part in value.items()]
+        return "{" + inner + ("," + inner).join(parts) + margin + "}"
+    if isinstance(value, list) and any(isinstance(part, dict | list) for part in value):
+        return "[" + inner + ("," + inner).join(_indented(part, inner) for part in value) + margin + "]"
+    return _one_line(value)
 
 
 def _score(score: float | None) -> float | None:
