@@ -1,0 +1,44 @@
+"""Real speech and real weights, loaded once a test process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crisp_align.backends import LoadOptions
+from crisp_align.media import read_audio
+from crisp_align.speech import voice_activity
+from crisp_align.transcript import Clip
+from crisp_align_backends.whisper import Whisper
+
+ROOT = Path(__file__).parents[1]
+SAMPLES = ROOT / "samples"
+SHARED = ROOT.parent / "shared" / "audio"
+"""Recordings that may not be copied into the repository; tests that need them are skipped where it is absent."""
+
+
+@pytest.fixture(scope="session")
+def whisper() -> Whisper:
+    """Whisper base, as it comes with the extra `offline`."""
+    return Whisper.load("base", LoadOptions())
+
+
+@pytest.fixture(scope="session")
+def sample() -> Callable[[str], Clip]:
+    """A file of `samples/` as one clip with its voice activity."""
+
+    def load(name: str) -> Clip:
+        samples = read_audio(SAMPLES / name)
+        return Clip(samples, 0.0, name, voice_activity(samples))
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def shared_audio() -> Path:
+    """The folder of shared recordings."""
+    if not SHARED.is_dir():
+        pytest.skip("the shared recordings are not beside this checkout")
+    return SHARED

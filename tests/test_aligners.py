@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crisp_align.aligners import Aligner, Alignment, Refusal, Utterance, aligner_class, aligner_names
+from crisp_align.aligners.attention import AttentionAligner, snapped, spoken_pieces
+from crisp_align.aligners.chain import SPREAD, AlignerChain, load_aligner
+from crisp_align.aligners.native import NativeAligner, by_letters
+from crisp_align.backends import LoadOptions
+from crisp_align.errors import AlignmentError, OptionError
+from crisp_align.text.units import split_units
+from crisp_align.transcript import Clip, Span, Unit, Word
+from crisp_align_backends.whisper import Whisper
+
+Sample = Callable[[str], Clip]
+JFK = " And so, my fellow Americans, ask not what your country can do for you; ask what you can do for your country."
+DE = " Das erschien mir nicht sinnvoll; es war ganz gewiss nicht fair."
+ZH = "广州市房地产中介协会分析"
+
+
+def utterance(clip: Clip, text: str, language: str, words: Sequence[Word] | None = None) -> Utterance:
+    return Utterance(clip, tuple(split_units(text, language)), language, tuple(words) if words else None)
+
+
+def test_every_built_in_aligner_is_found_by_name() -> None:
+    assert {"hmm", "attention", "native"} <= set(aligner_names())
+    with pytest.raises(OptionError, match="installed: .*hmm"):
+        aligner_class("abacus")
+
+
+@pytest.mark.parametrize("name", ["hmm", "attention", "native"])
+def test_every_built_in_aligner_satisfies_the_protocol(name: str, whisper: Whisper) -> None:
+    assert isinstance(load_aligner(name, backend=whisper), Aligner)
+
+
+def test_attention_finds_the_words_after_pauses(whisper: Whisper, sample: Sample) -> None:
+    spans = AttentionAligner(whisper).align([utterance(sample("jfk.wav"), JFK, "en")])[0]
+    assert not isinstance(spans, Refusal)
+    assert spans[5].start == pytest.approx(3.25, abs=0.12)  # ask
+    assert spans[7].start == pytest.approx(5.37, abs=0.12)  # what
+    assert spans[-1].end == pytest.approx(10.46, abs=0.2)  # country.
+    assert all(0 <= (span.score or 0) <= 1 for span in spans)
+
+
+def test_attention_times_a_batch_of_languages_as_it_times_each_alone(whisper: Whisper, sample: Sample) -> None:
+    aligner = AttentionAligner(whisper)
+    batch = [
+        utterance(sample("de-fleurs.wav"), DE, "de"),
+        utterance(sample("zh-aishell-BAC009S0724W0121.wav"), ZH, "zh"),
+        utterance(sample("jfk.wav"), JFK, "en"),
+    ]
+    together = aligner.align(batch)
+    assert [len(result) for result in together if isinstance(result, tuple)] == [11, 12, 22]
+    assert together == [aligner.align([one])[0] for one in batch]
+
+
+def test_attention_refuses_a_clip_longer_than_its_window(whisper: Whisper, sample: Sample) -> None:
+    import numpy as np
+
+    clip = Clip(np.zeros(31 * 16000, np.float32), 0.0, "x")
+    result = AttentionAligner(whisper).align([utterance(clip, " one", "en")])[0]
+    assert result == Refusal("takes 30 s at most, not 31 s")
+
+
+def test_trailing_punctuation_is_a_piece_of_its_own() -> None:
+    pieces, spoken = spoken_pieces([Unit(" so,", "so"), Unit(' "no!"', "no"), Unit(" €", "€")])
+    assert pieces == [" so", ",", ' "no', '!"', " €"]
+    assert spoken == [0, 2, 4]
+
+
+def test_edges_at_a_pause_move_to_the_voice() -> None:
+    spans = [Span(0.0, 0.9), Span(0.9, 2.0), Span(2.0, 2.9)]
+    moved = snapped(spans, ((0.1, 0.8), (1.2, 2.7)))
+    assert (moved[0].start, moved[0].end, moved[1].start, moved[2].end) == (0.1, 0.8, 1.2, 2.7)
+
+
+def test_without_voice_activity_spans_only_shift() -> None:
+    assert snapped([Span(0.5, 1.0, 0.5)], None) == (Span(0.55, 1.05, 0.5),)
+
+
+def test_native_times_are_kept_whatever_the_split() -> None:
+    words = [Word("东京", 0.0, 1.0, 0.9), Word("很大。", 1.0, 2.0, 0.5)]
+    spans = by_letters(split_units("东京很大。", "zh"), words)
+    assert [(span.start, round(span.end, 3), span.score) for span in spans] == [
+        (0.0, 0.5, 0.9),
+        (0.5, 1.0, 0.9),
+        (1.0, 1.333, 0.5),
+        (1.333, 2.0, 0.5),
+    ]
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=12), st.lists(st.integers(1, 6), min_size=1, max_size=12))
+@settings(max_examples=200)
+def test_native_times_never_run_backwards(word_sizes: list[int], unit_sizes: list[int]) -> None:
+    words = [Word("a" * size, i, i + 0.8) for i, size in enumerate(word_sizes)]
+    spans = by_letters([Unit("a" * size, "a" * size) for size in unit_sizes], words)
+    edges = [edge for span in spans for edge in (span.start, span.end)]
+    assert all(a <= b + 1e-9 or b == edges[-1] for a, b in pairwise(edges[::2]))
+    assert all(span.start <= span.end for span in spans)
+
+
+def test_the_same_words_come_back_with_the_backends_own_times(sample: Sample) -> None:
+    words = [Word(" ask", 1.0, 2.0), Word(" not", 2.5, 3.0)]
+    result = NativeAligner().align([utterance(sample("jfk.wav"), " ask not", "en", words)])[0]
+    assert result == (Span(1.0, 2.0), Span(2.5, 3.0))
+
+
+class TestChain:
+    def test_what_the_first_refuses_the_next_one_times(self, whisper: Whisper, sample: Sample) -> None:
+        chain = AlignerChain("hmm", LoadOptions(), whisper)
+        english, german = chain.align(
+            [utterance(sample("jfk.wav"), JFK, "en"), utterance(sample("de-fleurs.wav"), DE, "de")]
+        )
+        assert english.aligner == "hmm"
+        assert english.refusals == ()
+        assert german.aligner == "attention"
+        assert [name for name, _ in german.refusals] == ["hmm"]
+        assert "German" in german.refusals[0][1]
+
+    def test_strict_makes_a_refusal_an_error(self, whisper: Whisper, sample: Sample) -> None:
+        chain = AlignerChain("hmm", LoadOptions(), whisper, strict=True)
+        with pytest.raises(AlignmentError, match="German"):
+            chain.align([utterance(sample("de-fleurs.wav"), DE, "de")])
+
+    def test_what_nobody_can_time_shares_the_voice(self, whisper: Whisper, sample: Sample) -> None:
+        chain = AlignerChain("native", LoadOptions(), whisper)
+        result: Alignment = chain.align([utterance(sample("jfk.wav"), " magandang umaga", "fil")])[0].alignment
+        timed = chain.align([utterance(sample("jfk.wav"), " magandang umaga", "fil")])[0]
+        assert timed.aligner == SPREAD
+        assert len(result) == 2
+        assert [name for name, _ in timed.refusals] == ["native", "hmm", "attention"]

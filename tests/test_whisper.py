@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crisp_align.backends import Backend, DecodeOptions, LoadOptions
+from crisp_align.errors import ModelError, OptionError
+from crisp_align.media import read_audio
+from crisp_align.transcript import SAMPLE_RATE, Clip
+from crisp_align_backends.whisper import Whisper
+
+Sample = Callable[[str], Clip]
+JFK = "And so my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
+
+
+def noise(seconds: float, level: float) -> Clip:
+    samples = np.random.default_rng(0).normal(size=int(seconds * SAMPLE_RATE)) * level
+    return Clip(samples.astype(np.float32), 0.0, "noise")
+
+
+def test_it_is_a_backend(whisper: Whisper) -> None:
+    assert isinstance(whisper, Backend)
+    assert whisper.model == "base"
+
+
+def test_a_batch_of_languages_gives_what_each_clip_gives_alone(whisper: Whisper, sample: Sample) -> None:
+    clips = [sample(name) for name in ("jfk.wav", "de-fleurs.wav", "zh-aishell-BAC009S0724W0121.wav")]
+    together = whisper.transcribe(clips, DecodeOptions())
+    alone = [whisper.transcribe([clip], DecodeOptions())[0] for clip in clips]
+    assert [result.text for result in together] == [result.text for result in alone]
+    assert [result.language for result in together] == ["en", "de", "zh"]
+    assert together[0].text == JFK
+
+
+def test_a_file_that_changes_language_keeps_both(whisper: Whisper, shared_audio: Path) -> None:
+    samples = read_audio(shared_audio / "multilingual.mp3")
+    halves = [
+        Clip(samples[: 29 * SAMPLE_RATE], 0.0, "m"),
+        Clip(samples[29 * SAMPLE_RATE : 58 * SAMPLE_RATE], 29.0, "m"),
+    ]
+    english, german = whisper.transcribe(halves, DecodeOptions())
+    assert (english.language, german.language) == ("en", "de")
+    assert "free of charge" in english.text
+    assert "Software" in german.text
+
+
+def test_an_unsure_clip_follows_the_last_sure_one_of_its_source(whisper: Whisper, sample: Sample) -> None:
+    german = replace(sample("de-fleurs.wav"), source="film")
+    murmur = replace(noise(2.0, 0.01), source="film")
+    follower = whisper.transcribe([german, murmur], DecodeOptions())[1]
+    stranger = whisper.transcribe([noise(2.0, 0.01)], DecodeOptions())[0]
+    assert follower.language == "de"
+    assert stranger.language != "de"
+
+
+def test_translation_comes_out_in_english(whisper: Whisper, sample: Sample) -> None:
+    text = whisper.transcribe([sample("de-fleurs.wav")], DecodeOptions(language="de", translate=True))[0].text
+    assert "fair" in text
+    assert "nicht" not in text
+
+
+def test_a_prompt_steers_the_spelling(whisper: Whisper, shared_audio: Path) -> None:
+    clip = Clip(read_audio(shared_audio / "hotwords.mp3"), 0.0, "hotwords.mp3")
+    plain = whisper.transcribe([clip], DecodeOptions(language="en"))[0].text
+    helped = whisper.transcribe([clip], DecodeOptions(language="en", hotwords="ComfyUI"))[0].text
+    assert "ComfyUI" not in plain
+    assert "ComfyUI" in helped
+
+
+def test_hallucinations_over_silence_and_noise_are_dropped_and_said(whisper: Whisper) -> None:
+    results = whisper.transcribe([noise(10.0, 0.0), noise(20.0, 0.1)], DecodeOptions())
+    assert [result.text for result in results] == ["", ""]
+    assert all("dropped" in result.notices[0] for result in results)
+
+
+def test_an_unknown_language_or_target_is_refused_before_any_audio(whisper: Whisper) -> None:
+    with pytest.raises(OptionError, match="Filipino"):
+        whisper.check(DecodeOptions(language="fil"))
+    with pytest.raises(OptionError, match="into English only"):
+        whisper.check(DecodeOptions(translate=True, target_language="fr"))
+
+
+def test_an_english_model_is_asked_for_english_only() -> None:
+    tiny = Whisper.load("tiny.en", LoadOptions())
+    assert tiny.languages == {"en"}
+    with pytest.raises(OptionError, match="cannot translate"):
+        tiny.check(DecodeOptions(translate=True))
+    with pytest.raises(OptionError, match="German"):
+        tiny.check(DecodeOptions(language="de"))
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    with pytest.raises(ModelError, match="tpu"):
+        Whisper.load("base", LoadOptions(device="tpu"))
+    with pytest.raises(ModelError, match="CUDA device cuda:99"):
+        Whisper.load("base", LoadOptions(device="cuda:99"))
+
+
+def test_damaged_weights_are_refused_by_name(tmp_path: Path) -> None:
+    from crisp_align.models import obtain
+
+    whole = obtain("whisper", "base")
+    for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
+        (tmp_path / name).write_bytes((whole / name).read_bytes())
+    (tmp_path / "model.bin").write_bytes((whole / "model.bin").read_bytes()[:1_000_000])
+    with pytest.raises(ModelError, match=str(tmp_path)):
+        Whisper.load(str(tmp_path), LoadOptions())
