@@ -1,0 +1,150 @@
+"""Our whole run beside faster-whisper's own batched pipeline, and memory over long files.
+
+`python -m benchmarks.throughput [--minutes 10] [--threads 2] [--hours 3]` prints a table. Both sides hear the same
+clips with the same model, beam and batch size, one after the other in one process, several times over; the ratio of
+the fastest runs is what counts on a noisy machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import wave
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from crisp_align.aligners import Utterance
+from crisp_align.aligners.chain import Timed
+from crisp_align.backends import DecodeOptions, LoadOptions
+from crisp_align.media import open_audio, read_audio
+from crisp_align.pipeline import Pipeline, Settings
+from crisp_align.speech import clips
+from crisp_align.transcript import SAMPLE_RATE, Clip, Samples
+from crisp_align_backends.whisper import Whisper
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+SPEECH = ("jfk.wav", "en-librispeech-1995-1837-0001.wav")
+
+
+def main() -> None:
+    """Run what was asked for and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--hours", type=float, default=0.0, help="also measure memory over a file this long")
+    parser.add_argument("--rss", metavar="FILE", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.rss:
+        print(_peak_of_run(asked.rss, asked.threads))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        short = _speech(Path(folder) / "short.wav", asked.minutes * 60)
+        _print_speed(short, asked.threads, asked.repeats)
+        if asked.hours:
+            long = _speech(Path(folder) / "long.wav", asked.hours * 3600)
+            _print_memory(short, long, asked.threads)
+
+
+def _speech(path: Path, seconds: float) -> Path:
+    """A WAV of the sample sentences with pauses of a second between them, at least `seconds` long."""
+    pause = np.zeros(SAMPLE_RATE, np.float32)
+    round_ = np.concatenate([part for name in SPEECH for part in (read_audio(SAMPLES / name), pause)])
+    pcm = (np.clip(round_, -1, 1) * 32767).astype("<i2").tobytes()
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        for _ in range(int(seconds * SAMPLE_RATE / len(round_)) + 1):
+            file.writeframes(pcm)
+    return path
+
+
+def _print_speed(path: Path, threads: int, repeats: int) -> None:
+    settings = Settings(load=LoadOptions(threads=threads), decode=DecodeOptions(language="en"))
+    pipeline = Pipeline.load(settings)
+    whisper = pipeline.backend
+    assert isinstance(whisper, Whisper)
+    with open_audio(path) as stream:
+        cut = list(clips(stream, "speech"))
+    audio = read_audio(path)
+    spent = _watched(pipeline)
+    theirs, ours, aligning = [], [], []
+    for _ in range(repeats):
+        theirs.append(_seconds(lambda: _faster_whisper(whisper, audio, cut)))
+        ours.append(_seconds(lambda: list(pipeline.transcribe([str(path)]))))
+        aligning.append(sum(spent))
+        spent.clear()
+    table = Table(title=f"{len(audio) / SAMPLE_RATE / 60:.1f} min, {len(cut)} clips, base int8, {threads} threads")
+    for column in ("what", "seconds", "× real time", "ratio"):
+        table.add_column(column)
+    base = min(theirs)
+    for name, seconds in (
+        ("faster-whisper's batched pipeline, same clips, no alignment", base),
+        ("ours: decode, voice activity, transcribe, align, segments", min(ours)),
+        ("of which alignment (hmm)", min(aligning)),
+    ):
+        table.add_row(name, f"{seconds:.1f}", f"{len(audio) / SAMPLE_RATE / seconds:.0f}", f"{seconds / base:.2f}")
+    Console().print(table)
+
+
+def _faster_whisper(whisper: Whisper, audio: Samples, cut: list[Clip]) -> None:
+    from faster_whisper import BatchedInferencePipeline
+
+    stamps = [{"start": clip.start, "end": clip.end} for clip in cut]
+    batched = BatchedInferencePipeline(whisper._engine)
+    segments, _ = batched.transcribe(
+        audio, language="en", beam_size=5, batch_size=whisper.batch_size, clip_timestamps=stamps
+    )
+    list(segments)
+
+
+def _watched(pipeline: Pipeline) -> list[float]:
+    """Make the pipeline's aligners add the seconds they take to the list returned."""
+    spent: list[float] = []
+    inner = pipeline.aligners.align
+
+    def align(utterances: Sequence[Utterance]) -> list[Timed]:
+        start = time.perf_counter()
+        timed = inner(utterances)
+        spent.append(time.perf_counter() - start)
+        return timed
+
+    pipeline.aligners.align = align  # type: ignore[method-assign]
+    return spent
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _print_memory(short: Path, long: Path, threads: int) -> None:
+    table = Table(title="peak resident memory of a whole run, tiny.en")
+    for column in ("file", "MB"):
+        table.add_column(column)
+    for path in (short, long):
+        command = [sys.executable, "-m", "benchmarks.throughput", "--rss", str(path), "--threads", str(threads)]
+        peak = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        table.add_row(f"{path.stat().st_size / 2 / SAMPLE_RATE / 60:.0f} min", f"{peak:.0f}")
+    Console().print(table)
+
+
+def _peak_of_run(path: str, threads: int) -> float:
+    pipeline = Pipeline.load(Settings(model="tiny.en", load=LoadOptions(threads=threads)))
+    for _ in pipeline.transcribe([path]):
+        pass
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()
