@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import ClassVar, Protocol, Self, cast, runtime_checkable
+from typing import ClassVar, Literal, Protocol, Self, cast, runtime_checkable
 
 from crisp_align.errors import MissingDependencyError, OptionError
 from crisp_align.transcript import Clip, Word
@@ -42,6 +42,12 @@ class LoadOptions:
     """Which engine, where a backend has several: transformers, nemo, …"""
     offline: bool = False
     """Never reach for the network, even for a model that was named."""
+    compile: bool = False
+    """Compile the model for a CUDA device first: minutes of warm-up, for large jobs."""
+    align_decode: Literal["path", "upstream"] = "path"
+    """How the forced aligner reads times off its posteriors: the best path in order, or as its makers' code does."""
+    align_refine: bool = False
+    """Let the forced aligner's times fall between its 80 ms classes; not yet measured on real weights."""
 
     @property
     def cpu_threads(self) -> int:
