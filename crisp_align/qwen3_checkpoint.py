@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from crisp_align.backends import LoadOptions
-from crisp_align.errors import MissingDependencyError, ModelError, OptionError
+from crisp_align.devices import Placement, place, require_torch, require_transformers
+from crisp_align.errors import ModelError
 
 if TYPE_CHECKING:
     import torch
@@ -65,16 +65,6 @@ class Checkpoint:
     """config.json as it is in the folder."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where and in which type a model runs."""
-
-    device: str
-    """As torch names it: cpu, cuda, cuda:1, mps."""
-    dtype: Literal["float32", "bfloat16", "float16", "int8"]
-    """int8: float32 with the linear layers in dynamic int8; CPU only."""
-
-
 def inspect(folder: Path, head: Head) -> Checkpoint:
     """Look at a folder's files, without loading weights.
 
@@ -104,40 +94,6 @@ def inspect(folder: Path, head: Head) -> Checkpoint:
     return Checkpoint(folder, layout, head, config)
 
 
-def place(options: LoadOptions) -> Placement:
-    """Choose device and type: CUDA, else MPS, else the CPU; bfloat16 where the hardware multiplies it, else float32.
-
-    Without AMX a CPU computes bfloat16 two to eight times slower than float32.
-
-    Raises:
-        OptionError: a device that is not there, or a type that the device cannot compute in.
-        MissingDependencyError: torch is not installed.
-    """
-    torch = _torch()
-    device = options.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    family = device.split(":", 1)[0]
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not present.get(family, False):
-        raise OptionError(f"no device {device!r} here", hint=f"use {', '.join(k for k, v in present.items() if v)}")
-    if options.dtype == "auto":
-        fast = family == "mps" or (torch.cuda.is_bf16_supported() if family == "cuda" else has_amx())
-        return Placement(device, "bfloat16" if fast else "float32")
-    names = {"float32", "bfloat16", "float16"} | ({"int8"} if family == "cpu" else set())
-    if options.dtype not in names:
-        raise OptionError(f"dtype {options.dtype!r} does not work on {device}", hint=f"use {', '.join(sorted(names))}")
-    return Placement(device, options.dtype)  # type: ignore[arg-type]
-
-
-def has_amx() -> bool:
-    """Whether this CPU multiplies bfloat16 matrices in hardware (Intel AMX), as Linux reports it."""
-    try:
-        return " amx_bf16 " in Path("/proc/cpuinfo").read_text().replace("\n", " ")
-    except OSError:
-        return False
-
-
 def load_weights(checkpoint: Checkpoint, placement: Placement) -> torch.nn.Module:
     """The transformers model of a checkpoint, in evaluation mode.
 
@@ -148,8 +104,8 @@ def load_weights(checkpoint: Checkpoint, placement: Placement) -> torch.nn.Modul
         ModelError: tensors missing, left over, damaged or of another shape.
         MissingDependencyError: torch or transformers is not installed, or too old.
     """
-    torch = _torch()
-    transformers = _transformers()
+    torch = require_torch("qwen")
+    transformers = require_transformers("qwen", knows="Qwen3ASRForTokenClassification")
     auto = {"aligner": "AutoModelForTokenClassification", "asr": "AutoModelForMultimodalLM"}[checkpoint.head]
     native = {"aligner": "Qwen3ASRForTokenClassification", "asr": "Qwen3ASRForConditionalGeneration"}[checkpoint.head]
     changes: dict[str, Any] = {}
@@ -197,7 +153,7 @@ def _quiet(transformers: Any) -> Iterator[None]:
 
 def _in_int8(model: torch.nn.Module) -> torch.nn.Module:
     """Linear layers in int8: weights a channel, activations a call."""
-    torch = _torch()
+    torch = require_torch("qwen")
     quantize: Any = torch.ao.quantization.quantize_dynamic
     return quantize(model, {torch.nn.Linear}, dtype=torch.qint8)  # type: ignore[no-any-return]
 
@@ -219,7 +175,7 @@ def _native_config(checkpoint: Checkpoint) -> Any:
     Raises:
         ModelError: a part is missing or has values that make no model.
     """
-    transformers = _transformers()
+    transformers = require_transformers("qwen", knows="Qwen3ASRForTokenClassification")
     thinker = checkpoint.config["thinker_config"]
     try:
         audio = {key: value for key, value in thinker["audio_config"].items() if key in _AUDIO_FIELDS}
@@ -244,24 +200,3 @@ def _native_config(checkpoint: Checkpoint) -> Any:
 
 def _noun(head: Head) -> str:
     return "forced aligner" if head == "aligner" else "speech recogniser"
-
-
-def _torch() -> Any:
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingDependencyError("torch is not installed", hint='pip install "crisp-align[qwen]"') from error
-    return torch
-
-
-def _transformers() -> Any:
-    try:
-        import transformers
-    except ImportError as error:
-        raise MissingDependencyError("transformers is not installed", hint='pip install "crisp-align[qwen]"') from error
-    if not hasattr(transformers, "Qwen3ASRForTokenClassification"):
-        raise MissingDependencyError(
-            f"transformers {transformers.__version__} does not know Qwen3-ASR",
-            hint='pip install -U "transformers>=5.17"',
-        )
-    return transformers

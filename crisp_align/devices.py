@@ -1,0 +1,123 @@
+"""Where a torch model runs and in which number type: one choice for every backend and aligner built on torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from crisp_align.backends import LoadOptions
+from crisp_align.errors import MissingDependencyError, OptionError
+
+__all__ = ["Dtype", "Placement", "free_memory", "has_amx", "place", "require_torch", "require_transformers"]
+
+Dtype: TypeAlias = Literal["float32", "bfloat16", "float16", "int8"]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where and in which type a model runs."""
+
+    device: str
+    """As torch names it: cpu, cuda, cuda:1, mps."""
+    dtype: Dtype
+    """int8: float32 with the linear layers in dynamic int8; CPU only."""
+
+    @property
+    def family(self) -> str:
+        """The device without its number: cpu, cuda, mps."""
+        return self.device.partition(":")[0]
+
+
+def place(options: LoadOptions, *, extra: str = "qwen", int8: bool = True) -> Placement:
+    """Choose device and type: CUDA, else MPS, else the CPU; bfloat16 where the hardware multiplies it, else float32.
+
+    Without AMX a CPU computes bfloat16 two to eight times slower than float32.
+
+    Args:
+        options: device and type asked for.
+        extra: the extra of this package that brings torch, for the message where it is missing.
+        int8: whether the model can be quantised; where not, int8 is refused.
+
+    Raises:
+        OptionError: a device that is not there, or a type that the device cannot compute in.
+        MissingDependencyError: torch is not installed.
+    """
+    torch = require_torch(extra)
+    device = options.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    family, _, number = device.partition(":")
+    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    present = {"cpu": 1, "cuda": cuda, "mps": int(torch.backends.mps.is_available())}
+    if not (number.isdecimal() or device == family) or int(number or 0) >= present.get(family, 0):
+        raise OptionError(f"no device {device!r} here", hint=f"use {', '.join(k for k, v in present.items() if v)}")
+    if options.dtype == "auto":
+        fast = family == "mps" or (torch.cuda.is_bf16_supported() if family == "cuda" else has_amx())
+        return Placement(device, "bfloat16" if fast else "float32")
+    names: dict[str, Dtype] = {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
+    if int8 and family == "cpu":
+        names["int8"] = "int8"
+    if options.dtype not in names:
+        raise OptionError(f"dtype {options.dtype!r} does not work on {device}", hint=f"use {', '.join(sorted(names))}")
+    return Placement(device, names[options.dtype])
+
+
+def has_amx() -> bool:
+    """Whether this CPU multiplies bfloat16 matrices in hardware (Intel AMX), as Linux reports it."""
+    try:
+        return " amx_bf16 " in Path("/proc/cpuinfo").read_text().replace("\n", " ")
+    except OSError:
+        return False
+
+
+def free_memory(device: str) -> int:
+    """Bytes that a model on `device` can still take; what torch keeps for itself counts as free.
+
+    On a CPU what Linux calls available; elsewhere, where nothing tells, 4 GB.
+    """
+    if device.startswith("cuda"):
+        torch = require_torch("qwen")
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free) + int(torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return 4 * 10**9
+
+
+def require_torch(extra: str) -> Any:
+    """The module torch.
+
+    Raises:
+        MissingDependencyError: it is not installed; the hint names the extra that brings it.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingDependencyError("torch is not installed", hint=f'pip install "crisp-align[{extra}]"') from error
+    return torch
+
+
+def require_transformers(extra: str, *, knows: str) -> Any:
+    """The module transformers.
+
+    Args:
+        extra: the extra of this package that brings it.
+        knows: a class it must have.
+
+    Raises:
+        MissingDependencyError: it is not installed, or too old to have that class.
+    """
+    try:
+        import transformers
+    except ImportError as error:
+        raise MissingDependencyError(
+            "transformers is not installed", hint=f'pip install "crisp-align[{extra}]"'
+        ) from error
+    if not hasattr(transformers, knows):
+        raise MissingDependencyError(
+            f"transformers {transformers.__version__} has no {knows}", hint='pip install -U "transformers>=5.17"'
+        )
+    return transformers
