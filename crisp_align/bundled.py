@@ -115,7 +115,7 @@ WHISPER_TINY_EN = Bundle(
 def cache_folder() -> Path:
     """Our own cache: `$CRISP_ALIGN_CACHE`, else the user's cache folder. It may not exist yet."""
     given = os.environ.get("CRISP_ALIGN_CACHE")
-    return Path(given).expanduser() if given else user_cache_path("crisp-align")
+    return Path(os.path.expanduser(given)) if given else user_cache_path("crisp-align")  # noqa: PTH111
 
 
 def bundled_whisper() -> Path | None:

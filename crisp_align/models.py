@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ _FETCHED = {
 }
 """What is downloaded of a repository: never pickled weights, never code."""
 
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)
 _BUNDLED = {"base": bundled_whisper, "tiny.en": bundled_tiny_en}
 
 
@@ -223,7 +225,7 @@ def _from_hub_id(family: Family, name: str) -> Weights:
     Raises:
         ModelError: the name has not the form of a Hub id.
     """
-    if name.count("/") == 1 and not name.startswith((".", "/", "~")) and all(name.split("/")):
+    if _HUB_ID.fullmatch(name):
         return Weights(name, family, name, 0, needs(family))
     names = [weights.name for weights in CATALOGUE if weights.family == family]
     near = get_close_matches(name.lower(), names, n=1)
@@ -237,7 +239,7 @@ def _from_hub_id(family: Family, name: str) -> Weights:
 
 def _given_path(name: str) -> Path | None:
     """`name` as a path if it is one that exists, or can only have been meant as one."""
-    path = Path(name).expanduser() if name.startswith("~") else Path(name)
+    path = Path(os.path.expanduser(name))  # noqa: PTH111 (Path's own raises for an unknown user)
     try:
         exists = bool(name) and path.exists()
     except (OSError, ValueError):  # too long, or a null character inside
