@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from crisp_align import models
-from crisp_align.backends import DecodeOptions, LoadOptions, Transcription
+from crisp_align.backends import DecodeOptions, Engine, LoadOptions, Profile, Transcription
 from crisp_align.errors import ModelError, OptionError
-from crisp_align.languages import language_name
+from crisp_align.languages import NAMES, language_name
 from crisp_align.transcript import Clip, Span
 
 if TYPE_CHECKING:
@@ -51,6 +51,14 @@ class Whisper:
     name: ClassVar[str] = "whisper"
     translates: ClassVar[bool] = True
     native_words: ClassVar[bool] = False
+    profile: ClassVar[Profile] = Profile(
+        engines=(Engine("ctranslate2", ("faster_whisper",), "pip install -U crisp-align"),),
+        languages=frozenset(NAMES) - {"fil"},
+        detects_language=True,
+        prompts=True,
+        max_clip=_WINDOW,
+        family="whisper",
+    )
     max_clip: float = _WINDOW
 
     def __init__(self, engine: Any, model: str, device: str) -> None:
@@ -112,6 +120,8 @@ class Whisper:
                 f"Whisper {self.model} does not know {language_name(options.language)}",
                 hint="name a multilingual model with -m, or another backend",
             )
+        if not options.punctuation:
+            raise OptionError("Whisper cannot be asked to leave punctuation out", hint="use --backend canary")
         if options.target_language not in (None, "en"):
             raise OptionError(
                 f"Whisper translates into English only, not {language_name(options.target_language)}",

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import ClassVar, Literal, Protocol, Self, cast, runtime_checkable
 
 from crisp_align.errors import MissingDependencyError, OptionError
@@ -18,7 +19,9 @@ from crisp_align.transcript import Clip, Word
 __all__ = [
     "Backend",
     "DecodeOptions",
+    "Engine",
     "LoadOptions",
+    "Profile",
     "Transcription",
     "backend_class",
     "backend_names",
@@ -71,6 +74,8 @@ class DecodeOptions:
     """Text that sets the style or names the context."""
     hotwords: str | None = None
     """Words to expect, separated by commas or spaces."""
+    punctuation: bool = True
+    """False: plain words, without punctuation and capitals, from the models that can be asked for that."""
     beam_size: int = 5
     batch_size: int = 0
     """Clips in one call of the model; 0: the backend's choice for the device."""
@@ -95,13 +100,51 @@ class Transcription:
     """What was dropped or cut, and why; told under -v and kept in the Transcript."""
 
 
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One way a backend can run."""
+
+    name: str
+    """As typed after --runtime."""
+    modules: tuple[str, ...]
+    """Modules that must be importable."""
+    install: str
+    """The command that installs them."""
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether its modules are there; none of them is imported."""
+        try:
+            return all(find_spec(module) is not None for module in self.modules)
+        except (ImportError, ValueError):
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a backend says of itself before anything is loaded. A model may do less than its backend can."""
+
+    engines: tuple[Engine, ...]
+    """The preferred one first."""
+    languages: frozenset[str] | None
+    """Codes that its models know, all together; None: any."""
+    detects_language: bool
+    prompts: bool
+    """Whether a prompt and hotwords reach the model."""
+    max_clip: float
+    """s, the longest clip."""
+    family: str | None = None
+    """Its family in `crisp_align.models`, if its weights are found there."""
+
+
 @runtime_checkable
 class Backend(Protocol):
     """A loaded speech-to-text model.
 
     To write one: (1) a class with the five class attributes below, its module importing no engine at top level;
     (2) `load`, which imports the engine and the weights; (3) `transcribe`; (4) an entry point in the group
-    `crisp_align.backends`, `name = "package.module:Class"`.
+    `crisp_align.backends`, `name = "package.module:Class"`. A class attribute `profile`, a `Profile`, is not needed to
+    run, and lets `crisp-align backends` say more.
     """
 
     name: ClassVar[str]
