@@ -132,6 +132,16 @@ class Pipeline:
             f"{self._backend.name} {self._backend.model}, timed by {aligner}" if self._backend else f"aligner {aligner}"
         )
 
+    @property
+    def advice(self) -> str | None:
+        """What would give better results than "auto" could find here; None where nothing is missing."""
+        ways = []
+        if self._backend is not None and self.settings.model == "auto" and self._backend.model in ("base", "tiny.en"):
+            ways.append("better text: crisp-align models pull large-v3-turbo")
+        if self.settings.aligner == "auto" and self.aligners.names[0] != "qwen3":
+            ways.append("better times: crisp-align models pull qwen3-forcedaligner-0.6b-hf")
+        return "; ".join(ways) or None
+
     def transcribe(self, sources: Iterable[str]) -> Iterator[Event]:
         """Run files through, in order; clips of several share a batch.
 
