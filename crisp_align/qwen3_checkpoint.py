@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -155,7 +156,9 @@ def _in_int8(model: torch.nn.Module) -> torch.nn.Module:
     """Linear layers in int8: weights a channel, activations a call."""
     torch = require_torch("qwen")
     quantize: Any = torch.ao.quantization.quantize_dynamic
-    return quantize(model, {torch.nn.Linear}, dtype=torch.qint8)  # type: ignore[no-any-return]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that torchao, which is slower here, will take over from it
+        return quantize(model, {torch.nn.Linear}, dtype=torch.qint8)  # type: ignore[no-any-return]
 
 
 def _check_report(checkpoint: Checkpoint, report: dict[str, Any]) -> None:

@@ -149,7 +149,9 @@ def qwen_config(tokenizer: PreTrainedTokenizerFast, size: Size, labels: int | No
     return config
 
 
-def qwen3_aligner(folder: Path, layout: Layout = "hf", seed: int = 0, size: Size | None = None) -> None:
+def qwen3_aligner(
+    folder: Path, layout: Layout = "hf", seed: int = 0, size: Size | None = None, spread: float = 6.0
+) -> None:
     """A Qwen3-ForcedAligner that knows nothing, in either layout."""
     import torch
     from transformers import Qwen3ASRForTokenClassification
@@ -158,8 +160,10 @@ def qwen3_aligner(folder: Path, layout: Layout = "hf", seed: int = 0, size: Size
     config = qwen_config(tokenizer, size or Size(), CLASSES)
     torch.manual_seed(seed)
     model = Qwen3ASRForTokenClassification(config).eval()
-    with torch.no_grad():
-        model.score.weight.mul_(20)  # so that rounding cannot change which class is largest
+    with torch.no_grad():  # weights of the usual size would answer every marker with the same class
+        for name, parameter in model.named_parameters():
+            if parameter.ndim > 1 or name.endswith("q_norm.weight"):
+                parameter.mul_(spread)
     save_qwen3_aligner(folder, layout, model, tokenizer)
 
 

@@ -1,0 +1,234 @@
+"""Qwen3-ForcedAligner: eleven languages, one forward pass a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from crisp_align import models
+from crisp_align.aligners import Alignment, Refusal, Utterance
+from crisp_align.backends import Backend, LoadOptions
+from crisp_align.languages import language_name
+from crisp_align.text.units import QWEN3_LANGUAGES
+from crisp_align.transcript import Span
+
+if TYPE_CHECKING:
+    import torch
+
+    from crisp_align.aligners.qwen3_decoding import Classes
+    from crisp_align.aligners.qwen3_network import Encoded, Network
+
+__all__ = ["Qwen3Aligner"]
+
+CLASS = 0.08  # s
+DEFAULT = "qwen3-forcedaligner-0.6b"
+SHORT_NAMES = frozenset({"auto", "qwen3", "qwen3-forced-aligner", "qwen3-forcedaligner"})
+
+_SCORED = 1  # classes on either side of the chosen one whose probability counts as agreement: 80 ms
+_REFINED = 2  # classes on either side that a refined time is the mean of
+_DENSEST = 40.0  # letters a second; the fastest speakers stay under 30
+_SPARSEST = 0.5  # letters a second of speech; the slowest say about 3
+_ENOUGH_SPEECH = 10.0  # s of speech before too little text is held against it
+_IDEOGRAM = 2.5  # letters that a Han character, kana or Hangul syllable takes as long as
+_TOKENS_AT_ONCE = 65_536  # at most, on a GPU
+_BYTES_A_TOKEN = 65_536  # activations of a token in the widest layer, rounded up
+
+
+class Qwen3Aligner:
+    """A loaded Qwen3-ForcedAligner."""
+
+    name: ClassVar[str] = "qwen3"
+
+    def __init__(self, network: Network, model: str, options: LoadOptions) -> None:
+        self.model = model
+        self.languages: frozenset[str] | None = QWEN3_LANGUAGES
+        self.max_clip = 180.0
+        self._network = network
+        self._options = options
+        self._budget = _token_budget(network)
+
+    @classmethod
+    def load(cls, model: str, options: LoadOptions, backend: Backend | None) -> Self:
+        """Load weights in either published layout.
+
+        Args:
+            model: "auto" or "qwen3" (the best on this machine, else the published one), a name of the catalogue, a
+                Hub id, or a folder.
+            options: device, type, threads, and how to decode.
+            backend: not used.
+
+        Raises:
+            ModelError: weights missing, damaged or of the wrong kind.
+            MissingDependencyError: torch or transformers is not installed.
+            OptionError: the device is not there or cannot compute in the type.
+        """
+        from crisp_align.qwen3_checkpoint import inspect, load_weights, place
+
+        placement = place(options)
+        name = (models.best("qwen3-aligner") or DEFAULT) if model.lower() in SHORT_NAMES else model
+        checkpoint = inspect(models.obtain("qwen3-aligner", name, offline=options.offline), "aligner")
+
+        import torch
+
+        from crisp_align.aligners.qwen3_network import Network
+
+        if options.threads > 0:
+            torch.set_num_threads(options.threads)
+        weights = load_weights(checkpoint, placement)
+        compiled = options.compile and placement.device.startswith("cuda")
+        return cls(Network(checkpoint, weights, compiled=compiled), name, options)
+
+    def align(self, utterances: Sequence[Utterance]) -> list[Alignment | Refusal]:
+        """One alignment or refusal an utterance, in order."""
+        results: list[Alignment | Refusal | None] = [self._refusal(utterance) for utterance in utterances]
+        wanted = [i for i, refusal in enumerate(results) if refusal is None]
+        for i, logits in self._run([utterances[i] for i in wanted]):
+            utterance = utterances[wanted[i]]
+            results[wanted[i]] = logits if isinstance(logits, Refusal) else self._read(utterance, logits)
+        return [result for result in results if result is not None]
+
+    def _refusal(self, utterance: Utterance) -> Refusal | None:
+        """Why the model should not even be asked; None: it should."""
+        if utterance.translated:
+            return Refusal("cannot time a translation")
+        if utterance.language is not None and utterance.language not in QWEN3_LANGUAGES:
+            return Refusal(f"does not speak {language_name(utterance.language)}")
+        duration = utterance.clip.duration
+        if duration > self.max_clip:
+            return Refusal(f"takes clips of up to {self.max_clip:.0f} s")
+        letters = sum(_letters(unit.spoken) for unit in utterance.units)
+        if letters > _DENSEST * max(duration, 1.0):
+            return Refusal("finds more text than can be said in the time")
+        speech = sum(end - start for start, end in utterance.clip.speech or ())
+        if speech > _ENOUGH_SPEECH and letters < _SPARSEST * speech:
+            return Refusal("finds far less text than is spoken")
+        return None
+
+    def _run(self, utterances: Sequence[Utterance]) -> Iterator[tuple[int, torch.Tensor | Refusal]]:
+        """Logits at the markers of each utterance, in any order."""
+        for batch, encoded in self._encoded(self._batches(utterances), utterances):
+            yield from zip(batch, self._forward(encoded), strict=True)
+
+    def _forward(self, batch: list[Encoded]) -> list[torch.Tensor | Refusal]:
+        """One call of the model; where memory runs out, two of half the size."""
+        try:
+            return list(self._network.logits(batch))
+        except RuntimeError as error:
+            if not _out_of_memory(error):
+                raise
+        if len(batch) == 1:
+            return [Refusal("runs out of memory on a clip this long")]
+        self._budget = max(self._budget // 2, 1)
+        self._network.release_memory()
+        middle = len(batch) // 2
+        return self._forward(batch[:middle]) + self._forward(batch[middle:])
+
+    def _batches(self, utterances: Sequence[Utterance]) -> Iterator[list[int]]:
+        """Indices of what runs together: like lengths under the token budget; on a CPU one by one.
+
+        A CPU gains nothing from a batch of unequal clips and pays for its padding.
+        """
+        sizes = [self._network.estimate(utterance.clip.duration, len(utterance.units)) for utterance in utterances]
+        batch: list[int] = []
+        for i in sorted(range(len(utterances)), key=lambda i: sizes[i], reverse=True):
+            if batch and sizes[batch[0]] * (len(batch) + 1) > self._budget:
+                yield batch
+                batch = []
+            batch.append(i)
+        if batch:
+            yield batch
+
+    def _encoded(
+        self, batches: Iterator[list[int]], utterances: Sequence[Utterance]
+    ) -> Iterator[tuple[list[int], list[Encoded]]]:
+        """Batches with their inputs; beside a GPU the next one is prepared while this one runs."""
+
+        def encode(batch: list[int]) -> list[Encoded]:
+            return [
+                self._network.encode(utterances[i].clip.samples, [unit.spoken for unit in utterances[i].units])
+                for i in batch
+            ]
+
+        if self._network.device.type == "cpu":
+            for batch in batches:
+                yield batch, encode(batch)
+            return
+        with ThreadPoolExecutor(1, "qwen3-inputs") as pool:
+            waiting: tuple[list[int], Future[list[Encoded]]] | None = None
+            for batch in batches:
+                following = (batch, pool.submit(encode, batch))
+                if waiting is not None:
+                    yield waiting[0], waiting[1].result()
+                waiting = following
+            if waiting is not None:
+                yield waiting[0], waiting[1].result()
+
+    def _read(self, utterance: Utterance, logits: torch.Tensor) -> Alignment | Refusal:
+        """Times from the logits at the markers, shape (2 · units, classes)."""
+        from crisp_align.aligners.qwen3_decoding import best_path, crowded, repair
+
+        if self._options.align_decode == "upstream":
+            times = [ms / 1000 for ms in repair(logits.argmax(dim=-1).cpu().numpy())]
+            return _spans(times, _agreement(logits, [round(time / CLASS) for time in times]))
+        limit = min(int(utterance.clip.duration / CLASS) + 1, logits.shape[1])  # no time after the clip's end
+        classes: Classes = logits[:, :limit].argmax(dim=-1).cpu().numpy()
+        if (classes[:-1] > classes[1:]).any():
+            classes = best_path(logits[:, :limit].cpu().numpy())
+        if lost := crowded(classes):
+            return Refusal(f"put {lost} of {len(utterance.units)} words on one moment")
+        times = _refined(logits[:, :limit], classes) if self._options.align_refine else [c * CLASS for c in classes]
+        return _spans(times, _agreement(logits, classes))
+
+
+def _spans(times: Sequence[float], agreement: Sequence[float]) -> Alignment:
+    """Pairs of markers as spans; the score is the geometric mean of the agreement on start and end."""
+    return tuple(
+        Span(round(float(times[i]), 3), round(float(times[i + 1]), 3), (agreement[i] * agreement[i + 1]) ** 0.5)
+        for i in range(0, len(times), 2)
+    )
+
+
+def _agreement(logits: torch.Tensor, classes: Sequence[int] | Classes) -> list[float]:
+    """For each marker the probability, in [0, 1], that its time is within 80 ms of the chosen class."""
+    near, inside = _around(logits, classes, _SCORED)
+    masses = (near - logits.logsumexp(dim=1, keepdim=True)).exp() * inside
+    return [min(mass, 1.0) for mass in masses.sum(dim=1).tolist()]
+
+
+def _refined(logits: torch.Tensor, classes: Classes) -> list[float]:
+    """Mean time, in s, of the classes up to two away from the chosen one, weighted by probability; in order."""
+    import torch
+
+    near, inside = _around(logits, classes, _REFINED)
+    weights = near.masked_fill(~inside, float("-inf")).softmax(dim=1)
+    offsets = torch.arange(-_REFINED, _REFINED + 1, device=weights.device, dtype=weights.dtype)
+    means = torch.from_numpy(classes).to(weights.device) + (weights * offsets).sum(dim=1)
+    return [mean * CLASS for mean in means.cummax(dim=0).values.tolist()]
+
+
+def _around(logits: torch.Tensor, classes: Sequence[int] | Classes, reach: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits of the classes up to `reach` away from the chosen ones, and which of them exist."""
+    import torch
+
+    chosen = torch.as_tensor(classes, device=logits.device)[:, None]
+    wanted = chosen + torch.arange(-reach, reach + 1, device=logits.device)
+    inside = (wanted >= 0) & (wanted < logits.shape[1])
+    return logits.gather(1, wanted.clamp(0, logits.shape[1] - 1)), inside
+
+
+def _letters(word: str) -> float:
+    """How long a word is to say, in letters of an alphabet."""
+    return sum(_IDEOGRAM if char >= "\u1100" and char.isalpha() else 1.0 for char in word)
+
+
+def _token_budget(network: Network) -> int:
+    """Tokens in one call: what the memory that is free takes; on a CPU 1, so that each clip runs alone."""
+    free = network.free_memory()
+    return 1 if free is None else max(min(free // 2 // _BYTES_A_TOKEN, _TOKENS_AT_ONCE), 1)
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch ran out of memory: CUDA has an error class for it, MPS and the CPU say so."""
+    text = str(error).lower()
+    return "out of memory" in text or "not enough memory" in text or "can't allocate memory" in text
