@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
+from crisp_align.languages import is_spaced
+from crisp_align.text.sentences import sentence_ends
 from crisp_align.text.width import columns
 
-__all__ = ["is_glued"]
+__all__ = ["BAD", "CLAUSE", "FORBIDDEN", "NEUTRAL", "SENTENCE", "break_costs", "is_glued"]
+
+# What it costs to break between two words; the layout weighs these against its other costs.
+SENTENCE = -30.0  # after a sentence
+CLAUSE = -12.0  # after a comma, colon, dash
+OPENING = 2.0  # before a conjunction or preposition
+NEUTRAL = 10.0
+BRACKETED = 8.0  # added inside quotes or brackets
+BAD = 30.0  # article | noun, first | last name, number | unit, inside a phrase
+FORBIDDEN = 400.0  # kinsoku; inside a word
 
 _JOINERS = frozenset("\u200d\u2060\ufeff\u00a0\u202f\u2007")
+_CLOSERS = "\"'”’»›)]}」』】〉》〕）］｝"
+_OPENERS = "\"'“‘«‹([{「『【〈《〔（［｛¿¡"
+_CLAUSE = re.compile(rf"(?:[,;:，；：、،؛·]|[—–-]){'[' + re.escape(_CLOSERS) + ']*'}$")
+_NO_LINE_START = frozenset(
+    "、。，．・：；？！,.:;?!…‥゛゜ヽヾゝゞ々〻ー–~〜～%％‰℃°"
+    "」』】〉》〕）］｝〙〗\u201d\u2019)]}»›ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿｧｨｩｪｫｬｭｮｯｰฯๆ។៕"
+)
+_NO_LINE_END = frozenset("「『【〈《〔（［｛〘〖“‘([{«‹¿¡＄$￥¥£€#＃")
+_NUMBER = re.compile(r"[^\w]*\d[\d.,:/ ]*")
+_TRADITIONAL = re.compile("[們這個來時為說國會對過學後點開關門間問聽讓還進運動電車書長東風飛馬魚鳥龍]")
+_PARSERS = {"ja": "japanese", "zh": "simplified_chinese", "yue": "traditional_chinese", "th": "thai"}
 
 
 def is_glued(left: str, right: str, *, spaced: bool = False) -> bool:
@@ -22,8 +49,123 @@ def is_glued(left: str, right: str, *, spaced: bool = False) -> bool:
     if not left:
         return False
     before, after = left[-1], right[0]
-    if before in _JOINERS or after in _JOINERS or unicodedata.combining(after) or unicodedata.category(after)[0] == "M":
+    if before in _JOINERS or after in _JOINERS or unicodedata.category(after)[0] == "M":
         return True
-    if not spaced or before.isspace() or after.isspace():
+    return spaced and _inside_word(before, after)
+
+
+def break_costs(texts: Sequence[str], language: str | None) -> list[float]:
+    """What a break before each text costs; the first costs nothing.
+
+    Args:
+        texts: of words in a row, lossless: they join to what was said.
+        language: code; None: unknown.
+    """
+    ends = sentence_ends(texts)
+    binding = _function_words().get(language or "", {})
+    phrases = _phrase_starts(texts, language)
+    spaced = is_spaced(language)
+    cores = [text.strip().strip(_OPENERS + _CLOSERS + ".,;:!?…") for text in texts]
+    costs = [0.0]
+    depth = _depth_after(texts[0], 0) if texts else 0
+    for number in range(1, len(texts)):
+        left, right = texts[number - 1], texts[number]
+        if _is_forbidden(left, right):
+            cost = FORBIDDEN
+        elif ends[number - 1]:
+            cost = SENTENCE
+        elif _CLAUSE.search(left.rstrip()):
+            cost = CLAUSE
+        elif phrases is not None:
+            cost = NEUTRAL if number in phrases else BAD
+            cost = FORBIDDEN / 2 if number not in phrases and _inside_word(left[-1:], right[:1]) else cost
+        elif spaced and _inside_word(left[-1:], right[:1]):
+            cost = FORBIDDEN
+        else:
+            cost = _word_cost(cores[number - 1], cores[number], left, binding, first=number == 1 or ends[number - 2])
+        costs.append(cost + (BRACKETED if depth > 0 and SENTENCE < cost < FORBIDDEN / 2 else 0.0))
+        depth = _depth_after(right, depth)
+    return costs if texts else []
+
+
+def _word_cost(left: str, right: str, shown: str, binding: dict[str, frozenset[str]], *, first: bool) -> float:
+    before, after = left.lower().replace("’", "'"), right.lower().replace("’", "'")
+    none: frozenset[str] = frozenset()
+    shared = _function_words()["*"]
+    if _NUMBER.fullmatch(left) and (after in shared["unit"] or right[:1].isdigit()):
+        return BAD
+    if before in shared["title"] and (right[:1].isupper() or shown.rstrip()[-1:] == "."):
+        return BAD
+    if before in binding.get("article", none) or before in binding.get("preposition", none):
+        return BAD
+    if left[:1].isupper() and right[:1].isupper() and not first and before not in binding.get("auxiliary", none):
+        return BAD  # first | last name
+    if before in binding.get("conjunction", none):
+        return BAD - 5
+    if before in binding.get("auxiliary", none):
+        return NEUTRAL + 8
+    if after in binding.get("conjunction", none):
+        return OPENING
+    if after in binding.get("preposition", none):
+        return OPENING + 2
+    return NEUTRAL
+
+
+def _is_forbidden(left: str, right: str) -> bool:
+    before, after = left.rstrip()[-1:], right.lstrip()[:1]
+    if before in _NO_LINE_END and before and not left[-1:].isspace():
+        return True
+    return bool(after) and after in _NO_LINE_START and not right[:1].isspace() and not left[-1:].isspace()
+
+
+def _inside_word(before: str, after: str) -> bool:
+    if not before or not after or before.isspace() or after.isspace():
         return False
     return columns(before) < 2 and columns(after) < 2
+
+
+def _depth_after(text: str, depth: int) -> int:
+    for char in text:
+        if char in "“«‹([{「『【〈《〔（［｛":
+            depth += 1
+        elif char in "”»›)]}」』】〉》〕）］｝":
+            depth -= 1
+    # An unbalanced bracket binds a sentence at most.
+    return 0 if depth < 0 or text.rstrip()[-1:] in ".!?。！？" else depth
+
+
+@cache
+def _function_words() -> dict[str, dict[str, frozenset[str]]]:
+    table: dict[str, dict[str, frozenset[str]]] = {}
+    for line in files("crisp_align.text").joinpath("function_words.txt").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            language, kind, *words = line.split()
+            table.setdefault(language, {})[kind] = frozenset(words)
+    return table
+
+
+def _phrase_starts(texts: Sequence[str], language: str | None) -> frozenset[int] | None:
+    """Numbers of the texts that begin a phrase; None for languages whose phrases spaces show."""
+    if language not in _PARSERS:
+        return None
+    name = _PARSERS[language]
+    joined = "".join(texts)
+    if name == "simplified_chinese" and _TRADITIONAL.search(joined):
+        name = "traditional_chinese"
+    starts, offset = {0}, 0
+    for phrase in _parser(name).parse(joined):
+        offset += len(phrase)
+        starts.add(offset)
+    numbers, offset = set(), 0
+    for number, text in enumerate(texts):
+        if offset in starts or text[:1].isspace():
+            numbers.add(number)
+        offset += len(text)
+    return frozenset(numbers)
+
+
+@cache
+def _parser(name: str) -> Any:
+    import budoux
+
+    return getattr(budoux, f"load_default_{name}_parser")()

@@ -1,0 +1,30 @@
+"""From words with times to cues: what a viewer reads at once, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from crisp_align.layout.breaking import broken
+from crisp_align.layout.packing import packed
+from crisp_align.layout.profiles import default_profile, profile_names, profile_rules
+from crisp_align.layout.rules import Rules
+from crisp_align.layout.times import timed
+from crisp_align.transcript import Cue, Segment
+
+__all__ = ["Rules", "cues", "default_profile", "profile_names", "profile_rules"]
+
+
+def cues(segments: Sequence[Segment], rules: Rules) -> list[Cue]:
+    """Lay out `segments` as cues.
+
+    Every word appears once, in order. Cues are in order and never overlap; their times are whole milliseconds (or
+    frames), and none is empty. A blank word stays with the word before it.
+
+    Args:
+        segments: one, for printing as they come, or all of a transcript.
+        rules: what to keep to. Without `max_lines`, or with `max_chars` 1, cues are one line each and filled in
+            order; with it they are broken where they read best, across segments.
+    """
+    if rules.max_lines and rules.max_chars != 1:
+        return timed(broken(segments, rules), rules)
+    return timed([block for segment in segments for block in packed(segment, rules)], rules)

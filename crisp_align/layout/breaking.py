@@ -1,0 +1,293 @@
+"""Cues of several lines, broken where they read best: dynamic programming over the places a cue may end.
+
+The layout of a passage is the one of least total cost. What a cue costs:
+
+    20          for being a cue
+    1000        a line wider than the limit (only ever a single unbreakable word)
+    1000 + 100·d   shorter than the minimum by the fraction d
+    20 + 60·s   for reading time that is missing, a second of it
+    40·s        for the last word's being cut off by the longest duration, a second of it
+    200         a change of speaker inside it
+    15·(p-0.5)  for a pause of p seconds inside it, above half a second, at most 60
+    8           for a sentence that ends in the middle of a line
+    b           for the break after it, as crisp_align.text.breaks weighs it, less up to 20 for a pause there, less 60
+                where the speaker changes; the end of a segment counts as that of a clause at least
+    b/2         for each line break, where b is above 0, b/4 where below; b whole where it is forbidden
+    8·u         for lines unequal by the fraction u of the limit, and 4 where a line is longer than the one below it
+
+Never part of a layout: a cue of more lines, words or seconds up to its last word than the rules allow. The window of
+atoms that a cue can hold is bounded, so the work grows linearly with the number of words.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import TypeAlias
+
+from crisp_align.layout.packing import atoms, words_of
+from crisp_align.layout.rules import Lines, Rules, gap, needed_duration
+from crisp_align.text.breaks import CLAUSE, FORBIDDEN, SENTENCE, break_costs
+from crisp_align.text.sentences import sentence_ends
+from crisp_align.text.width import columns
+from crisp_align.transcript import Segment, Word
+
+__all__ = ["Breaks", "Passage", "best_breaks", "blocks_of", "broken", "passage_of", "total_cost"]
+
+Breaks: TypeAlias = tuple[int, ...]
+"""Of one cue: its first atom, the atoms where its further lines start, the atom after its last."""
+
+CUE = 20.0
+TOO_WIDE = 1000.0
+TOO_SHORT = 1000.0
+TOO_FAST = 20.0
+MISSING = 60.0  # a second of reading time
+CUT_OFF = 40.0  # a second
+SPEAKERS = 200.0
+PAUSE = 15.0  # a second
+MID_LINE = 8.0
+WINDOW = 400  # atoms in a cue at most, where no rule says less
+_NEVER = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Atoms (runs of words that stay together) in a row, and what the costs are made of."""
+
+    atoms: tuple[tuple[Word, ...], ...]
+    left: tuple[int, ...]
+    """Column at which each atom begins to show; columns count from the first atom on, as if on one line."""
+    right: tuple[int, ...]
+    """Column at which the atom before number n ceases to show; entry 0 is 0."""
+    start: tuple[float, ...]
+    end: tuple[float, ...]
+    words: tuple[int, ...]
+    """Words in the first n atoms."""
+    pauses: tuple[float, ...]
+    """What the pauses before the first n + 1 atoms cost inside a cue, summed."""
+    speakers: tuple[int, ...]
+    """Changes of speaker up to each atom."""
+    sentences: tuple[int, ...]
+    """Sentences that end with one of the first n atoms."""
+    cue_break: tuple[float, ...]
+    """Cost of a new cue before each atom, and at the end."""
+    line_break: tuple[float, ...]
+    """Cost of a new line before each atom."""
+
+    def columns(self, first: int, last: int) -> int:
+        """Columns of a line from atom `first` up to but not including `last`."""
+        return self.right[last] - self.left[first]
+
+
+def passage_of(segments: Sequence[Segment]) -> Passage:
+    """The atoms of `segments`, with what it costs to break between them."""
+    pieces: list[tuple[Word, ...]] = []
+    texts: list[str] = []
+    closes: list[bool] = []
+    breaks: list[float] = []
+    for segment in segments:
+        own = list(atoms(words_of(segment)))
+        if not own:
+            continue
+        own_texts = ["".join(word.text for word in atom) for atom in own]
+        costs = break_costs(own_texts, segment.language)
+        if pieces:
+            closes[-1] = sentence_ends([texts[-1], own_texts[0]])[0]
+            costs[0] = SENTENCE if closes[-1] else CLAUSE
+        pieces += own
+        texts += own_texts
+        closes += sentence_ends(own_texts)
+        breaks += costs
+    return _passage(pieces, texts, closes, breaks)
+
+
+def _passage(
+    pieces: Sequence[tuple[Word, ...]], texts: Sequence[str], closes: Sequence[bool], breaks: Sequence[float]
+) -> Passage:
+    starts = tuple(atom[0].start for atom in pieces)
+    ends = tuple(max(word.end for word in atom) for atom in pieces)
+    pauses = [0.0, *(max(0.0, start - end) for start, end in zip(starts[1:], ends, strict=False))][: len(pieces)]
+    changes = [False, *(a[-1].speaker != b[0].speaker for a, b in pairwise(pieces))][: len(pieces)]
+    weighed = [
+        cost - min(20.0, 40.0 * pause) - (60.0 if change else 0.0)
+        for cost, pause, change in zip(breaks, pauses, changes, strict=True)
+    ]
+    widths = [columns(text) for text in texts]
+    edges = [0, *accumulate(widths)]
+    return Passage(
+        atoms=tuple(pieces),
+        left=tuple(edge + _blank(text, text.lstrip()) for edge, text in zip(edges, texts, strict=False)),
+        right=(0, *(edge - _blank(text, text.rstrip()) for edge, text in zip(edges[1:], texts, strict=True))),
+        start=starts,
+        end=ends,
+        words=(0, *accumulate(sum(1 for word in atom if word.text.strip()) for atom in pieces)),
+        pauses=tuple(accumulate(min(60.0, PAUSE * max(0.0, pause - 0.5)) for pause in pauses)),
+        speakers=tuple(accumulate(int(change) for change in changes)),
+        sentences=(0, *accumulate(int(close) for close in closes)),
+        cue_break=(*weighed, 0.0),
+        line_break=tuple(cost if cost >= FORBIDDEN / 2 else cost / 2 if cost > 0 else cost / 4 for cost in weighed),
+    )
+
+
+def _blank(text: str, stripped: str) -> int:
+    """Columns of the white space that `stripped` lacks."""
+    if len(text) - len(stripped) <= 1 and "\u3000" not in text:
+        return int(text[:1] == " " or text[-1:] == " ") if len(text) > len(stripped) else 0
+    return columns(text) - columns(stripped)
+
+
+def broken(segments: Sequence[Segment], rules: Rules) -> list[Lines]:
+    """`segments` as blocks of at most `rules.max_lines` lines, broken at the least cost."""
+    passage = passage_of(segments)
+    return blocks_of(passage, best_breaks(passage, rules))
+
+
+def blocks_of(passage: Passage, breaks: Sequence[Breaks]) -> list[Lines]:
+    """The lines of words between the breaks of each cue."""
+    return [
+        tuple(tuple(word for atom in passage.atoms[a:b] for word in atom) for a, b in pairwise(row)) for row in breaks
+    ]
+
+
+def best_breaks(passage: Passage, rules: Rules) -> list[Breaks]:
+    """The breaks of each cue in the layout that costs least."""
+    count = len(passage.atoms)
+    best = [0.0]
+    choice: list[Breaks] = [()]
+    pause = gap(rules) / rules.rate
+    slack = min((0.0, *passage.line_break)) * max(0, rules.max_lines - 1)
+    for last in range(1, count + 1):
+        bound = _NEVER
+        chosen: Breaks = (last - 1, last)
+        least = CUE + passage.cue_break[last] + slack
+        # From the cheapest beginning on: soon what is left cannot be better any more.
+        for first in sorted(range(_earliest(passage, rules, last), last), key=best.__getitem__):
+            if best[first] + least >= bound:
+                break
+            if not _fits(passage, rules, first, last):
+                continue
+            base = best[first] + _cue_cost(passage, rules, pause, first, last)
+            if base + slack < bound:
+                lines, row = _best_lines(passage, rules, first, last, rules.max_lines)
+                if base + lines < bound:
+                    bound, chosen = base + lines, row
+        best.append(bound)
+        choice.append(chosen)
+    rows: list[Breaks] = []
+    while count:
+        rows.append(choice[count])
+        count = choice[count][0]
+    return rows[::-1]
+
+
+def total_cost(passage: Passage, breaks: Sequence[Breaks], rules: Rules) -> float:
+    """What the layout with these breaks costs, whoever made them."""
+    pause = gap(rules) / rules.rate
+    return sum(
+        _cue_cost(passage, rules, pause, row[0], row[-1]) + _lines_cost(passage, rules.line_limit, row)
+        for row in breaks
+    )
+
+
+def _earliest(passage: Passage, rules: Rules, last: int) -> int:
+    """The first atom that a cue up to `last` can begin with."""
+    earliest = max(0, last - WINDOW)
+    if rules.line_limit:  # the space at a line break is not shown
+        room = rules.max_lines * (rules.line_limit + 1)
+        earliest = bisect_left(passage.left, passage.right[last] - room, earliest, last)
+    return min(earliest, last - 1)
+
+
+def _fits(passage: Passage, rules: Rules, first: int, last: int) -> bool:
+    """Whether the atoms may share a cue; one alone always may."""
+    if last - first == 1:
+        return True
+    if rules.max_words and passage.words[last] - passage.words[first] > rules.max_words:
+        return False
+    if rules.max_duration and passage.start[last - 1] - passage.start[first] >= rules.max_duration:
+        return False
+    return not rules.split_on_punctuation or passage.sentences[last - 1] == passage.sentences[first]
+
+
+def _cue_cost(passage: Passage, rules: Rules, pause: float, first: int, last: int) -> float:
+    cost = CUE + passage.cue_break[last] + passage.pauses[last - 1] - passage.pauses[first]
+    if passage.speakers[last - 1] != passage.speakers[first]:
+        cost += SPEAKERS
+    start = passage.start[first]
+    shown = spoken = passage.end[last - 1] - start
+    needed = needed_duration(
+        passage.right[last] - passage.left[first], passage.words[last] - passage.words[first], rules
+    )
+    if shown < needed:
+        shown = max(shown, min(needed, max(shown + rules.linger, rules.min_duration)))
+    if 0 < rules.max_duration < shown:
+        cost += CUT_OFF * max(0.0, spoken - rules.max_duration)
+        shown = rules.max_duration
+    if last < len(passage.start) and passage.start[last] - pause - start < shown:
+        shown = passage.start[last] - pause - start
+    if shown < rules.min_duration - 1e-6:
+        cost += TOO_SHORT + 100.0 * min(1.0, 1.0 - shown / rules.min_duration)
+    if needed > max(shown, rules.min_duration) + 1e-6:
+        cost += TOO_FAST + MISSING * (needed - shown)
+    return cost
+
+
+def _best_lines(passage: Passage, rules: Rules, first: int, last: int, lines: int) -> tuple[float, Breaks]:
+    """The cheapest way to break the atoms into at most `lines` lines, and the breaks; one line where they fit."""
+    limit = rules.line_limit
+    best = _NEVER
+    chosen: Breaks = (first, last)
+    if lines > 1 and last - first > 1 and 0 < limit < passage.right[last] - passage.left[first]:
+        # Lines wider than the limit are left out, but for a single atom that is.
+        low = bisect_left(passage.left, passage.right[last] - (limit + 1) * (lines - 1) + 1, first + 1, last)
+        high = bisect_right(passage.right, passage.left[first] + limit, first + 1, last + 1)
+        seconds = range(min(low, last - 1), min(max(high, first + 2), last))
+        if lines == 2:
+            best, second = _best_second_line(passage, limit, first, last, seconds)
+            chosen = (first, second, last)
+        for second in seconds if lines > 2 else ():
+            row = (first, *_best_lines(passage, rules, second, last, lines - 1)[1])
+            cost = _lines_cost(passage, limit, row)
+            if cost < best:
+                best, chosen = cost, row
+    return (best, chosen) if best < _NEVER else (_lines_cost(passage, limit, (first, last)), (first, last))
+
+
+def _best_second_line(passage: Passage, limit: int, first: int, last: int, seconds: range) -> tuple[float, int]:
+    """Where the second of two lines best starts: `_lines_cost` unrolled, the most frequent question of all."""
+    left, right, sentences, line_break = passage.left, passage.right, passage.sentences, passage.line_break
+    begin, end = left[first], right[last]
+    inside = sentences[last - 1] - sentences[first]
+    best, chosen = _NEVER, last
+    for second in seconds:
+        above, below = right[second] - begin, end - left[second]
+        cost = line_break[second] + MID_LINE * (inside - sentences[second] + sentences[second - 1])
+        if above > below:
+            cost += 4.0
+        cost += 8.0 * abs(above - below) / max(limit, above, below)
+        if above > limit:
+            cost += TOO_WIDE * (1 if second - first == 1 else 50)
+        if below > limit:
+            cost += TOO_WIDE * (1 if last - second == 1 else 50)
+        if cost < best:
+            best, chosen = cost, second
+    return best, chosen
+
+
+def _lines_cost(passage: Passage, limit: int, row: Breaks) -> float:
+    cost = 0.0
+    above = -1
+    for first, last in pairwise(row):
+        width = passage.right[last] - passage.left[first]
+        if 0 < limit < width:
+            # A single word that is too wide stays whole; several must never be put together so.
+            cost += TOO_WIDE * (1 if last - first == 1 else 50)
+        if above >= 0:
+            cost += passage.line_break[first] + 8.0 * abs(above - width) / max(limit, above, width, 1)
+            if above > width:
+                cost += 4.0
+        above = width
+        cost += MID_LINE * (passage.sentences[last - 1] - passage.sentences[first])
+    return cost

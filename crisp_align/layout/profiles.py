@@ -1,0 +1,87 @@
+"""Rules by name, or from a TOML file."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import fields
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from crisp_align.errors import OptionError
+from crisp_align.layout.rules import Rules
+
+__all__ = ["default_profile", "profile_names", "profile_rules"]
+
+_BY_LANGUAGE = {"en": "netflix-en", "ja": "netflix-ja", "ko": "netflix-ko", "zh": "netflix-zh", "yue": "netflix-zh"}
+
+
+def default_profile(language: str | None) -> str:
+    """The profile for a language: Netflix's rules for it; those for English where it is unknown."""
+    return _BY_LANGUAGE.get(language or "en", "netflix")
+
+
+def profile_names() -> dict[str, str]:
+    """Name → one line about it, of every built-in profile."""
+    return {name: str(table["title"]) for name, table in _built_in().items()}
+
+
+def profile_rules(profile: str) -> Rules:
+    """The rules of a built-in profile, or of a TOML file that holds one.
+
+    A file holds fields of `Rules` at its top level, and `base`, the name of the profile that it changes, if any.
+
+    Raises:
+        OptionError: no such profile; or the file cannot be read, or sets what there is not.
+    """
+    if profile in _built_in():
+        return _rules(_built_in()[profile], Rules(), profile)
+    if not profile.lower().endswith(".toml"):
+        raise OptionError(f"no profile is called {profile!r}", hint=f"{', '.join(_built_in())}, or a .toml file")
+    table = _read(profile)
+    base = table.pop("base", None)
+    if base is not None and base not in _built_in():
+        raise OptionError(f"its base {base!r} is no profile", subject=profile, hint=f"one of {', '.join(_built_in())}")
+    return _rules(table, profile_rules(str(base)) if base else Rules(), profile)
+
+
+def _read(path: str | os.PathLike[str]) -> dict[str, object]:
+    name = os.fsdecode(path)
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise OptionError(f"not TOML: {error}", subject=name) from error
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise OptionError(f"cannot be read as a profile: {reason.lower()}", subject=name) from error
+
+
+def _rules(table: dict[str, object], base: Rules, name: str) -> Rules:
+    values: dict[str, float | bool] = {field.name: getattr(base, field.name) for field in fields(Rules)}
+    for key, value in table.items():
+        if key == "title":
+            continue
+        if key not in values:
+            raise OptionError(f"sets {key!r}, which is no rule", subject=name, hint=f"rules: {', '.join(values)}")
+        values[key] = _typed(key, value, values[key], name)
+    try:
+        return Rules(**values)  # type: ignore[arg-type]  # each has the type of its default
+    except OptionError as error:
+        raise OptionError(error.what, subject=name, hint=error.hint) from error
+
+
+def _typed(key: str, value: object, default: float | bool, name: str) -> float | bool:
+    if isinstance(default, bool):
+        if isinstance(value, bool):
+            return value
+        raise OptionError(f"{key} must be true or false", subject=name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or (type(default) is int and type(value) is float):
+        kind = "a whole number" if type(default) is int else "a number"
+        raise OptionError(f"{key} must be {kind}", subject=name)
+    return type(default)(value)
+
+
+@cache
+def _built_in() -> dict[str, dict[str, object]]:
+    return tomllib.loads(files("crisp_align.layout").joinpath("profiles.toml").read_text(encoding="utf-8"))

@@ -1,0 +1,106 @@
+"""What a layout keeps to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from crisp_align.errors import OptionError
+from crisp_align.text.width import columns
+from crisp_align.transcript import Word
+
+__all__ = ["Lines", "Rules", "gap", "line_columns", "needed_duration"]
+
+Lines: TypeAlias = tuple[tuple[Word, ...], ...]
+
+_FILM = 24.0  # frames a second that frame counts mean where no rate is given
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How words become cues. A number of 0 sets no limit.
+
+    Raises:
+        OptionError: a number is negative, not finite, or contradicts another.
+    """
+
+    max_chars: int = 0
+    """0: a cue a segment; 1: a cue a word; N: at most N characters in a cue, or in a line where `max_lines` is set."""
+    split_on_word: bool = False
+    """A word longer than `max_chars` stays whole, and a line only breaks where the text has a space or the script
+    needs none; otherwise such a word is cut between two grapheme clusters and its time shared out. Where `max_lines`
+    is set, words always stay whole."""
+    split_on_punctuation: bool = False
+    """Every sentence begins a cue."""
+    char_columns: int = 1
+    """Columns that count as one character: 2 under Chinese, Japanese and Korean rules, where half-width counts half."""
+    max_lines: int = 0
+    """0: cues of one line, filled in order; N: cues of up to N lines, broken where they read best."""
+    max_words: int = 0
+    """Words in a cue."""
+    max_duration: float = 0.0
+    """s"""
+    min_duration: float = 0.0
+    """s"""
+    max_cps: float = 0.0
+    """Characters a second, the spaces between words included."""
+    max_wpm: float = 0.0
+    """Words a minute."""
+    min_gap: float = 0.0
+    """s between two cues."""
+    min_gap_frames: int = 0
+    """The same in frames; without `fps`, of 1/24 s."""
+    close_gap_frames: int = 0
+    """A gap shorter than this many frames is closed to the minimum gap."""
+    linger: float = 0.0
+    """s that a cue may stay after its last word, so as to reach `min_duration`, `max_cps` or `max_wpm`."""
+    fps: float = 0.0
+    """Frames a second; times fall on frames."""
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            number = getattr(self, name)
+            if not (math.isfinite(number) and number >= 0):
+                raise OptionError(f"{name.replace('_', ' ')} cannot be {number}", hint="give 0 or more")
+        if self.max_duration and self.max_duration < self.min_duration:
+            raise OptionError("the longest duration of a cue is below the shortest", hint="raise --max-duration")
+        if self.fps and not 1 <= self.fps <= 1000:
+            raise OptionError(f"{self.fps:g} frames a second is no frame rate", hint="give --fps from 1 to 1000")
+        if self.char_columns not in (1, 2):
+            raise OptionError(f"a character of {self.char_columns} columns does not exist", hint="1 or 2")
+
+    @property
+    def rate(self) -> float:
+        """Ticks a second that times fall on: frames, or milliseconds."""
+        return self.fps or 1000.0
+
+    @property
+    def line_limit(self) -> int:
+        """Columns in a line; 0: no limit."""
+        return self.max_chars * self.char_columns if self.max_chars > 1 else 0
+
+
+def gap(rules: Rules) -> int:
+    """The least gap between cues, in ticks."""
+    return max(frames(rules.min_gap_frames, rules), math.ceil(rules.min_gap * rules.rate - 1e-6))
+
+
+def frames(count: int, rules: Rules) -> int:
+    """Ticks of `count` frames."""
+    return count if rules.fps else math.ceil(count / _FILM * rules.rate - 1e-6)
+
+
+def line_columns(words: tuple[Word, ...] | list[Word]) -> int:
+    """Columns of a line of words, the white space around it left out."""
+    return columns("".join(word.text for word in words).strip())
+
+
+def needed_duration(width: int, words: int, rules: Rules) -> float:
+    """Seconds that a viewer needs for `width` columns that hold `words` words, and at least the minimum."""
+    needed = rules.min_duration
+    if rules.max_cps:
+        needed = max(needed, width / rules.char_columns / rules.max_cps)
+    if rules.max_wpm:
+        needed = max(needed, 60.0 * words / rules.max_wpm)
+    return needed

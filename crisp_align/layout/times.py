@@ -1,0 +1,65 @@
+"""When cues come in and go out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from crisp_align.layout.rules import Lines, Rules, frames, gap, line_columns, needed_duration
+from crisp_align.transcript import MIN_WORD, Cue
+
+__all__ = ["timed"]
+
+
+def timed(blocks: Sequence[Lines], rules: Rules) -> list[Cue]:
+    """Give blocks of lines their times.
+
+    A cue comes in on its first word. It goes out after its last, or up to `linger` later where it takes that long to
+    read; a cue below the minimum duration stays for it. It never runs into the next, keeps the gap where the words
+    leave 20 ms before it, and closes a short gap. All is counted in ticks of a frame or a millisecond, so that
+    rounding can neither overlap nor empty a cue.
+    """
+    rate = rules.rate
+    starts: list[int] = []
+    for block in blocks:
+        start = round(max(0.0, block[0][0].start) * rate)
+        starts.append(max(start, starts[-1] + 1) if starts else start)
+    return [
+        Cue(
+            start=round(starts[i] / rate, 3),
+            end=round(_out(block, starts[i], starts[i + 1] if i + 1 < len(blocks) else None, rules) / rate, 3),
+            lines=block,
+        )
+        for i, block in enumerate(blocks)
+    ]
+
+
+def _out(lines: Lines, start: int, following: int | None, rules: Rules) -> int:
+    """The tick a cue goes out at; `following` is the tick the next comes in."""
+    out = _wanted(lines, start, rules)
+    longest = start + max(1, math.floor(rules.max_duration * rules.rate + 1e-6)) if rules.max_duration else None
+    out = out if longest is None else min(out, longest)
+    if following is None:
+        return out
+    ceiling = following - gap(rules)
+    if ceiling - start < max(1, round(MIN_WORD * rules.rate)):  # words too fast for any gap
+        return min(out, max(following, start + 1))
+    if out >= ceiling:
+        return ceiling
+    close = frames(rules.close_gap_frames, rules)
+    if following - out >= close:
+        return out
+    if longest is None or ceiling <= longest:
+        return ceiling
+    least = start + math.ceil(rules.min_duration * rules.rate - 1e-6)
+    return max(following - close, min(out, least))
+
+
+def _wanted(lines: Lines, start: int, rules: Rules) -> int:
+    width = sum(line_columns(line) for line in lines)
+    words = sum(1 for line in lines for word in line if word.text.strip())
+    spoken = max(round(lines[-1][-1].end * rules.rate), start + 1)
+    wanted = start + math.ceil(needed_duration(width, words, rules) * rules.rate - 1e-6)
+    least = start + math.ceil(rules.min_duration * rules.rate - 1e-6)
+    # The minimum duration outranks the limit on lingering: a lone short word must still be seen.
+    return max(spoken, min(wanted, max(spoken + round(rules.linger * rules.rate), least)))
