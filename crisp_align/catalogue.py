@@ -30,11 +30,16 @@ class Weights:
     """As typed after -m or -am."""
     family: Family
     repo: str
-    """Hub id."""
+    """Hub id of the repository."""
     megabytes: int
     """About how much is downloaded; 0: not known."""
     needs: tuple[str, ...]
     """Files without which it does not load; `a|b`: one of them."""
+
+    @property
+    def archive(self) -> str | None:
+        """The file's name, where all of the model is one .nemo archive."""
+        return self.needs[0] if self.needs[0].endswith(".nemo") else None
 
 
 def _whisper(name: str, repo: str, megabytes: int) -> Weights:
@@ -46,6 +51,12 @@ def _whisper(name: str, repo: str, megabytes: int) -> Weights:
 def _qwen(repo: str, megabytes: int) -> Weights:
     name = repo.rsplit("/", 1)[1].lower()
     return Weights(name, "qwen3-aligner" if "aligner" in name else "qwen3-asr", repo, megabytes, _TRANSFORMERS)
+
+
+def _nvidia(name: str, megabytes: int) -> Weights:
+    family: Family = "canary" if name.startswith("canary") else "parakeet"
+    repo = f"nvidia/{name.removesuffix('.nemo')}"
+    return Weights(name, family, repo, megabytes, (name,) if name.endswith(".nemo") else _TRANSFORMERS)
 
 
 CATALOGUE: tuple[Weights, ...] = (
@@ -74,8 +85,17 @@ CATALOGUE: tuple[Weights, ...] = (
     _qwen("Qwen/Qwen3-ASR-0.6B-hf", 1880),
     _qwen("Qwen/Qwen3-ASR-1.7B", 4700),
     _qwen("Qwen/Qwen3-ASR-1.7B-hf", 4700),
-    Weights("parakeet-tdt-0.6b-v3", "parakeet", "nvidia/parakeet-tdt-0.6b-v3", 2510, _TRANSFORMERS),
-    Weights("canary-1b-v2", "canary", "nvidia/canary-1b-v2", 3910, _TRANSFORMERS),
+    _nvidia("parakeet-tdt-0.6b-v3", 2510),
+    _nvidia("parakeet-tdt-0.6b-v3.nemo", 2510),
+    _nvidia("parakeet-tdt-0.6b-v2.nemo", 2470),
+    _nvidia("parakeet-ctc-0.6b", 2440),
+    _nvidia("parakeet-ctc-1.1b", 4250),
+    _nvidia("parakeet-rnnt-0.6b.nemo", 2460),
+    _nvidia("parakeet-rnnt-1.1b.nemo", 4280),
+    _nvidia("canary-1b-v2", 3910),
+    _nvidia("canary-1b-v2.nemo", 6360),
+    _nvidia("canary-1b-flash.nemo", 3540),
+    _nvidia("canary-180m-flash.nemo", 740),
 )
 
 RANKING: dict[Family, tuple[str, ...]] = {
@@ -85,8 +105,11 @@ RANKING: dict[Family, tuple[str, ...]] = {
     ),
     "qwen3-aligner": ("qwen3-forcedaligner-0.6b-hf", "qwen3-forcedaligner-0.6b", "bezzam/Qwen3-ForcedAligner-0.6B-hf"),
     "qwen3-asr": ("qwen3-asr-1.7b-hf", "qwen3-asr-1.7b", "qwen3-asr-0.6b-hf", "qwen3-asr-0.6b"),
-    "parakeet": ("parakeet-tdt-0.6b-v3",),
-    "canary": ("canary-1b-v2",),
+    "parakeet": (
+        *("parakeet-tdt-0.6b-v3", "parakeet-tdt-0.6b-v3.nemo", "parakeet-tdt-0.6b-v2.nemo"),
+        *("parakeet-rnnt-1.1b.nemo", "parakeet-ctc-1.1b", "parakeet-rnnt-0.6b.nemo", "parakeet-ctc-0.6b"),
+    ),
+    "canary": ("canary-1b-v2", "canary-1b-v2.nemo", "canary-1b-flash.nemo", "canary-180m-flash.nemo"),
 }
 """Best first. Whisper: the multilingual ones before those that know English only; turbo before large-v3, whose encoder
 it shares with a decoder of 4 layers instead of 32."""
@@ -101,6 +124,11 @@ def known(name: str, family: Family | None = None) -> Weights | None:
     """The catalogue's entry for a name or Hub id, whatever its case; None if it has none."""
     key = name.lower()
     for weights in CATALOGUE:
-        if family in (None, weights.family) and key in (weights.name, weights.repo.lower()):
+        if family in (None, weights.family) and key in (weights.name, _hub_name(weights)):
             return weights
     return None
+
+
+def _hub_name(weights: Weights) -> str:
+    """Its Hub id, lower case; that of an archive ends in .nemo, since a repository may hold the model in both forms."""
+    return weights.repo.lower() + (".nemo" if weights.archive else "")

@@ -40,7 +40,7 @@ _FETCHED = {
     "whisper": ("config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*"),
     "other": ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"),
 }
-"""What is downloaded of a repository: never pickled weights, never code."""
+"""What is downloaded of a repository: never code, and no pickled weights but in a .nemo archive that was asked for."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)
 _BUNDLED = {"base": bundled_whisper, "tiny.en": bundled_tiny_en}
@@ -51,7 +51,11 @@ def local(family: Family, name: str) -> Path | None:
 
     Args:
         family: what kind of model it must be.
-        name: a name of the catalogue, a Hub id, or the path of a folder or of a .gguf or .nemo file.
+        name: a name of the catalogue, a Hub id, or the path of a folder or of a .gguf or .nemo file. A Hub id that ends
+            in .nemo is the archive of that name in that repository.
+
+    Returns:
+        A folder, or a .gguf or .nemo file.
 
     Raises:
         ModelError: a path was given and it does not hold such a model, or bundled weights are not the published ones.
@@ -62,7 +66,7 @@ def local(family: Family, name: str) -> Path | None:
     weights = weights or _from_hub_id(family, name)
     snapshot = next((folder for folder in _snapshots(weights.repo) if not _missing(folder, weights.needs)), None)
     if snapshot is not None:
-        return snapshot
+        return snapshot / weights.archive if weights.archive else snapshot
     if family == "whisper" and weights.name in _BUNDLED:
         return _BUNDLED[weights.name]()
     return None
@@ -111,6 +115,8 @@ def obtain(family: Family, name: str, *, offline: bool = False, progress: bool =
             subject=name,
             hint=_ways(weights),
         )
+    if weights.archive:
+        return folder / weights.archive
     _check_family(family, folder)
     return folder
 
@@ -118,7 +124,9 @@ def obtain(family: Family, name: str, *, offline: bool = False, progress: bool =
 def _download(weights: Weights, progress: bool) -> Path:
     from huggingface_hub import snapshot_download
 
-    patterns = _FETCHED["whisper" if weights.family == "whisper" else "other"]
+    patterns = (
+        (weights.archive,) if weights.archive else _FETCHED["whisper" if weights.family == "whisper" else "other"]
+    )
     try:
         with _bars(progress):
             return Path(snapshot_download(weights.repo, allow_patterns=list(patterns)))
