@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from crisp_align import models
 from crisp_align.aligners import Alignment, Refusal, Utterance
 from crisp_align.backends import Backend, LoadOptions
+from crisp_align.devices import free_memory, place
 from crisp_align.languages import language_name
 from crisp_align.text.units import QWEN3_LANGUAGES
 from crisp_align.transcript import Span
@@ -46,7 +47,7 @@ class Qwen3Aligner:
         self.max_clip = 180.0
         self._network = network
         self._options = options
-        self._budget = _token_budget(network)
+        self._budget = _token_budget(str(network.device))
 
     @classmethod
     def load(cls, model: str, options: LoadOptions, backend: Backend | None) -> Self:
@@ -63,7 +64,7 @@ class Qwen3Aligner:
             MissingDependencyError: torch or transformers is not installed.
             OptionError: the device is not there or cannot compute in the type.
         """
-        from crisp_align.qwen3_checkpoint import inspect, load_weights, place
+        from crisp_align.qwen3_checkpoint import inspect, load_weights
 
         placement = place(options)
         name = (models.best("qwen3-aligner") or DEFAULT) if model.lower() in SHORT_NAMES else model
@@ -222,10 +223,11 @@ def _letters(word: str) -> float:
     return sum(_IDEOGRAM if char >= "\u1100" and char.isalpha() else 1.0 for char in word)
 
 
-def _token_budget(network: Network) -> int:
+def _token_budget(device: str) -> int:
     """Tokens in one call: what the memory that is free takes; on a CPU 1, so that each clip runs alone."""
-    free = network.free_memory()
-    return 1 if free is None else max(min(free // 2 // _BYTES_A_TOKEN, _TOKENS_AT_ONCE), 1)
+    if device == "cpu":
+        return 1
+    return max(min(free_memory(device) // 2 // _BYTES_A_TOKEN, _TOKENS_AT_ONCE), 1)
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

@@ -98,14 +98,6 @@ class Network:
         """About how many tokens a clip of `duration` s with that many words takes."""
         return int(duration * CHUNK_POSITIONS) + words * 4 + 2
 
-    def free_memory(self) -> int | None:
-        """Bytes free on the device; None on a CPU."""
-        if self.device.type == "cuda":
-            return int(torch.cuda.mem_get_info(self.device)[0])
-        if self.device.type == "mps":
-            return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
-        return None
-
     def release_memory(self) -> None:
         """Give back what a failed call left cached on the device."""
         if self.device.type == "cuda":
