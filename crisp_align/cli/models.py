@@ -1,0 +1,160 @@
+"""`crisp-align models`: which weights exist, which are here, and how to get and check them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from crisp_align.cli.command import CONTEXT, Command, Params
+from crisp_align.cli.options import flag, option
+from crisp_align.errors import ModelError, OptionError
+
+if TYPE_CHECKING:
+    from crisp_align.catalogue import Family, Weights
+
+__all__ = ["command"]
+
+_NAME = click.Argument(["name"], metavar="MODEL")
+_FAMILY = option("--family", metavar="NAME", text="what kind of model a Hub id or folder is (whisper)")
+
+
+def _list(params: Params) -> int:
+    """A line a model: where it is, or how big the download is."""
+    from crisp_align import models
+
+    for family in models.FAMILIES:
+        click.echo(f"{family}:")
+        for weights in (entry for entry in models.CATALOGUE if entry.family == family):
+            place = _place(weights)
+            if place is None and params["here"]:
+                continue
+            state = f"not here, about {weights.megabytes} MB" if place is None else place
+            click.echo(f"  {weights.name:28} {state:32} {weights.repo}")
+    return 0
+
+
+def _place(weights: Weights) -> str | None:
+    """bundled, cached, or what is wrong with it; None: not on this machine."""
+    from crisp_align import models
+
+    try:
+        path = models.local(weights.family, weights.name)
+    except ModelError as error:
+        return f"unusable: {error.what}"
+    return None if path is None else models.origin(path)
+
+
+def _path(params: Params) -> int:
+    """The folder of a model that is here."""
+    click.echo(os.fspath(_present(_family(params), params["name"])))
+    return 0
+
+
+def _present(family: Family, name: str) -> Path:
+    """Where a model is on this machine.
+
+    Raises:
+        ModelError: it is not, or not whole.
+    """
+    from crisp_align import models
+
+    path = models.local(family, name)
+    if path is None:
+        raise ModelError("is not on this machine", subject=name, hint=f"crisp-align models pull {name}")
+    return path
+
+
+def _pull(params: Params) -> int:
+    """Download a model, if it is not here yet."""
+    from crisp_align import models
+
+    family, name = _family(params), params["name"]
+    path = models.obtain(family, name, offline=params["offline"])
+    click.echo(os.fspath(path))
+    return 0
+
+
+def _verify(params: Params) -> int:
+    """Check models by their hashes; all that are here, where none is named. 3 if one is damaged."""
+    from crisp_align import models
+
+    code = 0
+    for name, path in _verified(params):
+        verdict = models.verify(path)
+        if verdict.problems:
+            code = 3
+            click.echo(f"{name}: {'; '.join(verdict.problems)}; delete {path} and fetch it again")
+        elif verdict.hashed:
+            click.echo(f"{name}: intact, {verdict.hashed} files checked by their hashes")
+        else:
+            click.echo(
+                f"{name}: nothing amiss; its publisher's hashes are not known here, so only its form was checked"
+            )
+    return code
+
+
+def _verified(params: Params) -> list[tuple[str, Path]]:
+    """Names and folders of the models to check."""
+    from crisp_align import models
+
+    if params["name"] is not None:
+        return [(params["name"], _present(_family(params), params["name"]))]
+    here = [(weights, models.local(weights.family, weights.name)) for weights in models.CATALOGUE]
+    found = {path: weights.name for weights, path in here if path is not None}
+    return [(name, path) for path, name in found.items()]
+
+
+def _family(params: Params) -> Family:
+    """The family of the model that was named: the catalogue's, or the one given; Whisper else.
+
+    Raises:
+        OptionError: there is no such family.
+    """
+    from crisp_align import models
+
+    for family in models.FAMILIES:
+        if params["family"] == family:
+            return family
+    if params["family"] is not None:
+        raise OptionError(f"no family is called {params['family']!r}", hint=f"families: {', '.join(models.FAMILIES)}")
+    weights = models.known(params["name"])
+    return weights.family if weights is not None else "whisper"
+
+
+command = click.Group(
+    "models",
+    help="List, find, fetch and verify weights. Fetched ones lie in the ordinary Hugging Face cache.",
+    context_settings=dict(CONTEXT),
+    commands=[
+        Command(
+            "list",
+            _list,
+            groups={"Options": (flag("--here", text="only those on this machine"),)},
+            text="List the models known by name, and which are on this machine.",
+        ),
+        Command(
+            "path",
+            _path,
+            arguments=(_NAME,),
+            groups={"Options": (_FAMILY,)},
+            text="Print where a model is on this machine.",
+        ),
+        Command(
+            "pull",
+            _pull,
+            arguments=(_NAME,),
+            groups={"Options": (_FAMILY, flag("--offline", text="do not download; only see whether it is here"))},
+            text="Download a model, unless it is here already, and print where it is.",
+        ),
+        Command(
+            "verify",
+            _verify,
+            arguments=(click.Argument(["name"], required=False, metavar="[MODEL]"),),
+            groups={"Options": (_FAMILY,)},
+            text="Read a model, or every one on this machine, whole, and compare it with its publisher's hashes.",
+        ),
+    ],
+)

@@ -1,0 +1,365 @@
+"""Options that several commands share, and the typed values they become."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from crisp_align.backends import DecodeOptions, LoadOptions, backend_names
+from crisp_align.languages import NAMES, language_code
+
+if TYPE_CHECKING:
+    from crisp_align.cli.command import Params
+    from crisp_align.layout import Rules
+    from crisp_align.pipeline import Settings
+    from crisp_align.speech import VadOptions
+
+__all__ = [
+    "CONSOLE",
+    "LAYOUT",
+    "MEDIA",
+    "MODELS",
+    "OUTPUT",
+    "QUIET",
+    "SPEECH",
+    "TEXT",
+    "TIMING",
+    "VOICE",
+    "Number",
+    "flag",
+    "formats",
+    "option",
+    "rules",
+    "settings",
+]
+
+_DAYS = 100 * 24 * 3600 * 1000  # ms; longer than any recording, short enough for every engine's arithmetic
+
+
+class Number(click.ParamType[float]):
+    """A finite number in a range; unlike click's own, it lets no nan through."""
+
+    name = "number"
+
+    def __init__(self, low: float, high: float) -> None:
+        self.low, self.high = low, high
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number; fails with its range."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not self.low <= number <= self.high:
+            self.fail(f"{value!r} is not a number from {self.low:g} to {self.high:g}", param, ctx)
+        return number
+
+
+class Whole(click.ParamType[int]):
+    """A whole number in a range, however many digits are typed."""
+
+    name = "integer"
+
+    def __init__(self, low: int, high: int) -> None:
+        self.low, self.high = low, high
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number; fails with its range."""
+        try:
+            number = int(value)
+        except ValueError:  # also: more digits than Python converts
+            number = self.low - 1
+        if not self.low <= number <= self.high:
+            shown = str(value) if len(str(value)) <= 24 else f"{str(value)[:20]}…"
+            self.fail(f"{shown!r} is not a whole number from {self.low} to {self.high}", param, ctx)
+        return number
+
+
+def flag(*names: str, text: str) -> click.Option:
+    """A switch, off unless given."""
+    return click.Option(names, is_flag=True, help=text)
+
+
+def option(
+    *names: str,
+    metavar: str,
+    text: str,
+    type: click.ParamType[Any] | None = None,
+    default: object = None,
+    multiple: bool = False,
+) -> click.Option:
+    """An option with a value. The last of `names` is the parameter's own, where no spelling gives it."""
+    if type is None:
+        type = click.STRING
+    return click.Option(names, metavar=metavar, help=text, type=type, default=default, multiple=multiple)
+
+
+def whole(*names: str, metavar: str, text: str, low: int, high: int, default: int | None = None) -> click.Option:
+    """An option whose value is a whole number."""
+    return option(*names, metavar=metavar, text=text, type=Whole(low, high), default=default)
+
+
+def _complete_languages(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    known = {"auto": "detect", **NAMES}
+    return [CompletionItem(code, help=name) for code, name in known.items() if code.startswith(incomplete)]
+
+
+def _complete_backends(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in ["auto", *backend_names()] if name.startswith(incomplete)]
+
+
+def _completing(made: click.Option, complete: Any) -> click.Option:
+    made._custom_shell_complete = complete
+    return made
+
+
+_DECODE = DecodeOptions()
+
+MEDIA = (
+    whole("--audio-track", metavar="N", text="which audio track, counted from 0 (the default one)", low=0, high=999),
+    whole("-ot", "--offset-t", "--offset", "offset", metavar="MS", text="begin at", low=0, high=_DAYS, default=0),
+    whole("-d", "--duration", metavar="MS", text="stop after; 0: at the end", low=0, high=_DAYS, default=0),
+)
+MODELS = (
+    _completing(
+        option("--backend", metavar="NAME", text="speech backend; auto: the default one", default="auto"),
+        _complete_backends,
+    ),
+    option(
+        *("-m", "--model"),
+        metavar="MODEL",
+        text="a name (tiny … large-v3-turbo), a Hub id or a folder; auto: the best already on this machine",
+        default="auto",
+    ),
+    option(
+        *("-am", "--aligner", "--aligner-model", "aligner"),
+        metavar="NAME",
+        text="aligner, or the path or Hub id of an aligner's model; auto: the best already here",
+        default="auto",
+    ),
+    option("--device", metavar="NAME", text="auto, cpu, cuda, cuda:1, mps", default="auto"),
+    option("--dtype", "--compute-type", "dtype", metavar="T", text="number type, e.g. int8, float16", default="auto"),
+    whole("-t", "--threads", metavar="N", text="CPU threads; 0: all there are", low=0, high=1024, default=0),
+    option("--runtime", metavar="NAME", text="engine, where a backend has several", default="auto"),
+    flag("--offline", text="never use the network, even for a model that was named"),
+)
+_LANGUAGE = _completing(
+    option("-l", "--language", metavar="LANG", text="code or name; auto: detect it clip by clip", default="auto"),
+    _complete_languages,
+)
+SPEECH = (
+    _LANGUAGE,
+    flag("-tr", "--translate", text="translate into English, or into --target-language"),
+    option("--target-language", metavar="LANG", text="language to translate into"),
+    option("--prompt", metavar="TEXT", text="text that sets the style or names the context"),
+    click.Option(
+        ["--punctuation/--no-punctuation"], default=True, help="write punctuation, where a model can leave it out (on)"
+    ),
+    option("--hotwords", metavar="WORDS", text="words to expect"),
+    whole("-bs", "--beam-size", metavar="N", text="width of the search", low=1, high=100, default=_DECODE.beam_size),
+    whole("--batch-size", metavar="N", text="clips at once; 0: as suits the device", low=0, high=4096, default=0),
+    option(
+        *("-tp", "--temperature"),
+        metavar="T",
+        text="randomness of the search",
+        type=Number(0, 2),
+        default=_DECODE.temperature,
+    ),
+    option(
+        *("-nth", "--no-speech-thold", "--no-speech-threshold", "no_speech_threshold"),
+        metavar="P",
+        text="drop a clip more probably silent than this",
+        type=Number(0, 1),
+        default=_DECODE.no_speech_threshold,
+    ),
+    option(
+        *("-lpt", "--logprob-thold", "--log-prob-threshold", "log_prob_threshold"),
+        metavar="X",
+        text="doubt text less probable than this",
+        type=Number(-100, 0),
+        default=_DECODE.log_prob_threshold,
+    ),
+    option(
+        "--compression-ratio-threshold",
+        metavar="X",
+        text="doubt text that repeats itself more than this",
+        type=Number(1, 1000),
+        default=_DECODE.compression_ratio_threshold,
+    ),
+)
+LANGUAGE = (_LANGUAGE,)
+VOICE = (
+    click.Option(["--vad/--no-vad", "vad"], default=True, help="look for voice activity (on)"),
+    option(
+        *("-vt", "--vad-threshold"),
+        metavar="P",
+        text="probability that counts as speech (0.5)",
+        type=Number(0.01, 0.99),
+    ),
+    option("--vad-neg-threshold", metavar="P", text="probability that ends speech", type=Number(0.0, 0.98)),
+    whole(
+        "-vspd",
+        "--vad-min-speech-duration-ms",
+        "vad_min_speech",
+        metavar="MS",
+        text="shortest speech",
+        low=0,
+        high=60_000,
+    ),
+    whole(
+        "-vsd",
+        "--vad-min-silence-duration-ms",
+        "vad_min_silence",
+        metavar="MS",
+        text="shortest pause",
+        low=0,
+        high=60_000,
+    ),
+    whole("-vp", "--vad-speech-pad-ms", "vad_pad", metavar="MS", text="kept around speech", low=0, high=10_000),
+)
+TIMING = (
+    click.Option(
+        ["--units"],
+        type=click.Choice(["word", "char"]),
+        default="word",
+        metavar="word|char",
+        help="char: every ideograph, kana and Hangul syllable is timed by itself",
+    ),
+    flag("--strict", text="an aligner that cannot do a clip is an error; no other stands in"),
+)
+TEXT = (
+    option("--text", "--ref-text", "text", metavar="TEXT", text="the text; its lines become segments"),
+    option("--text-file", metavar="FILE", text="the same from a file; -: standard input"),
+)
+LAYOUT = (
+    whole(
+        *("-ml", "--max-len", "max_chars"),
+        metavar="N",
+        text="0: a cue a segment; 1: a cue a word; N: at most N characters a cue",
+        low=0,
+        high=10_000,
+        default=0,
+    ),
+    flag("-sow", "--split-on-word", "split_on_word", text="keep words longer than -ml whole"),
+    flag("-sp", "--split-on-punct", "split_on_punctuation", text="every sentence begins a cue"),
+)
+OUTPUT = (
+    *(
+        flag(spelling, f"--output-{name}", f"to_{name}".replace("-", "_"), text=f"write {what}")
+        for spelling, name, what in (
+            ("-osrt", "srt", "SubRip subtitles"),
+            ("-ovtt", "vtt", "WebVTT subtitles"),
+            ("-otxt", "txt", "plain text"),
+            ("-oj", "json", "JSON: the transcript"),
+            ("-ojf", "json-full", "JSON: the transcript and its cues"),
+        )
+    ),
+    option(
+        *("-of", "--output-file", "base"),
+        metavar="BASE",
+        text="path of the outputs without extension (one input); -: standard output",
+    ),
+    option("--output-dir", metavar="DIR", text="folder for the outputs; made if it is not there"),
+)
+QUIET = (flag("-np", "--no-prints", "quiet", text="print nothing but errors"),)
+CONSOLE = (
+    *QUIET,
+    flag("-pp", "--print-progress", "progress", text="print progress even where stderr is no terminal"),
+    flag("-v", "--verbose", text="say more: what was dropped, and why"),
+)
+
+
+def formats(params: Params) -> list[str]:
+    """Names of the formats to write, in the order of --help. `-ojf` holds all that `-oj` does."""
+    asked = [
+        name.removeprefix("to_").replace("_", "-") for name, given in params.items() if name.startswith("to_") and given
+    ]
+    return [name for name in asked if not (name == "json" and "json-full" in asked)]
+
+
+def _vad(params: Params) -> VadOptions:
+    from crisp_align.speech import VadOptions
+
+    default = VadOptions()
+
+    def seconds(name: str, otherwise: float) -> float:
+        given = params[name]
+        return otherwise if given is None else given / 1000
+
+    threshold, lower = params["vad_threshold"], params["vad_neg_threshold"]
+    return VadOptions(
+        enabled=params["vad"],
+        threshold=default.threshold if threshold is None else threshold,
+        neg_threshold=default.neg_threshold if lower is None else lower,
+        min_speech=seconds("vad_min_speech", default.min_speech),
+        min_silence=seconds("vad_min_silence", default.min_silence),
+        pad=seconds("vad_pad", default.pad),
+    )
+
+
+def _decode(params: Params) -> DecodeOptions:
+    named = params["language"]
+    language = None if named.strip().lower() == "auto" else language_code(named)
+    if "translate" not in params:  # a command that only aligns
+        return DecodeOptions(language=language)
+    target = params["target_language"]
+    return DecodeOptions(
+        language=language,
+        translate=params["translate"] or target is not None,
+        target_language=None if target is None else language_code(target),
+        prompt=params["prompt"],
+        hotwords=params["hotwords"],
+        punctuation=params["punctuation"],
+        beam_size=params["beam_size"],
+        batch_size=params["batch_size"],
+        temperature=params["temperature"],
+        no_speech_threshold=params["no_speech_threshold"],
+        log_prob_threshold=params["log_prob_threshold"],
+        compression_ratio_threshold=params["compression_ratio_threshold"],
+    )
+
+
+def rules(params: Params) -> Rules:
+    """How words become cues."""
+    from crisp_align.layout import Rules
+
+    return Rules(
+        max_chars=params["max_chars"],
+        split_on_word=params["split_on_word"],
+        split_on_punctuation=params["split_on_punctuation"],
+    )
+
+
+def settings(params: Params) -> Settings:
+    """Everything the pipeline is told.
+
+    Raises:
+        OptionError: an unknown language, or voice-activity thresholds that contradict each other.
+    """
+    from crisp_align.media import MediaOptions
+    from crisp_align.pipeline import Settings
+
+    return Settings(
+        backend=params["backend"],
+        model=params["model"],
+        aligner=params["aligner"],
+        load=LoadOptions(
+            device=params["device"],
+            dtype=params["dtype"],
+            threads=params["threads"],
+            runtime=params["runtime"],
+            offline=params["offline"],
+        ),
+        decode=_decode(params),
+        media=MediaOptions(
+            audio_track=params["audio_track"],
+            offset=params["offset"] / 1000,
+            duration=params["duration"] / 1000 or None,
+        ),
+        vad=_vad(params),
+        units=params["units"],
+        strict=params["strict"],
+    )

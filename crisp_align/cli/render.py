@@ -1,0 +1,84 @@
+"""`crisp-align render TRANSCRIPT`: lay out again, without any model."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from crisp_align.cli import options
+from crisp_align.cli.command import Command, Params
+from crisp_align.cli.transcribe import check_input, ready_to_write, refuse, start
+from crisp_align.errors import CrispAlignError
+
+if TYPE_CHECKING:
+    from crisp_align.batch import Job
+    from crisp_align.cli.display import Display
+    from crisp_align.layout import Rules
+    from crisp_align.transcript import Transcript
+
+__all__ = ["command"]
+
+
+def run(params: Params) -> int:
+    """Lay out every file; the exit code."""
+    from crisp_align.batch import Input, gather, plan
+    from crisp_align.cli.work import Tally
+
+    for name in params["files"]:
+        check_input(name)
+    rules, tally = options.rules(params), Tally()
+    found = list(gather(params["files"]))
+    inputs = [entry for entry in found if isinstance(entry, Input)]
+    jobs = plan(inputs, options.formats(params), base=params["base"], folder=params["output_dir"])
+    display = start(params, jobs)
+    try:
+        refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
+        for job in ready_to_write(jobs, params, tally, display):
+            try:
+                _render(job, rules, display)
+                tally.done += 1
+            except CrispAlignError as error:
+                refuse(tally, display, [error])
+    finally:
+        display.close()
+    return tally.exit_code
+
+
+def _render(job: Job, rules: Rules, display: Display) -> None:
+    from crisp_align.batch import write
+    from crisp_align.cli.display import write_bytes
+    from crisp_align.cli.work import console_line
+    from crisp_align.layout import cues
+
+    transcript = _read(job.source)
+    if job.outputs:
+        write_bytes(write(job, transcript, rules))
+        return
+    for cue in cues(transcript.segments, rules):
+        display.line(job.source, console_line(cue))
+
+
+def _read(source: str) -> Transcript:
+    from crisp_align.formats import read_format, transcript_from_json
+    from crisp_align.formats.encodings import decoded
+
+    if source == "-":
+        return transcript_from_json(decoded(sys.stdin.buffer.read(), "standard input"), "standard input")
+    return read_format(source)
+
+
+command = Command(
+    "render",
+    run,
+    arguments=(click.Argument(["files"], nargs=-1, required=True, metavar="TRANSCRIPTS..."),),
+    groups={
+        "Output": options.OUTPUT,
+        "Layout": options.LAYOUT,
+        "Screen": options.QUIET,
+    },
+    text="Lay transcripts out again, without any model.\n\n"
+    "Reads what -oj or -ojf wrote (- reads JSON from standard input), and subtitles, whose words share the time of "
+    "their cue.",
+)

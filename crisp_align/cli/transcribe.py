@@ -1,0 +1,172 @@
+"""`crisp-align FILES…`: media in, timed transcripts out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from crisp_align.cli import options
+from crisp_align.cli.command import Command, Params
+from crisp_align.errors import CrispAlignError, OptionError, OutputError
+
+if TYPE_CHECKING:
+    from crisp_align.batch import Job
+    from crisp_align.cli.display import Display
+    from crisp_align.cli.work import Ready, Tally
+    from crisp_align.events import Event
+    from crisp_align.pipeline import Settings
+
+__all__ = ["check_input", "command", "ready_to_write", "refuse", "start"]
+
+_LONG_DASHES = ("\u2012", "\u2013", "\u2014", "\u2212")  # what word processors make of a hyphen
+
+
+def run(params: Params) -> int:
+    """Transcribe every input; the exit code."""
+    if params["align_only"]:
+        from crisp_align.cli import align
+
+        return align.run({**params, "media": _only_file(params)})
+    if params["text"] is not None or params["text_file"] is not None:
+        raise OptionError(
+            "a text to time was given", hint="add --align-only, or say `crisp-align align MEDIA --text …`"
+        )
+    names = [*params["file"], *params["files"]]
+    if not names:
+        raise OptionError("no file to transcribe", hint="crisp-align --help shows what to type")
+    settings, rules = options.settings(params), options.rules(params)
+
+    from crisp_align.batch import Input, gather, plan
+    from crisp_align.cli.work import Tally, carry_out
+
+    for name in names:
+        check_input(name)
+    tally = Tally()
+    found = list(gather(names, recursive=params["recursive"]))
+    inputs = [entry for entry in found if isinstance(entry, Input)]
+    jobs = plan(inputs, options.formats(params), base=params["base"], folder=params["output_dir"])
+    display = start(params, jobs)
+    refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
+    jobs = ready_to_write(jobs, params, tally, display)
+    if jobs:
+        carry_out(jobs, _work(settings, [job.source for job in jobs]), display, rules, tally)
+    if len(found) > 1:
+        display.say(
+            f"{tally.done} of {len(found)} done" + (f", {len(tally.failures)} failed" if tally.failures else "")
+        )
+    return tally.exit_code
+
+
+def _work(settings: Settings, sources: Sequence[str]) -> Generator[Ready | Event]:
+    from crisp_align.cli.work import Ready
+    from crisp_align.pipeline import Pipeline
+
+    pipeline = Pipeline.load(settings)
+    yield Ready(pipeline.description, pipeline.advice)
+    yield from pipeline.transcribe(sources)
+
+
+def _only_file(params: Params) -> str:
+    names = [*params["file"], *params["files"]]
+    if len(names) != 1:
+        raise OptionError(f"--align-only times one text against one file, and there are {len(names)}")
+    return str(names[0])
+
+
+def check_input(name: str) -> None:
+    """Refuse what is plainly a slip of the keyboard.
+
+    Raises:
+        OptionError: a long dash where a hyphen was meant, a terminal as standard input.
+    """
+    if name.startswith(_LONG_DASHES) and not os.path.lexists(name):
+        raise OptionError(
+            "begins with a long dash, not a hyphen", subject=name, hint=f"type -{name.lstrip(''.join(_LONG_DASHES))}"
+        )
+    if name == "-" and sys.stdin is not None and sys.stdin.isatty():
+        raise OptionError(
+            "standard input is a terminal", subject="-", hint="pipe a file in, e.g. crisp-align - < talk.mp3"
+        )
+
+
+def start(params: Params, jobs: Sequence[Job]) -> Display:
+    """The display for a run; speech is shown on stdout unless a file goes there."""
+    from crisp_align.batch import STDOUT
+    from crisp_align.cli.display import Display
+
+    piped = any(path == STDOUT for job in jobs for _, path in job.outputs)
+    return Display(
+        quiet=params["quiet"],
+        verbose=params.get("verbose", False),
+        progress=params.get("progress", False),
+        lines=not piped,
+        files=len(jobs),
+    )
+
+
+def ready_to_write(jobs: Sequence[Job], params: Params, tally: Tally, display: Display) -> list[Job]:
+    """The jobs whose outputs can be written, as far as one can see; the others are told and counted as failed."""
+    from crisp_align.batch import blocked
+
+    if params["output_dir"] is not None:
+        make_folders(jobs)
+    reasons = [blocked(job) for job in jobs]
+    refuse(tally, display, [reason for reason in reasons if reason is not None])
+    return [job for job, reason in zip(jobs, reasons, strict=True) if reason is None]
+
+
+def make_folders(jobs: Sequence[Job]) -> None:
+    """Make the output folders that are not there yet.
+
+    Raises:
+        OutputError: one cannot be made.
+    """
+    for folder in dict.fromkeys(path.parent for job in jobs for _, path in job.outputs):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise OutputError(f"the folder cannot be made ({reason})", subject=os.fspath(folder)) from error
+
+
+def refuse(tally: Tally, display: Display, errors: Sequence[CrispAlignError]) -> None:
+    """Tell and count what cannot be done."""
+    for error in errors:
+        tally.failures.append(error)
+        display.error(error)
+
+
+command = Command(
+    "transcribe",
+    run,
+    arguments=(click.Argument(["files"], nargs=-1, metavar="FILES..."),),
+    groups={
+        "Input": (
+            options.option(
+                "-f", "--file", metavar="FILE", text="an input, as an argument is; again for more", multiple=True
+            ),
+            options.flag("-R", "--recursive", text="look into the subfolders of folders, too"),
+            *options.MEDIA,
+        ),
+        "Output": options.OUTPUT,
+        "Layout": options.LAYOUT,
+        "Models": options.MODELS,
+        "Speech": options.SPEECH,
+        "Voice activity": options.VOICE,
+        "Word times": (
+            *options.TIMING,
+            options.flag(
+                "--align-only", text="time a given text instead of transcribing (see: crisp-align align --help)"
+            ),
+            *options.TEXT,
+        ),
+        "Screen": options.CONSOLE,
+    },
+    text="Transcribe audio or video files, folders of them, or standard input (-).\n\n"
+    "Lines are printed as they are heard; files are written beside their input, or where -of or --output-dir say. "
+    "What came from standard input is written to standard output.",
+)

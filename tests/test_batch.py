@@ -1,0 +1,195 @@
+"""Inputs become jobs; clashes are found before any work."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crisp_align.batch import STDOUT, Input, Job, blocked, gather, plan, write
+from crisp_align.errors import CrispAlignError, OptionError, OutputError
+from crisp_align.formats import read_format
+from crisp_align.layout import Rules
+from crisp_align.transcript import Segment, Transcript, Word
+
+
+def inputs(*names: str) -> list[Input]:
+    return [Input(name, Path(Path(name).name)) for name in names]
+
+
+def outputs(job: Job) -> list[str]:
+    return [os.fspath(path) for _, path in job.outputs]
+
+
+def transcript(words: int = 3) -> Transcript:
+    said = tuple(Word(f" word{i}", i, i + 0.5) for i in range(words))
+    segment = Segment("".join(word.text for word in said), 0.0, words - 0.5, "en", said)
+    return Transcript((segment,), float(words), "a.wav")
+
+
+class TestPlan:
+    @pytest.mark.parametrize(
+        ("source", "expected"),
+        [
+            ("a.mkv", "a.srt"),
+            ("dir/a.b.mkv", "dir/a.b.srt"),
+            ("noext", "noext.srt"),
+            (".hidden", ".hidden.srt"),
+            ("a.", "a..srt"),
+            ("with space'\"%$.mp4", "with space'\"%$.srt"),
+            ("new\nline.mp4", "new\nline.srt"),
+            ("映画.mkv", "映画.srt"),
+            ("-dash.wav", "-dash.srt"),
+            ("a\udcff.wav", "a\udcff.srt"),
+        ],
+    )
+    def test_an_output_lies_beside_its_input(self, source: str, expected: str) -> None:
+        (job,) = plan(inputs(source), ["srt"])
+        assert outputs(job) == [expected]
+
+    def test_several_formats_come_at_once(self) -> None:
+        (job,) = plan(inputs("a.mkv"), ["srt", "vtt", "json"])
+        assert job.outputs == (("srt", Path("a.srt")), ("vtt", Path("a.vtt")), ("json", Path("a.json")))
+
+    def test_without_a_format_nothing_is_written(self) -> None:
+        assert plan(inputs("a.mkv", "b.mkv"), []) == [Job("a.mkv", ()), Job("b.mkv", ())]
+
+    @pytest.mark.parametrize(("base", "expected"), [("out", "out.srt"), ("out.v1", "out.v1.srt"), ("x.srt", "x.srt")])
+    def test_a_base_gets_the_extension_once(self, base: str, expected: str) -> None:
+        (job,) = plan(inputs("a.mkv"), ["srt"], base=base)
+        assert outputs(job) == [expected]
+
+    def test_a_base_lies_inside_the_output_folder(self) -> None:
+        (job,) = plan(inputs("a.mkv"), ["srt"], base="x", folder="subs")
+        assert outputs(job) == ["subs/x.srt"]
+
+    def test_a_folder_keeps_the_places_of_its_files(self) -> None:
+        entries = [Input("in/one/a.mkv", Path("one/a.mkv")), Input("in/two/a.mkv", Path("two/a.mkv"))]
+        assert [outputs(job) for job in plan(entries, ["vtt"], folder="subs")] == [
+            ["subs/one/a.vtt"],
+            ["subs/two/a.vtt"],
+        ]
+
+    def test_standard_input_goes_to_standard_output(self) -> None:
+        (job,) = plan([Input("-", Path("stdin"))], ["srt"])
+        assert job.outputs == (("srt", STDOUT),)
+
+    def test_standard_input_gets_a_name_in_an_output_folder(self) -> None:
+        (job,) = plan([Input("-", Path("stdin"))], ["srt", "vtt"], folder="subs")
+        assert outputs(job) == ["subs/stdin.srt", "subs/stdin.vtt"]
+
+    def test_a_base_of_dash_is_standard_output(self) -> None:
+        (job,) = plan(inputs("a.mkv"), ["vtt"], base="-")
+        assert job.outputs == (("vtt", STDOUT),)
+
+    @pytest.mark.parametrize(
+        ("names", "formats", "base", "told"),
+        [
+            (["a.mkv", "b.mkv"], ["srt"], "out", "-of names the outputs of one input"),
+            (["a.mkv", "a.mp3"], ["srt"], None, "both a.mkv and a.mp3 would write"),
+            (["a.mkv", "./x/../a.mp3"], ["srt"], None, "would write"),
+            (["a.srt"], ["srt"], None, "would overwrite an input"),
+            (["talk.mkv", "talk.vtt"], ["vtt"], None, "would overwrite an input"),
+            (["-"], ["srt", "vtt"], None, "standard output takes one format"),
+            (["a.mkv"], ["srt", "vtt"], "-", "standard output takes one format"),
+            (["a.mkv"], ["json", "json-full"], None, "two formats would write this file"),
+            (["a.mkv"], ["srt"], "out/", "this is a folder"),
+            (["a.mkv"], ["docx"], None, "no format is called 'docx'"),
+        ],
+    )
+    def test_a_clash_is_an_error_before_work_starts(
+        self, names: list[str], formats: list[str], base: str | None, told: str
+    ) -> None:
+        with pytest.raises(OptionError, match=told) as caught:
+            plan(inputs(*names), formats, base=base)
+        assert caught.value.exit_code == 2
+
+    def test_an_output_that_links_to_an_input_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "a.wav").write_bytes(b"sound")
+        (tmp_path / "a.srt").symlink_to(tmp_path / "a.wav")
+        with pytest.raises(OptionError, match="would overwrite an input"):
+            plan(inputs(str(tmp_path / "a.wav")), ["srt"])
+
+    def test_an_existing_folder_is_no_base(self, tmp_path: Path) -> None:
+        with pytest.raises(OptionError, match="--output-dir"):
+            plan(inputs("a.mkv"), ["srt"], base=str(tmp_path))
+
+    @given(st.lists(st.text("ab./-", min_size=1, max_size=6), unique=True, max_size=8), st.booleans())
+    def test_no_two_outputs_are_one_file_and_none_is_an_input(self, names: list[str], in_folder: bool) -> None:
+        names = [name for name in names if Path(name).name not in ("", "..")]
+        try:
+            jobs = plan(inputs(*names), ["srt", "json"], folder="subs" if in_folder else None)
+        except OptionError:
+            return
+        written = [os.path.realpath(path) for job in jobs for _, path in job.outputs if path != STDOUT]
+        assert len(written) == len(set(written))
+        assert not {os.path.realpath(name) for name in names if name != "-"} & set(written)
+
+
+class TestGather:
+    def test_files_come_in_the_order_they_were_named_and_once(self, tmp_path: Path) -> None:
+        for name in "ab":
+            (tmp_path / f"{name}.wav").write_bytes(b"")
+        (tmp_path / "link.wav").symlink_to(tmp_path / "a.wav")
+        named = [
+            str(tmp_path / name) for name in ("b.wav", "a.wav", "b.wav", "link.wav", "../" + tmp_path.name + "/a.wav")
+        ]
+        found = [entry.source for entry in gather([*named, "-", "-"]) if isinstance(entry, Input)]
+        assert found == [named[0], named[1], "-"]
+
+    def test_a_missing_file_is_left_to_whoever_opens_it(self) -> None:
+        assert list(gather(["nowhere.wav"])) == [Input("nowhere.wav", Path("nowhere.wav"))]
+
+    def test_an_empty_name_is_an_error_of_its_own(self) -> None:
+        (error,) = gather([""])
+        assert isinstance(error, CrispAlignError) and error.exit_code == 1
+
+
+class TestWrite:
+    def test_each_format_is_written_and_reads_back(self, tmp_path: Path) -> None:
+        job = Job("a.wav", (("srt", tmp_path / "a.srt"), ("json", tmp_path / "a.json")))
+        assert write(job, transcript(), Rules(max_chars=1)) == b""
+        assert read_format(tmp_path / "a.json") == transcript()
+        assert len(read_format(tmp_path / "a.srt").segments) == 3
+
+    def test_standard_output_is_handed_back(self, tmp_path: Path) -> None:
+        shown = write(Job("-", (("vtt", STDOUT),)), transcript(), Rules())
+        assert shown.startswith(b"WEBVTT")
+
+    def test_a_file_that_cannot_be_written_is_an_output_error(self, tmp_path: Path) -> None:
+        with pytest.raises(OutputError, match="no such folder"):
+            write(Job("a.wav", (("srt", tmp_path / "nowhere" / "a.srt"),)), transcript(), Rules())
+
+    def test_what_blocks_a_job_is_seen_beforehand(self, tmp_path: Path) -> None:
+        missing = blocked(Job("a.wav", (("srt", tmp_path / "nowhere" / "a.srt"),)))
+        assert missing is not None and "no such folder" in str(missing)
+        assert blocked(Job("a.wav", (("srt", tmp_path / "a.srt"),))) is None
+        assert blocked(Job("-", (("srt", STDOUT),))) is None
+
+    def test_a_process_killed_at_any_moment_leaves_whole_files_only(self, tmp_path: Path) -> None:
+        # Two transcripts are written over one another for ever: whatever the moment, one of them is there, whole.
+        code = (
+            "import sys; from pathlib import Path; from crisp_align.batch import Job, write\n"
+            "from crisp_align.layout import Rules; from tests.test_batch import transcript\n"
+            "job = Job('a.wav', (('srt', Path(sys.argv[1], 'a.srt')), ('json', Path(sys.argv[1], 'a.json'))))\n"
+            "first, second = transcript(400), transcript(700)\n"
+            "write(job, first, Rules()); print('go', flush=True)\n"
+            "while True: write(job, second, Rules()); write(job, first, Rules())"
+        )
+        chance = random.Random(20)
+        for _ in range(8):
+            command = [sys.executable, "-c", code, str(tmp_path)]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]) as writing:
+                assert writing.stdout is not None and writing.stdout.readline() == b"go\n"
+                time.sleep(chance.uniform(0, 0.05))
+                writing.send_signal(signal.SIGKILL)
+            assert read_format(tmp_path / "a.json") in (transcript(400), transcript(700))
+            assert len(read_format(tmp_path / "a.srt").words) in (400, 700)
