@@ -1,0 +1,172 @@
+"""The ffmpeg program: where it is, how it is started, fed, heard and stopped.
+
+It gets local files and pipes only, and only demuxers that read nothing but their input, so that a playlist or a
+manifest cannot make it open anything else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import IO
+
+from crisp_align.errors import MissingDependencyError
+
+__all__ = ["Decoder", "find_ffmpeg", "input_options"]
+
+INSTALL_HINT = "install ffmpeg (apt install ffmpeg, brew install ffmpeg), or: pip install imageio-ffmpeg"
+CHUNK = 1 << 16  # bytes moved at once into ffmpeg
+KEPT = 200  # lines kept from the start and from the end of what ffmpeg says
+LINE = 2000  # characters kept of one line; metadata can be of any size
+
+# Demuxers that open other files or the network, and tty, which takes any text for a picture. image2 expands
+# patterns in names; single pictures are still recognised by the *_pipe demuxers.
+_OUTSIDE = frozenset(
+    (
+        "applehttp",
+        "avisynth",
+        "concat",
+        "dash",
+        "hls",
+        "image2",
+        "imf",
+        "lavfi",
+        "rtp",
+        "rtsp",
+        "sap",
+        "sdp",
+        "tty",
+        "vapoursynth",
+        "webm_dash_manifest",
+    )
+)
+
+
+@lru_cache(maxsize=1)
+def _bundled_ffmpeg() -> str | None:
+    try:
+        import imageio_ffmpeg
+
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except (ImportError, RuntimeError):
+        return None
+
+
+def find_ffmpeg() -> str:
+    """Path of the ffmpeg to run: $CRISP_ALIGN_FFMPEG, else the one on PATH, else imageio-ffmpeg's.
+
+    Raises:
+        MissingDependencyError: there is none, or the variable names something that does not run.
+    """
+    named = os.environ.get("CRISP_ALIGN_FFMPEG")
+    path = shutil.which(named or "ffmpeg")
+    if named and not path:
+        raise MissingDependencyError(
+            "CRISP_ALIGN_FFMPEG names no program", subject=named, hint="set it to an ffmpeg, or unset it"
+        )
+    path = path or _bundled_ffmpeg()
+    if not path:
+        raise MissingDependencyError("ffmpeg is not installed", hint=INSTALL_HINT)
+    return path
+
+
+@lru_cache(maxsize=4)
+def _demuxers(ffmpeg: str) -> str:
+    """Comma-separated names of the demuxers that this ffmpeg has and that open nothing but their input."""
+    try:
+        run = subprocess.run([ffmpeg, "-hide_banner", "-demuxers"], stdin=subprocess.DEVNULL, capture_output=True)
+    except OSError as error:
+        raise MissingDependencyError(f"does not run ({error.strerror})", subject=ffmpeg, hint=INSTALL_HINT) from error
+    # A line is " D   name  description" or, for a device, " D d name  description"; devices read no file.
+    rows = re.findall(r"^ D +(\S+) ", run.stdout.decode("utf-8", "replace"), re.MULTILINE)
+    names = {name for row in rows for name in row.split(",")} - {"d"}
+    if not names:
+        raise MissingDependencyError("is not an ffmpeg that can read media", subject=ffmpeg, hint=INSTALL_HINT)
+    return ",".join(sorted(names - _OUTSIDE))
+
+
+def input_options(ffmpeg: str, url: str) -> dict[str, str]:
+    """ffmpeg's options before `-i url` that shut out the network and every file but the one named."""
+    protocol = "pipe" if url.startswith("pipe:") else "file"
+    return {"protocol_whitelist": protocol, "format_whitelist": _demuxers(ffmpeg)}
+
+
+class Decoder:
+    """One running ffmpeg. Its messages are drained as they come, so it never waits for a reader of stderr.
+
+    Args:
+        command: argument list, the program first.
+        feed: called for the next bytes of its standard input, b"" at the end; None: no standard input.
+    """
+
+    def __init__(self, command: Sequence[str], feed: Callable[[], bytes] | None = None) -> None:
+        try:
+            # A session of its own: Ctrl-C at the terminal reaches Python only, which then closes this.
+            self._process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL if feed is None else subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise MissingDependencyError(
+                f"does not run ({error.strerror})", subject=command[0], hint=INSTALL_HINT
+            ) from error
+        self._first: list[str] = []
+        self._last: deque[str] = deque(maxlen=KEPT)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+        if feed is not None:
+            threading.Thread(target=self._pump, args=(feed,), daemon=True).start()
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes of its output; fewer only at the end."""
+        return _pipe(self._process.stdout).read(size)
+
+    def finish(self) -> int:
+        """Wait for its end; the exit status, negative for a signal."""
+        status = self._process.wait()
+        # A child that outlives a close of the pipes cannot exist; the join is bounded all the same.
+        self._listener.join(timeout=5)
+        return status
+
+    def messages(self) -> list[str]:
+        """The first and the last lines it said, each cut to a sane length."""
+        return [*self._first, *self._last]
+
+    def close(self) -> None:
+        """Kill it if it still runs, reap it, and close the pipes. May be called twice."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        self.finish()
+        for stream in (self._process.stdout, self._process.stderr):
+            _pipe(stream).close()
+
+    def _listen(self) -> None:
+        stream = _pipe(self._process.stderr)
+        with contextlib.suppress(OSError, ValueError):
+            while line := stream.readline(CHUNK):
+                text = line[:LINE].decode("utf-8", "replace").rstrip("\r\n")
+                (self._first if len(self._first) < KEPT else self._last).append(text)
+
+    def _pump(self, feed: Callable[[], bytes]) -> None:
+        stream = _pipe(self._process.stdin)
+        # ffmpeg may stop reading whenever it has enough.
+        with contextlib.suppress(OSError, ValueError):
+            while data := feed():
+                stream.write(data)
+        with contextlib.suppress(OSError, ValueError):
+            stream.close()
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None  # noqa: S101  # every pipe read here was asked for
+    return stream
