@@ -350,7 +350,8 @@ class Pipeline:
                 continue
             for (asked, used, reason), count in file.stand_ins.items():
                 clips_ = "1 clip" if count == 1 else f"{count} clips"
-                yield from self._notice(file, (f"{clips_} timed by {used}, not {asked}: {reason}",))
+                said = f"{clips_} timed by {used}, not {asked}: {reason}"
+                yield from self._notice(file, (said,), detail=self.settings.aligner == "auto")
             yield Advanced(file.source, file.position)
             yield Finished(file.source, self._transcript(file))
 
