@@ -1,0 +1,1 @@
+"""Speed and memory of Qwen3-ForcedAligner here and elsewhere."""
