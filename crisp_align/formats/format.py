@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from crisp_align.transcript import Cue, Transcript
 
-__all__ = ["CueReader", "Format", "TranscriptReader", "WriteOptions", "Writer"]
+__all__ = ["CueReader", "Entry", "Format", "TranscriptReader", "WriteOptions", "Writer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,17 @@ class WriteOptions:
     """Begin with a byte-order mark."""
     highlight_words: bool = False
     """Show each cue once a word, the word being spoken marked (SRT, WebVTT)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A cue of a subtitle file as it stands there, tags and all."""
+
+    identifier: str
+    """Its number or name; empty where it has none."""
+    start: float
+    end: float
+    text: str
 
 
 Writer: TypeAlias = Callable[[Transcript, Sequence[Cue], WriteOptions], str]

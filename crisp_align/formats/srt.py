@@ -8,10 +8,10 @@ from datetime import timedelta
 
 from crisp_align.errors import TranscriptError
 from crisp_align.formats.cue_text import milliseconds, read_cue, shown
-from crisp_align.formats.format import WriteOptions
+from crisp_align.formats.format import Entry, WriteOptions
 from crisp_align.transcript import Cue, Transcript
 
-__all__ = ["guarded", "read_srt", "unguarded", "without_tags", "write_srt"]
+__all__ = ["guarded", "read_srt", "srt_entries", "unguarded", "without_tags", "write_srt"]
 
 # SRT has no escapes. A word joiner, invisible and of no width, keeps text from being read as an arrow or a tag; the
 # reader takes it out again.
@@ -37,29 +37,40 @@ def write_srt(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions
     return str(srt.compose(entries, reindex=False, strict=True))
 
 
-def read_srt(text: str, name: str) -> list[Cue]:
-    """Cues in the order of the file, times as they stand, formatting tags left out.
+def srt_entries(text: str, name: str) -> list[Entry]:
+    """The cues of a file as they stand, tags and all.
 
     Raises:
         TranscriptError: a part of the file is not SubRip; names its line.
     """
     import srt
 
-    entries: list[Cue] = []
+    entries: list[Entry] = []
     try:
         for entry in srt.parse(text):
-            lines = [unguarded(without_tags(line)) for line in entry.content.split("\n")]
-            entries.append(read_cue(entry.start.total_seconds(), entry.end.total_seconds(), lines))
+            start, end = entry.start.total_seconds(), entry.end.total_seconds()
+            entries.append(Entry(str(entry.index or ""), start, end, entry.content))
     except srt.SRTParseError as error:
         line = text[: error.expected_start].count("\n") + 1
         raise TranscriptError(f"not SubRip from line {line} on", subject=name) from error
     except (ValueError, OverflowError) as error:
-        raise TranscriptError(
-            f"a time after cue {len(entries)} is beyond what a clock can hold", subject=name
-        ) from error
+        what = f"a time after cue {len(entries)} is beyond what a clock can hold"
+        raise TranscriptError(what, subject=name) from error
     if not entries and text.strip():
         raise TranscriptError("not SubRip: no cue in it", subject=name)
     return entries
+
+
+def read_srt(text: str, name: str) -> list[Cue]:
+    """Cues in the order of the file, times as they stand, formatting tags left out.
+
+    Raises:
+        TranscriptError: a part of the file is not SubRip; names its line.
+    """
+    return [
+        read_cue(entry.start, entry.end, [unguarded(without_tags(line)) for line in entry.text.split("\n")])
+        for entry in srt_entries(text, name)
+    ]
 
 
 def guarded(line: str) -> str:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from crisp_align.errors import TranscriptError
 from crisp_align.formats.cue_text import clock, read_cue, shown
-from crisp_align.formats.format import WriteOptions
+from crisp_align.formats.format import Entry, WriteOptions
 from crisp_align.transcript import Cue, Transcript
 
-__all__ = ["read_vtt", "write_vtt"]
+__all__ = ["read_vtt", "vtt_entries", "write_vtt"]
 
 _CLOCK = r"(?:(\d+):)?([0-5]\d):([0-5]\d)\.(\d{3})"
 _TIMING = re.compile(rf"\s*{_CLOCK}\s+-->\s+{_CLOCK}(?:\s+(.*))?")
@@ -33,8 +33,8 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def read_vtt(text: str, name: str) -> list[Cue]:
-    """Cues in the order of the file, tags left out, the voice as speaker; notes, styles and regions are passed over.
+def vtt_entries(text: str, name: str) -> list[Entry]:
+    """The cues of a file as they stand; notes, styles and regions are passed over.
 
     Raises:
         TranscriptError: no WEBVTT header, or a timing line that is none.
@@ -42,7 +42,7 @@ def read_vtt(text: str, name: str) -> list[Cue]:
     lines = text.replace("\0", "\ufffd").split("\n")
     if not re.match(r"WEBVTT(?:[ \t]|$)", lines[0]):
         raise TranscriptError("not WebVTT: line 1 is not WEBVTT", subject=name)
-    cues: list[Cue] = []
+    entries: list[Entry] = []
     number = 1
     while number < len(lines):
         if "-->" not in lines[number]:
@@ -52,12 +52,25 @@ def read_vtt(text: str, name: str) -> list[Cue]:
         last = number + 1
         while last < len(lines) and lines[last] and "-->" not in lines[last]:
             last += 1
-        payload = "\n".join(lines[number + 1 : last])
-        voice = _VOICE.search(payload)
-        speaker = html.unescape(voice.group(1)).strip() if voice else None
-        cues.append(read_cue(start, end, [html.unescape(line) for line in _TAG.sub("", payload).split("\n")], speaker))
+        entries.append(Entry(lines[number - 1], start, end, "\n".join(lines[number + 1 : last])))
         number = last
-    return cues
+    return entries
+
+
+def read_vtt(text: str, name: str) -> list[Cue]:
+    """Cues in the order of the file, tags left out, the voice as speaker; notes, styles and regions are passed over.
+
+    Raises:
+        TranscriptError: no WEBVTT header, or a timing line that is none.
+    """
+    return [_cue(entry) for entry in vtt_entries(text, name)]
+
+
+def _cue(entry: Entry) -> Cue:
+    voice = _VOICE.search(entry.text)
+    speaker = html.unescape(voice.group(1)).strip() if voice else None
+    lines = [html.unescape(line) for line in _TAG.sub("", entry.text).split("\n")]
+    return read_cue(entry.start, entry.end, lines, speaker)
 
 
 def _timing(line: str, number: int, name: str) -> tuple[float, float]:

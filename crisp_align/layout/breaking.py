@@ -29,7 +29,7 @@ from typing import TypeAlias
 
 from crisp_align.layout.packing import atoms, words_of
 from crisp_align.layout.rules import Lines, Rules, gap, needed_duration
-from crisp_align.text.breaks import CLAUSE, FORBIDDEN, SENTENCE, break_costs
+from crisp_align.text.breaks import CLAUSE, FORBIDDEN, SENTENCE, break_costs, word_starts
 from crisp_align.text.sentences import sentence_ends
 from crisp_align.text.width import columns
 from crisp_align.transcript import Segment, Word
@@ -64,7 +64,7 @@ class Passage:
     start: tuple[float, ...]
     end: tuple[float, ...]
     words: tuple[int, ...]
-    """Words in the first n atoms."""
+    """Words in the first n atoms; in Chinese, Japanese and Thai, phrases."""
     pauses: tuple[float, ...]
     """What the pauses before the first n + 1 atoms cost inside a cue, summed."""
     speakers: tuple[int, ...]
@@ -87,6 +87,7 @@ def passage_of(segments: Sequence[Segment]) -> Passage:
     texts: list[str] = []
     closes: list[bool] = []
     breaks: list[float] = []
+    counts: list[bool] = []
     for segment in segments:
         own = list(atoms(words_of(segment)))
         if not own:
@@ -100,11 +101,16 @@ def passage_of(segments: Sequence[Segment]) -> Passage:
         texts += own_texts
         closes += sentence_ends(own_texts)
         breaks += costs
-    return _passage(pieces, texts, closes, breaks)
+        counts += word_starts(own_texts, segment.language)
+    return _passage(pieces, texts, closes, breaks, counts)
 
 
 def _passage(
-    pieces: Sequence[tuple[Word, ...]], texts: Sequence[str], closes: Sequence[bool], breaks: Sequence[float]
+    pieces: Sequence[tuple[Word, ...]],
+    texts: Sequence[str],
+    closes: Sequence[bool],
+    breaks: Sequence[float],
+    counts: Sequence[bool],
 ) -> Passage:
     starts = tuple(atom[0].start for atom in pieces)
     ends = tuple(max(word.end for word in atom) for atom in pieces)
@@ -122,7 +128,7 @@ def _passage(
         right=(0, *(edge - _blank(text, text.rstrip()) for edge, text in zip(edges[1:], texts, strict=True))),
         start=starts,
         end=ends,
-        words=(0, *accumulate(sum(1 for word in atom if word.text.strip()) for atom in pieces)),
+        words=(0, *accumulate(int(counted) for counted in counts)),
         pauses=tuple(accumulate(min(60.0, PAUSE * max(0.0, pause - 0.5)) for pause in pauses)),
         speakers=tuple(accumulate(int(change) for change in changes)),
         sentences=(0, *accumulate(int(close) for close in closes)),

@@ -10,7 +10,7 @@ from crisp_align.errors import OptionError
 from crisp_align.text.width import columns
 from crisp_align.transcript import Word
 
-__all__ = ["Lines", "Rules", "gap", "line_columns", "needed_duration"]
+__all__ = ["Lines", "Rules", "countable_words", "gap", "line_columns", "needed_duration"]
 
 Lines: TypeAlias = tuple[tuple[Word, ...], ...]
 
@@ -38,7 +38,7 @@ class Rules:
     max_lines: int = 0
     """0: cues of one line, filled in order; N: cues of up to N lines, broken where they read best."""
     max_words: int = 0
-    """Words in a cue."""
+    """Words in a cue; phrases in Chinese, Japanese and Thai."""
     max_duration: float = 0.0
     """s"""
     min_duration: float = 0.0
@@ -94,6 +94,13 @@ def frames(count: int, rules: Rules) -> int:
 def line_columns(words: tuple[Word, ...] | list[Word]) -> int:
     """Columns of a line of words, the white space around it left out."""
     return columns("".join(word.text for word in words).strip())
+
+
+def countable_words(lines: Lines) -> int:
+    """Words in `lines`; 0 where they hold wide characters, which spaces do not part into words."""
+    texts = ["".join(word.text for word in line) for line in lines]
+    wide = any(columns(c) == 2 and c.isalnum() and not "\uac00" <= c <= "\ud7a3" for text in texts for c in text)
+    return 0 if wide else sum(len(text.split()) for text in texts)
 
 
 def needed_duration(width: int, words: int, rules: Rules) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from crisp_align.layout.rules import Lines, Rules, frames, gap, line_columns, needed_duration
+from crisp_align.layout.rules import Lines, Rules, countable_words, frames, gap, line_columns, needed_duration
 from crisp_align.transcript import MIN_WORD, Cue
 
 __all__ = ["timed"]
@@ -57,7 +57,7 @@ def _out(lines: Lines, start: int, following: int | None, rules: Rules) -> int:
 
 def _wanted(lines: Lines, start: int, rules: Rules) -> int:
     width = sum(line_columns(line) for line in lines)
-    words = sum(1 for line in lines for word in line if word.text.strip())
+    words = countable_words(lines) if rules.max_wpm else 0
     spoken = max(round(lines[-1][-1].end * rules.rate), start + 1)
     wanted = start + math.ceil(needed_duration(width, words, rules) * rules.rate - 1e-6)
     least = start + math.ceil(rules.min_duration * rules.rate - 1e-6)

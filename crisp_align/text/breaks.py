@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -13,7 +13,7 @@ from crisp_align.languages import is_spaced
 from crisp_align.text.sentences import sentence_ends
 from crisp_align.text.width import columns
 
-__all__ = ["BAD", "CLAUSE", "FORBIDDEN", "NEUTRAL", "SENTENCE", "break_costs", "is_glued"]
+__all__ = ["BAD", "CLAUSE", "FORBIDDEN", "NEUTRAL", "SENTENCE", "break_costs", "is_glued", "word_starts"]
 
 # What it costs to break between two words; the layout weighs these against its other costs.
 SENTENCE = -30.0  # after a sentence
@@ -63,7 +63,7 @@ def break_costs(texts: Sequence[str], language: str | None) -> list[float]:
     """
     ends = sentence_ends(texts)
     binding = _function_words().get(language or "", {})
-    phrases = _phrase_starts(texts, language)
+    phrases = _phrase_starts(tuple(texts), language)
     spaced = is_spaced(language)
     cores = [text.strip().strip(_OPENERS + _CLOSERS + ".,;:!?…") for text in texts]
     costs = [0.0]
@@ -134,6 +134,17 @@ def _depth_after(text: str, depth: int) -> int:
     return 0 if depth < 0 or text.rstrip()[-1:] in ".!?。！？" else depth
 
 
+def word_starts(texts: Sequence[str], language: str | None) -> list[bool]:
+    """Whether each text begins what a reader takes for a word; in Chinese, Japanese and Thai, for a phrase."""
+    phrases = _phrase_starts(tuple(texts), language)
+    if phrases is not None:
+        return [number in phrases and bool(text.strip()) for number, text in enumerate(texts)]
+    return [
+        bool(text.strip()) and (number == 0 or not _inside_word(texts[number - 1][-1:], text[:1]))
+        for number, text in enumerate(texts)
+    ]
+
+
 @cache
 def _function_words() -> dict[str, dict[str, frozenset[str]]]:
     table: dict[str, dict[str, frozenset[str]]] = {}
@@ -144,7 +155,8 @@ def _function_words() -> dict[str, dict[str, frozenset[str]]]:
     return table
 
 
-def _phrase_starts(texts: Sequence[str], language: str | None) -> frozenset[int] | None:
+@lru_cache(maxsize=4)
+def _phrase_starts(texts: tuple[str, ...], language: str | None) -> frozenset[int] | None:
     """Numbers of the texts that begin a phrase; None for languages whose phrases spaces show."""
     if language not in _PARSERS:
         return None

@@ -1,0 +1,242 @@
+"""The linter for subtitles: the rules of layout, judged instead of applied, and what is broken in a file."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from crisp_align.errors import OptionError, TranscriptError
+from crisp_align.formats import find_format, format_of_path
+from crisp_align.formats.cue_text import cue_lines
+from crisp_align.formats.encodings import read_text
+from crisp_align.formats.format import Entry, Format
+from crisp_align.formats.json import read_json_cues
+from crisp_align.formats.srt import srt_entries
+from crisp_align.formats.vtt import vtt_entries
+from crisp_align.layout.rules import Rules, countable_words, frames, gap, line_columns, needed_duration
+from crisp_align.text.width import columns
+from crisp_align.transcript import MIN_WORD, Cue, Word
+
+__all__ = ["Violation", "check", "check_file"]
+
+_MILLISECOND = 0.0011  # times are written in whole ones
+_COARSE = {"ass": 0.0101, "ssa": 0.0101, "lrc": 0.0101}  # formats that write hundredths
+_PAIRED = re.compile(r"<(/?)(b|i|u|s|font|c|v|lang|ruby|rt)(?:[\s.][^<>]*)?>", re.IGNORECASE)
+_OPTIONAL_END = frozenset({"v", "lang"})  # WebVTT lets these run to the end of a cue
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One rule broken in one place."""
+
+    rule: str
+    """line-length, lines, words, reading-speed, min-duration, max-duration, gap, short-gap, overlap, order, times,
+    empty, numbering, tags, encoding or syntax."""
+    message: str
+    """What is wrong, with what was measured and what is allowed."""
+    cue: int | None = None
+    """Counted from 1; None: the file as a whole."""
+    start: float | None = None
+    """s, where that cue comes in."""
+    measured: float | None = None
+    allowed: float | None = None
+    unavoidable: bool = False
+    """The speech itself leaves no other way: it is too fast, or a word too long."""
+
+    @property
+    def severity(self) -> Literal["error", "warning"]:
+        """Unavoidable ones and gaps left open are warnings."""
+        return "warning" if self.unavoidable or self.rule in {"short-gap", "encoding"} else "error"
+
+
+def check(cues: Sequence[Cue], rules: Rules, tolerance: float = _MILLISECOND) -> list[Violation]:
+    """Every rule that `cues` break, in the order of the cues.
+
+    Args:
+        cues: as laid out, or as read from a file. Where their words have times of their own, a cue that stays as long
+            after its last word as `rules.linger` allows counts as unavoidably fast.
+        rules: what to keep to; a number of 0 is not checked.
+        tolerance: s that a time may be off by.
+    """
+    found: list[Violation] = []
+    for number, cue in enumerate(cues):
+        before = cues[number - 1] if number else None
+        after = cues[number + 1] if number + 1 < len(cues) else None
+        found += _of_text(number + 1, cue, rules)
+        found += _of_times(number + 1, before, cue, rules, tolerance)
+        found += _of_pace(number + 1, before, cue, after, rules, tolerance)
+    return found
+
+
+def check_file(
+    path: str | os.PathLike[str], rules: Rules, name: str | None = None, encoding: str | None = None
+) -> list[Violation]:
+    """Every rule that a subtitle file breaks, and what is broken in the file itself.
+
+    Args:
+        path: of the file.
+        rules: as for `check`.
+        name: of its format; None: by its extension.
+        encoding: of its text; None: by its byte-order mark or what fits.
+
+    Raises:
+        TranscriptError: there is no such file, or it cannot be opened.
+        OptionError: the format cannot be read, or holds no cues.
+    """
+    format = find_format(name) if name else format_of_path(path)
+    reader = read_json_cues if format.name in ("json", "json-full") else format.cue_reader
+    if not reader:
+        raise OptionError(
+            f"{format.name} files hold no cues to check", subject=os.fsdecode(path), hint="render it first"
+        )
+    source = os.fsdecode(path)
+    try:
+        text = read_text(path, encoding)
+    except TranscriptError as error:
+        if isinstance(error.__cause__, OSError):
+            raise
+        return [Violation("encoding", error.what, unavoidable=False)]
+    try:
+        found = [*_of_file(format, text, source)]
+        return [*found, *check(reader(text, source), rules, _COARSE.get(format.name, _MILLISECOND))]
+    except TranscriptError as error:
+        return [Violation("syntax", error.what)]
+
+
+def _of_text(number: int, cue: Cue, rules: Rules) -> Iterator[Violation]:
+    shown = cue_lines(cue)
+    if not shown:
+        yield Violation("empty", "shows nothing", number, cue.start)
+    if rules.max_lines and len(shown) > rules.max_lines:
+        message = f"{len(shown)} lines, {rules.max_lines} allowed"
+        yield Violation("lines", message, number, cue.start, len(shown), rules.max_lines)
+    words = countable_words(cue.lines) if rules.max_words else 0
+    if words > rules.max_words:
+        message = f"{words} words, {rules.max_words} allowed"
+        yield Violation("words", message, number, cue.start, words, rules.max_words)
+    for line in cue.lines:
+        width = line_columns(line)
+        if 0 < rules.line_limit < width:
+            length = width / rules.char_columns
+            message = f"a line of {length:g} characters, {rules.max_chars} allowed"
+            alone = sum(1 for word in line if word.text.strip()) == 1
+            yield Violation("line-length", message, number, cue.start, length, rules.max_chars, unavoidable=alone)
+
+
+def _of_times(number: int, before: Cue | None, cue: Cue, rules: Rules, tolerance: float) -> Iterator[Violation]:
+    if cue.end <= cue.start:
+        yield Violation("times", f"goes out {cue.start - cue.end:.3f} s before it comes in", number, cue.start)
+    if not before:
+        return
+    between = cue.start - before.end
+    least = gap(rules) / rules.rate
+    if cue.start < before.start:
+        message = f"comes in {before.start - cue.start:.3f} s before the cue before it"
+        yield Violation("order", message, number, cue.start, cue.start - before.start, 0.0)
+    elif between < -0.0005:
+        yield Violation("overlap", f"overlaps the cue before it by {-between:.3f} s", number, cue.start, -between, 0.0)
+    elif between < least - tolerance:
+        # Words closer together than a gap and the shortest word leave room for neither.
+        tight = cue.start - before.start - least < MIN_WORD + 2 * tolerance
+        message = f"{between:.3f} s after the cue before it, {least:.3f} s required"
+        yield Violation("gap", message, number, cue.start, between, least, unavoidable=tight)
+    else:
+        close = frames(rules.close_gap_frames, rules) / rules.rate
+        closed = cue.start - least - before.start
+        longest = rules.max_duration or closed
+        if least + tolerance < between < close - tolerance and closed <= longest + tolerance:
+            message = f"{between:.3f} s after the cue before it; so short a gap is closed to {least:.3f} s"
+            yield Violation("short-gap", message, number, cue.start, between, least)
+
+
+def _of_pace(
+    number: int, before: Cue | None, cue: Cue, after: Cue | None, rules: Rules, tolerance: float
+) -> Iterator[Violation]:
+    duration = cue.end - cue.start
+    room = after.start - gap(rules) / rules.rate - cue.start if after else float("inf")
+    if 0 < rules.max_duration < duration - tolerance:
+        message = f"stays {duration:.3f} s, {rules.max_duration:g} s allowed"
+        yield Violation("max-duration", message, number, cue.start, duration, rules.max_duration)
+    if 0 < duration < rules.min_duration - tolerance:
+        joined = (before and _fits(before, cue, rules)) or (after and _fits(cue, after, rules))
+        message = f"stays {duration:.3f} s, {rules.min_duration:g} s required"
+        forced = room < rules.min_duration + tolerance and not joined
+        yield Violation("min-duration", message, number, cue.start, duration, rules.min_duration, unavoidable=forced)
+    if duration <= 0:
+        return
+    words, width = _words(cue), sum(line_columns(line) for line in cue.lines)
+    count = countable_words(cue.lines) if rules.max_wpm else 0
+    if needed_duration(width, count, rules) <= max(duration + tolerance, rules.min_duration):
+        return
+    lingered = (
+        bool(words) and words[-1].end < cue.end - tolerance and cue.end >= words[-1].end + rules.linger - tolerance
+    )
+    full = 0 < rules.max_duration <= duration + tolerance
+    fast = cue.end >= cue.start + room - tolerance or lingered or full
+    speeds = [
+        (width / rules.char_columns / duration, rules.max_cps, "characters a second"),
+        (60 * count / duration, rules.max_wpm, "words a minute"),
+    ]
+    for speed, limit, unit in speeds:
+        if 0 < limit < speed:
+            reason = "; the speech is that fast" if fast else ""
+            message = f"{speed:.1f} {unit}, {limit:g} allowed{reason}"
+            yield Violation("reading-speed", message, number, cue.start, round(speed, 3), limit, unavoidable=fast)
+
+
+def _fits(first: Cue, second: Cue, rules: Rules) -> bool:
+    """Whether two cues could be one."""
+    if 0 < rules.max_duration < second.end - first.start:
+        return False
+    words = [*_words(first), *_words(second)]
+    if 0 < rules.max_words < countable_words((*first.lines, *second.lines)):
+        return False
+    lines, width = 1, 0
+    for word in words:
+        own = columns(word.text.strip())
+        wider = width + own + (1 if word.text[:1].isspace() and width else 0)
+        if width and 0 < rules.line_limit < wider:
+            lines, wider = lines + 1, own
+        if 0 < rules.line_limit < own:
+            return False
+        width = wider
+    return lines <= max(1, rules.max_lines)
+
+
+def _words(cue: Cue) -> list[Word]:
+    return [word for line in cue.lines for word in line if word.text.strip()]
+
+
+def _of_file(format: Format, text: str, source: str) -> Iterator[Violation]:
+    if "\ufffd" in text:
+        yield Violation("encoding", "holds replacement characters: it was once read in the wrong encoding")
+    entries: Sequence[Entry] = ()
+    if format.name == "srt":
+        entries = srt_entries(text, source)
+        for number, entry in enumerate(entries, start=1):
+            if entry.identifier != str(number):
+                yield Violation("numbering", f"is numbered {entry.identifier or 'not at all'}", number, entry.start)
+    elif format.name == "vtt":
+        entries = vtt_entries(text, source)
+    for number, entry in enumerate(entries, start=1):
+        if tag := _unbalanced(entry.text):
+            yield Violation("tags", f"the tag {tag} is not balanced", number, entry.start)
+
+
+def _unbalanced(text: str) -> str | None:
+    stack: list[str] = []
+    for match in _PAIRED.finditer(text):
+        closing, tag = match.group(1), match.group(2).lower()
+        if not closing:
+            stack.append(tag)
+        elif tag in stack:
+            while (top := stack.pop()) != tag:
+                if top not in _OPTIONAL_END:
+                    return f"<{top}>"
+        else:
+            return f"</{tag}>"
+    left = [tag for tag in stack if tag not in _OPTIONAL_END]
+    return f"<{left[-1]}>" if left else None

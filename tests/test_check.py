@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from crisp_align.check import check, check_file
+from crisp_align.errors import OptionError, TranscriptError
+from crisp_align.formats import write_format
+from crisp_align.formats.cue_text import read_cue
+from crisp_align.formats.srt import read_srt
+from crisp_align.layout import Rules, cues, profile_names, profile_rules
+from crisp_align.transcript import Cue, Transcript
+from tests.transcripts import transcripts
+
+NETFLIX = profile_rules("netflix-en")
+SUBTITLES = [name for name in profile_names() if name != "sentence"]
+
+
+def cue(start: float, end: float, *lines: str) -> Cue:
+    return read_cue(start, end, lines or ("Some words",))
+
+
+def broken(*shown: Cue, rules: Rules = NETFLIX) -> list[str]:
+    return [violation.rule for violation in check(shown, rules)]
+
+
+def test_good_subtitles_break_no_rule() -> None:
+    assert broken(cue(1, 3, "And so, my fellow", "Americans,"), cue(3.084, 5, "ask not what")) == []
+
+
+@pytest.mark.parametrize(
+    ("shown", "rule"),
+    [
+        ([cue(1, 6, "a line that is much longer than the forty-two characters")], "line-length"),
+        ([cue(1, 3, "three", "lines", "here")], "lines"),
+        ([cue(1, 2, "far too many words", "to be read in one second")], "reading-speed"),
+        ([cue(1, 1.5, "brief")], "min-duration"),
+        ([cue(1, 9)], "max-duration"),
+        ([cue(1, 3), cue(3.02, 5)], "gap"),
+        ([cue(1, 3), cue(3.3, 5)], "short-gap"),
+        ([cue(1, 3), cue(2.5, 5)], "overlap"),
+        ([cue(5, 6), cue(1, 3)], "order"),
+        ([cue(3, 1)], "times"),
+        ([cue(1, 3, " ")], "empty"),
+    ],
+)
+def test_each_rule_is_found_broken(shown: list[Cue], rule: str) -> None:
+    assert rule in broken(*shown)
+
+
+def test_a_violation_says_where_and_by_how_much() -> None:
+    found = check([cue(1, 3), cue(4, 5, "thirty characters in a second!")], NETFLIX)[0]
+    assert (found.rule, found.cue, found.start, found.measured, found.allowed) == ("reading-speed", 2, 4, 30.0, 20)
+    assert found.message == "30.0 characters a second, 20 allowed"
+
+
+def test_words_a_minute_and_words_a_cue_are_counted() -> None:
+    assert broken(cue(1, 2, "one two three four"), rules=Rules(max_wpm=180, max_words=3)) == ["words", "reading-speed"]
+
+
+def test_wide_characters_count_two_columns() -> None:
+    rules = profile_rules("netflix-ja")
+    assert broken(cue(0, 6, "真っ昼間なのにキャンプの外"), rules=rules) == []
+    assert broken(cue(0, 6, "真っ昼間なのにキャンプの外れ"), rules=rules) == ["line-length"]
+
+
+def test_speech_without_a_pause_after_it_is_unavoidably_fast() -> None:
+    shown = [cue(1, 2, "far too many words", "to be read in one second"), cue(2.084, 6)]
+    assert [(v.rule, v.unavoidable, v.severity) for v in check(shown, NETFLIX)] == [("reading-speed", True, "warning")]
+
+
+def test_a_brief_cue_that_could_join_the_next_is_avoidable() -> None:
+    assert [v.unavoidable for v in check([cue(1, 1.3, "No."), cue(1.4, 3)], NETFLIX) if v.rule == "min-duration"] == [
+        False
+    ]
+
+
+def test_a_single_word_too_long_is_unavoidable() -> None:
+    assert [v.unavoidable for v in check([cue(1, 5, "x" * 50)], NETFLIX)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "rule"),
+    [
+        ("a.srt", "2\n00:00:01,000 --> 00:00:03,000\nSome words\n", "numbering"),
+        ("a.srt", "1\n00:00:01,000 --> 00:00:03,000\n<i>Some words\n", "tags"),
+        ("a.srt", "1\n00:00:01,000 --> 00:00:03,000\nSome words</b>\n", "tags"),
+        ("a.vtt", "WEBVTT\n\n00:01.000 --> 00:03.000\n<b><i>Some</b> words\n", "tags"),
+        ("a.srt", "1\n00:00:01,000 -> 00:00:03,000\nSome words\n", "syntax"),
+        ("a.vtt", "00:01.000 --> 00:03.000\nSome words\n", "syntax"),
+        ("a.srt", "1\n00:00:01,000 --> 00:00:03,000\nSome w\ufffdrds\n", "encoding"),
+    ],
+)
+def test_what_is_broken_in_a_file_is_found(tmp_path: Path, name: str, text: str, rule: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert [violation.rule for violation in check_file(tmp_path / name, NETFLIX)] == [rule]
+
+
+def test_a_voice_that_runs_to_the_end_of_its_cue_is_balanced(tmp_path: Path) -> None:
+    (tmp_path / "a.vtt").write_text("WEBVTT\n\n00:01.000 --> 00:03.000\n<v Ann>Some words\n", encoding="utf-8")
+    assert check_file(tmp_path / "a.vtt", NETFLIX) == []
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(TranscriptError, match="cannot be read"):
+        check_file(tmp_path / "none.srt", NETFLIX)
+
+
+def test_a_format_without_cues_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("words", encoding="utf-8")
+    with pytest.raises(OptionError, match="no cues"):
+        check_file(tmp_path / "a.txt", NETFLIX)
+
+
+@pytest.mark.parametrize("profile", SUBTITLES)
+@given(transcript=transcripts())
+@settings(max_examples=50, deadline=None)
+def test_what_we_lay_out_breaks_no_rule_that_could_be_kept(profile: str, transcript: Transcript) -> None:
+    rules = profile_rules(profile)
+    laid = cues(transcript.segments, rules)
+    assert [violation for violation in check(laid, rules) if not violation.unavoidable] == []
+
+
+@pytest.mark.parametrize("profile", SUBTITLES)
+@given(transcript=transcripts())
+@settings(max_examples=30, deadline=None)
+def test_read_back_from_a_file_only_the_speed_of_speech_is_at_fault(profile: str, transcript: Transcript) -> None:
+    rules = profile_rules(profile)
+    text = write_format("srt", transcript, cues(transcript.segments, rules)).decode()
+    found = check(read_srt(text, "a.srt"), rules) if text else []
+    assert [v for v in found if not v.unavoidable and v.rule != "reading-speed"] == []
