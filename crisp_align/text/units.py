@@ -95,9 +95,11 @@ def split_units(text: str, language: str | None, mode: UnitMode = "word") -> lis
         The units; empty if nothing in `text` can be spoken (it is empty, or all space, punctuation and symbols): the
         caller then keeps the text with its neighbour, or drops it.
     """
-    if mode == "word" and language == "ja" and (japanese := _japanese_words(text)) is not None:
+    japanese = _japanese_words(text) if mode == "word" and language == "ja" else None
+    if japanese is not None:
         normal, tokens = japanese
     else:
+        mode = "char" if language == "ja" else mode
         normal = _normalise(text, "NFC")
         tokens = list(_plain_tokens(normal.text, language, mode))
     marks = language is not None and language not in QWEN3_LANGUAGES
@@ -212,21 +214,20 @@ def _japanese_words(text: str) -> tuple[_Normal, list[_Token]] | None:
         nagisa: Any = importlib.import_module("nagisa")
     except ImportError:
         return None
-    normal = _normalise(text, "NFKC")
     left = len(text) - len(text.lstrip())
-    source = text.replace("’", "'").strip()
-    words: list[str] = nagisa.tagging(source).words if source else []
+    source = text.strip().replace("’", "'")
+    normal = _normalise(source, "NFKC")
     # nagisa composes as NFKC does, then writes İ as I and a space as U+3000: one character for one.
     rewritten = normal.text.replace("İ", "I").replace(" ", "\u3000")
-    joined = "".join(words)
-    begin = next((i for i, start in enumerate(normal.starts) if start >= left), len(rewritten))
-    if not rewritten.startswith(joined, begin):
+    words: list[str] = nagisa.tagging(source).words if source else []
+    if not rewritten.startswith("".join(words)):
         return None
     tokens: list[_Token] = []
+    begin = 0
     for word in words:
         tokens.append((begin, begin + len(word)))
         begin += len(word)
-    return _Normal(rewritten, normal.starts, normal.ends), tokens
+    return _Normal(rewritten, [left + start for start in normal.starts], [left + end for end in normal.ends]), tokens
 
 
 @dataclass(frozen=True, slots=True)
