@@ -33,6 +33,11 @@ SPECIAL_TOKENS = (
     "<asr_text>",
     "<timestamp>",
 )
+_AUDIO_TOKENS = {
+    "audio_token": "<|audio_pad|>",
+    "audio_bos_token": "<|audio_start|>",
+    "audio_eos_token": "<|audio_end|>",
+}
 # Words whose pieces the tiny tokenizer knows, so that a word is one to several tokens, as it is in the real one.
 _WORDS = """
 the and you ask what your country can do for not fellow Americans so my was first great sorrow his life hopes dreams
@@ -103,11 +108,7 @@ def wrap_qwen_tokenizer(backend: object, kind: Callable[..., PreTrainedTokenizer
         tokenizer_object=backend,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
-        extra_special_tokens={
-            "audio_token": "<|audio_pad|>",
-            "audio_bos_token": "<|audio_start|>",
-            "audio_eos_token": "<|audio_end|>",
-        },
+        extra_special_tokens=_AUDIO_TOKENS,
     )
 
 
@@ -200,9 +201,7 @@ def _save_old_tokenizer(folder: Path, tokenizer: PreTrainedTokenizerFast) -> Non
     (folder / "merges.txt").write_text("\n".join(" ".join(pair) for pair in whole["model"]["merges"]) + "\n")
     settings = {
         "added_tokens_decoder": {str(token.pop("id")): token for token in whole["added_tokens"]},
-        "audio_token": "<|audio_pad|>",
-        "audio_bos_token": "<|audio_start|>",
-        "audio_eos_token": "<|audio_end|>",
+        "extra_special_tokens": _AUDIO_TOKENS,
         "eos_token": "<|im_end|>",
         "pad_token": "<|endoftext|>",
         "tokenizer_class": "Qwen2Tokenizer",
