@@ -50,11 +50,17 @@ def test_a_file_that_changes_language_keeps_both(whisper: Whisper, shared_audio:
 
 def test_an_unsure_clip_follows_the_last_sure_one_of_its_source(whisper: Whisper, sample: Sample) -> None:
     german = replace(sample("de-fleurs.wav"), source="film")
-    murmur = replace(noise(2.0, 0.01), source="film")
-    follower = whisper.transcribe([german, murmur], DecodeOptions())[1]
-    stranger = whisper.transcribe([noise(2.0, 0.01)], DecodeOptions())[0]
-    assert follower.language == "de"
-    assert stranger.language != "de"
+    fragment = german.samples[SAMPLE_RATE : SAMPLE_RATE * 3 // 2]
+    after, elsewhere = Clip(fragment, 6.0, "film"), Clip(fragment, 6.0, "another film")
+    languages = [result.language for result in whisper.transcribe([german, after, elsewhere], DecodeOptions())]
+    assert languages == ["de", "de", "en"]
+
+
+def test_a_source_heard_again_starts_afresh(whisper: Whisper, sample: Sample) -> None:
+    german = replace(sample("de-fleurs.wav"), source="series", start=10.0)
+    fragment = Clip(german.samples[SAMPLE_RATE : SAMPLE_RATE * 3 // 2], 0.0, "series")
+    languages = [result.language for result in whisper.transcribe([german, fragment], DecodeOptions())]
+    assert languages == ["de", "en"]
 
 
 def test_translation_comes_out_in_english(whisper: Whisper, sample: Sample) -> None:
