@@ -1,0 +1,125 @@
+"""NVIDIA Parakeet: 25 European languages, or English alone; words come with their times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+
+from crisp_align import models
+from crisp_align.backends import DecodeOptions, LoadOptions, Profile, Transcription
+from crisp_align.errors import ModelError
+from crisp_align.transcript import Clip
+
+from .batching import in_batches
+from .limits import Limits
+from .runtimes import EUROPEAN, NEMO, TRANSFORMERS, locate
+
+if TYPE_CHECKING:
+    from crisp_align.transcript import Samples
+
+__all__ = ["Parakeet"]
+
+_MAX_CLIP = 240.0  # s; attention is full, and its memory grows with the square: 0.6 GB a layer here, in float32
+_SHORTEST = 0.1  # s; below this there are too few frames to normalise
+_BATCH = {"cpu": 4, "mps": 8}  # clips; elsewhere 16
+
+
+class ParakeetEngine(Protocol):
+    """A loaded Parakeet, whatever runs it."""
+
+    device: str
+    """As torch names it."""
+    languages: frozenset[str] | None
+    """Codes it knows; None: the checkpoint does not tell."""
+
+    @property
+    def budget(self) -> float:
+        """S of audio, padding counted, that one call may take."""
+        ...
+
+    def hear(self, clips: Sequence[Samples]) -> list[Transcription]:
+        """One transcription a clip, in order, without language."""
+        ...
+
+
+class Parakeet:
+    """A loaded Parakeet model: TDT, RNN-T or CTC."""
+
+    name: ClassVar[str] = "parakeet"
+    translates: ClassVar[bool] = False
+    native_words: ClassVar[bool] = True
+    profile: ClassVar[Profile] = Profile(
+        engines=(TRANSFORMERS, NEMO),
+        languages=EUROPEAN,
+        detects_language=True,
+        prompts=False,
+        max_clip=_MAX_CLIP,
+        family="parakeet",
+    )
+    max_clip: float = _MAX_CLIP
+
+    def __init__(self, engine: ParakeetEngine, model: str) -> None:
+        self._engine = engine
+        self.model = model
+        self.batch_size = _BATCH.get(engine.device.partition(":")[0], 16)
+
+    @classmethod
+    def load(cls, model: str, options: LoadOptions) -> Self:
+        """Load weights; see `Backend.load`.
+
+        Args:
+            model: parakeet-tdt-0.6b-v3, another name of the catalogue, a Hub id, a folder, a .nemo file, or "auto".
+            options: `runtime` is transformers or nemo; auto goes by the files there are.
+
+        Raises:
+            ModelError: no such model, or it does not load.
+            OptionError: a runtime, device or type that does not exist.
+        """
+        name = models.best("parakeet") if model == "auto" else model
+        if name is None:
+            raise ModelError(
+                "no Parakeet weights on this machine", hint="`crisp-align models pull parakeet-tdt-0.6b-v3` gets them"
+            )
+        runtime, path = locate("parakeet", name, options)
+        if runtime == "nemo":
+            from .nemo_parakeet import NemoParakeet
+
+            return cls(NemoParakeet.load(path, options), name)
+        from .parakeet_transformers import TransformersParakeet
+
+        return cls(TransformersParakeet.load(path, options), name)
+
+    @property
+    def languages(self) -> frozenset[str] | None:
+        """Codes the model knows: 25, or English alone; None where the checkpoint does not tell."""
+        return frozenset({"en"}) if _is_english(self.model) else self._engine.languages
+
+    def check(self, options: DecodeOptions) -> None:
+        """Refuse translation, prompts and languages the model lacks; see `Backend.check`."""
+        Limits(f"Parakeet {Path(self.model).name}", self.languages).check(options)
+
+    def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
+        """Transcribe clips with their word times; see `Backend.transcribe`.
+
+        The model does not tell the language: it is the one asked for, or English where the model knows no other.
+        """
+        language = options.language or ("en" if self.languages == frozenset({"en"}) else None)
+        long_enough = [i for i, clip in enumerate(clips) if clip.duration >= _SHORTEST]
+        found = in_batches(
+            [clips[i].duration for i in long_enough],
+            self._engine.budget,
+            lambda batch: self._engine.hear([clips[long_enough[i]].samples for i in batch]),
+        )
+        heard = dict(zip(long_enough, found, strict=True))
+        return [
+            replace(heard[i], language=language) if i in heard and heard[i].text else Transcription("", language)
+            for i in range(len(clips))
+        ]
+
+
+def _is_english(model: str) -> bool:
+    """Whether it is one of the published models that know English only, all of them but v3."""
+    known = models.known(model, "parakeet")
+    return known is not None and not known.name.endswith("v3")

@@ -1,0 +1,103 @@
+"""A transformers checkpoint that came from anywhere, loaded without running its code and without noise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from crisp_align.devices import Placement, require_torch, require_transformers
+from crisp_align.errors import ModelError
+
+__all__ = ["load_model", "load_processor", "model_type", "quiet"]
+
+
+def model_type(folder: Path) -> str:
+    """What the config.json of a folder says it holds.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"its config.json cannot be read ({error})", subject=str(folder)) from error
+    return str(config.get("model_type")) if isinstance(config, dict) else "none"
+
+
+def load_model(folder: Path, kind: str, placement: Placement, extra: str) -> Any:
+    """A model in evaluation mode.
+
+    Args:
+        folder: config.json and safetensors.
+        kind: its class in transformers.
+        placement: device and type.
+        extra: the extra of this package that brings transformers.
+
+    Raises:
+        ModelError: it does not load, or tensors are missing, left over or of another shape.
+        MissingDependencyError: torch or transformers is not installed, or too old.
+    """
+    torch = require_torch(extra)
+    transformers = require_transformers(extra, knows=kind)
+    try:
+        with quiet(transformers):
+            model, report = getattr(transformers, kind).from_pretrained(
+                folder,
+                dtype=getattr(torch, placement.dtype),
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except Exception as error:  # transformers, safetensors and torch each raise their own
+        raise ModelError(f"does not load ({_first_line(error)})", subject=str(folder)) from error
+    for which, verb in (
+        ("missing_keys", "lacks"),
+        ("unexpected_keys", "has left over"),
+        ("mismatched_keys", "misfits"),
+    ):
+        names = sorted(str(name) for name in report.get(which) or ())
+        if names:
+            raise ModelError(
+                f"is not a whole model: it {verb} {len(names)} tensors, such as {names[0]}",
+                subject=str(folder),
+                hint="download it again",
+            )
+    return model.to(placement.device).eval()
+
+
+def load_processor(folder: Path, kind: str, extra: str) -> Any:
+    """The processor (audio features and tokenizer) beside a model.
+
+    Raises:
+        ModelError: files are missing or damaged.
+        MissingDependencyError: transformers is not installed, or too old.
+    """
+    transformers = require_transformers(extra, knows=kind)
+    try:
+        with quiet(transformers):
+            return getattr(transformers, kind).from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise ModelError(f"its processor does not load ({_first_line(error)})", subject=str(folder)) from error
+
+
+@contextmanager
+def quiet(transformers: Any) -> Iterator[None]:
+    """transformers without advice and progress bars on the terminal; errors still come as exceptions."""
+    said = transformers.utils.logging
+    verbosity, bars = said.get_verbosity(), said.is_progress_bar_enabled()
+    said.set_verbosity(50)  # logging.CRITICAL
+    said.disable_progress_bar()
+    try:
+        yield
+    finally:
+        said.set_verbosity(verbosity)
+        if bars:
+            said.enable_progress_bar()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
