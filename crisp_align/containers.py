@@ -6,11 +6,13 @@ import os
 import re
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from crisp_align.decoder import Decoder, find_ffmpeg, input_options
 from crisp_align.errors import MediaError
+from crisp_align.folders import begins_like_media
 
 __all__ = ["MediaInfo", "Stream", "check_file", "inspect", "probe"]
 
@@ -18,8 +20,19 @@ _STREAM = re.compile(
     r"^ {2,6}Stream #0:(?P<index>\d+)(?:\[0x[0-9a-f]+\])?(?:\((?P<language>[^)]*)\))?: "
     r"(?P<kind>Audio|Video|Subtitle|Data|Attachment|Unknown)(?:: (?P<rest>.*))?$"
 )
-_DURATION = re.compile(r"^ {2}Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?),")
+_DURATION = re.compile(r"^ {2}Duration: (?:(\d+):(\d\d):(\d\d(?:\.\d+)?)|N/A)(?:, start: (-?\d+\.\d+))?")
 _FORMAT = re.compile(r"^Input #0, (\S+), from ")
+_PICTURE = re.compile(
+    rb"\xff\xd8\xff|\x89PNG|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*|.{4}JXL |.{4}ftyp(avif|heic|mif1)", re.DOTALL
+)
+_SAYS_NOTHING = re.compile(
+    r"Invalid (data found|argument)|End of file|Input/output error|could not seek", re.IGNORECASE
+)
+_PREFIX = re.compile(
+    r"^(Error (opening input|while decoding stream|submitting packet to decoder)[^:]*(:\d+)?|Decoding error|file:.*|"
+    r"pipe:0?): ",
+    re.DOTALL,
+)
 _NOISE = re.compile(r"^(\[[^\]]*\] )*(\[(error|fatal|panic)\] )?")
 
 
@@ -49,8 +62,12 @@ class MediaInfo:
     """ffmpeg's names of the format, e.g. "mov,mp4,m4a,3gp,3g2,mj2"."""
     duration: float | None
     """s; None where the container does not say."""
+    start: float
+    """s, the time stamp at which the container begins."""
     estimated: bool
     """The duration is a guess from the bit rate."""
+    truncated: bool
+    """The file is shorter than its header says."""
     streams: tuple[Stream, ...]
     """By index."""
 
@@ -75,7 +92,7 @@ class MediaInfo:
                 parts.append(f"{len(found)} {noun}{'s' if len(found) > 1 else ''} ({codecs})")
         if len(parts) > 1:
             parts = [", ".join(parts[:-1]), parts[-1]]
-        return " and ".join(parts) or "nothing that can be played"
+        return " and ".join(parts) or "no stream that ffmpeg knows"
 
     def tracks(self) -> str:
         """The audio streams by number, e.g. "0 (eng, aac, stereo), 1 (ger, ac3, 5.1(side))"."""
@@ -127,8 +144,10 @@ def probe(source: str | os.PathLike[str]) -> MediaInfo:
     """
     name = os.fspath(source)
     path = Path(name)
-    check_file(path, name)
-    return inspect(file_url(path), name, head=_head(path))
+    size = check_file(path, name).st_size
+    head = _head(path)
+    info = inspect(file_url(path), name, head=head)
+    return replace(info, truncated=size < _announced_size(head))
 
 
 def inspect(url: str, name: str, *, head: bytes, feed: Callable[[], bytes] | None = None) -> MediaInfo:
@@ -162,19 +181,21 @@ def _parse(lines: list[str]) -> MediaInfo | None:
     """ffmpeg's report of its input as values; None: it could not open it."""
     format_name = None
     duration = None
+    start = 0.0
     streams: dict[int, Stream] = {}
     for line in lines:
         if found := _FORMAT.match(line):
             format_name = format_name or found[1]
         elif found := _DURATION.match(line):
-            duration = int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])
+            duration = int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found[1] else None
+            start = float(found[4] or 0)
         elif (found := _STREAM.match(line)) and format_name:
             stream = _stream(found, still=format_name.endswith("_pipe"))
             streams.setdefault(stream.index, stream)
     if format_name is None:
         return None
     estimated = any("Estimating duration from bitrate" in line for line in lines)
-    return MediaInfo(format_name, duration, estimated, tuple(streams[index] for index in sorted(streams)))
+    return MediaInfo(format_name, duration, start, estimated, False, tuple(streams[index] for index in sorted(streams)))
 
 
 def _stream(found: re.Match[str], *, still: bool) -> Stream:
@@ -201,6 +222,13 @@ def _head(path: Path) -> bytes:
         return b""
 
 
+def _announced_size(head: bytes) -> int:
+    """How many bytes a WAV or AIFF says it has; ffmpeg believes the length of a WAV file rather than its header."""
+    order: Literal["little", "big"] = "little" if head.startswith(b"RIFF") else "big"
+    size = int.from_bytes(head[4:8], order) if re.match(rb"RIFF.{4}WAVE|FORM.{4}AIF[FC]", head, re.DOTALL) else 0
+    return 0 if size == 0xFFFF_FFFF else size  # what a program writes that did not know yet
+
+
 _PLAYLIST = re.compile(
     rb"#EXTM3U|#EXT-X-|ffconcat\b|\[playlist\]|\[reference\]|v=0\r?\n|rtsptext|(<\?xml[^>]*>\s*|<!--.*?-->\s*|<!doctype[^>]*>\s*)*"
     rb"(<\?wpl|<MPD\b|<playlist\b|<asx\b|<smil\b|<(\w+:)?CompositionPlaylist\b|<(\w+:)?AssetMap\b)",
@@ -222,11 +250,15 @@ def _diagnosis(lines: list[str], head: bytes, name: str) -> MediaError:
         what = "is an MP4 cut off before its index was written (no moov atom)"
         hint = "download or record it again; a repair program may save it"
     elif _is_text(head):
-        what = "is text, not media"
+        what = "is not media: it reads as text"
+    elif _PICTURE.match(head):
+        what = "is a picture, without sound"
     elif "Format not on whitelist" in said:
-        what, hint = "is of a kind that opens other files, or a picture", "give the media file itself"
+        what, hint = "is of a kind that opens other files", "give the media files themselves"
+    elif begins_like_media(head):
+        what, hint = f"is damaged, or cut off near its beginning{_because(lines)}", "fetch or record it again"
     else:
-        what = f"is not media that ffmpeg can read ({reason(lines)})"
+        what = f"is not media that ffmpeg can read{_because(lines)}"
     return MediaError(what, subject=name, hint=hint)
 
 
@@ -235,9 +267,14 @@ def _is_text(head: bytes) -> bool:
     return bool(sample) and not any(byte < 9 or 13 < byte < 27 or byte == 127 for byte in sample)
 
 
+def _because(lines: list[str]) -> str:
+    told = reason(lines)
+    return f" ({told})" if told and not _SAYS_NOTHING.match(told) else ""
+
+
 def reason(lines: list[str]) -> str:
-    """The most telling line of what ffmpeg said, without its prefixes; a general one where there is none."""
+    """The most telling line of what ffmpeg said, without its prefixes; "" where there is none."""
     plain = [_NOISE.sub("", line).strip() for line in lines if not line.startswith(" ")]
-    plain = [re.sub(r"^(Error opening input.*?|file:.*|pipe:0?): ", "", line, flags=re.DOTALL) for line in plain]
+    plain = [_PREFIX.sub("", line) for line in plain]
     telling = [line for line in plain if line and not line.startswith(("Error opening input", "At least one"))]
-    return telling[-1][:200] if telling else "no reason given"
+    return telling[-1][:200] if telling else ""

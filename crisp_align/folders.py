@@ -10,7 +10,7 @@ from pathlib import Path
 
 from crisp_align.errors import MediaError
 
-__all__ = ["is_media", "media_files"]
+__all__ = ["begins_like_media", "is_media", "media_files"]
 
 EXTENSIONS = frozenset(
     re.findall(
@@ -37,6 +37,11 @@ _MAGIC = re.compile(
 )
 
 
+def begins_like_media(head: bytes) -> bool:
+    """Whether the first bytes of a file, 600 or more, are those of a sound or film format."""
+    return bool(_MAGIC.match(head))
+
+
 def is_media(path: str | os.PathLike[str]) -> bool:
     """Whether a file is worth opening: by its extension, or its first bytes where the extension may mean anything.
 
@@ -51,7 +56,7 @@ def is_media(path: str | os.PathLike[str]) -> bool:
         if suffix not in AMBIGUOUS:
             return suffix in EXTENSIONS
         with path.open("rb") as file:
-            return bool(_MAGIC.match(file.read(600)))
+            return begins_like_media(file.read(600))
     except (OSError, ValueError):
         return False
 

@@ -12,7 +12,7 @@ import re
 import stat
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
@@ -45,10 +45,11 @@ __all__ = [
 BLOCK = 10 * SAMPLE_RATE  # samples: little memory, and the first words of a live pipe soon
 HEADS = (1 << 16, 1 << 20, 1 << 24)  # bytes of a pipe looked at, until they tell what it holds
 WIDTH = 4  # bytes of a float32
-SHORTFALL = (1.0, 0.02)  # s, and share of the announced length, by which sound may fall short untold
-# Timestamps of these formats may jump, so ffmpeg lets time begin with the first stream it reads. Reading the picture
-# too, undecoded, keeps the container's own beginning.
-_OWN_CLOCK = frozenset({"mpegts", "mpeg", "mpegtsraw"})
+SHORTFALL = (2.0, 0.05)  # s, and share of the announced length, by which sound may fall short untold
+AFTER_SEEK = 4  # lines of complaint about the half frame that a seek may land in
+LATEST = 20.0  # s; a film whose sound seems to begin later than this has time stamps that are no good
+# Time stamps of these formats may jump, so ffmpeg lets time begin with the stream that is read, not with the film.
+_OWN_CLOCK = frozenset(("mpegts", "mpeg", "ogg"))
 _CUT_OFF = re.compile(
     r"partial file|truncat|ended prematurely|end of file|unexpected eof|invalid as first byte of an EBML", re.IGNORECASE
 )
@@ -83,6 +84,8 @@ class _Source:
     name: str
     """What messages call it."""
     info: MediaInfo
+    lead: float = 0.0
+    """s from the beginning of the container to that of what ffmpeg gives."""
     feed: Callable[[], bytes] | None = None
     """The bytes of "pipe:0"; None: a file."""
 
@@ -107,7 +110,9 @@ class AudioStream:
         self._decoder = decoder
         self._stack = stack
         # ffmpeg cannot seek in a pipe: what comes before the offset is decoded and dropped.
-        self._drop = round(options.offset * SAMPLE_RATE) if source.feed else 0
+        ahead = source.lead - options.offset
+        self._lead = max(0, round(ahead * SAMPLE_RATE))
+        self._drop = max(0, round(-ahead * SAMPLE_RATE)) if source.feed else 0
         self._wanted = None if options.duration is None else round(options.duration * SAMPLE_RATE)
         self._given = 0
         self._ended = False
@@ -163,6 +168,9 @@ class AudioStream:
         left = BLOCK if self._wanted is None else min(BLOCK, self._wanted - self._given)
         data = self._decoder.read(left * WIDTH)
         block = np.frombuffer(bytearray(data[: len(data) // WIDTH * WIDTH]), dtype=np.float32)
+        if self._lead and len(block):
+            block = np.concatenate([np.zeros(self._lead, np.float32), block])[: self._wanted]
+            self._lead = 0
         np.nan_to_num(block, copy=False)
         np.clip(block, -1.0, 1.0, out=block)
         self._given += len(block)
@@ -178,21 +186,23 @@ class AudioStream:
             raise self._nothing(status, said)
         end = clock(self.start + self._given / SAMPLE_RATE)
         missing = 0.0 if self.duration is None else self.duration - self._given / SAMPLE_RATE
-        only_sound = not any(stream.kind == "video" for stream in self.info.streams)
-        short = (
-            only_sound and not self.info.estimated and missing > max(SHORTFALL[0], SHORTFALL[1] * (self.duration or 0))
-        )
-        if short or any(_CUT_OFF.search(line) for line in said):
+        short = not self.info.estimated and missing > max(SHORTFALL[0], SHORTFALL[1] * (self.duration or 0))
+        if self.info.truncated or any(_CUT_OFF.search(line) for line in said):
             self.notices.append(f"audio cut off at {end}: used what decodes")
-        elif said or status:
-            self.notices.append(f"damaged audio ({reason(said)}): used what decodes, up to {end}")
+        elif short:
+            whole = clock(self.start + (self.duration or 0))
+            self.notices.append(f"audio ends at {end} of {whole}: used what there is")
+        elif len(said) > (AFTER_SEEK if self.start else 0) or status:
+            because = f" ({reason(said)})" if reason(said) else ""
+            self.notices.append(f"audio damaged in places{because}: used what decodes")
 
     def _nothing(self, status: int, said: list[str]) -> MediaError:
         if self.start and not status:
             return MediaError(f"has no sound from {clock(self.start)} on", subject=self.source)
         if not status and not said:
             return MediaError("has an audio stream with nothing in it", subject=self.source)
-        return MediaError(f"its audio cannot be decoded ({reason(said)})", subject=self.source)
+        because = f" ({reason(said)})" if reason(said) else ""
+        return MediaError(f"its audio cannot be decoded{because}", subject=self.source)
 
 
 def open_audio(source: str | os.PathLike[str], options: MediaOptions = MediaOptions()) -> AudioStream:
@@ -237,10 +247,9 @@ def _open_pipe(stream: IO[bytes], name: str, options: MediaOptions) -> AudioStre
         pipe = Pipe(stream)
         stack.callback(pipe.close)
         if index_is_last(pipe.look(HEADS[0])):
-            file = stack.enter_context(pipe.spool(name))
-            url = file_url(Path(file.name))
+            url = file_url(Path(stack.enter_context(pipe.spool(name)).name))
             return _open(_Source(url, name, inspect(url, name, head=b"")), options, stack)
-        return _open(_Source("pipe:0", name, _inspect_pipe(pipe, name), pipe.feed()), options, stack)
+        return _open(_Source("pipe:0", name, _inspect_pipe(pipe, name)), options, stack, pipe)
 
 
 def _inspect_pipe(pipe: Pipe, name: str) -> MediaInfo:
@@ -261,16 +270,36 @@ def _inspect_pipe(pipe: Pipe, name: str) -> MediaInfo:
     raise AssertionError("the last head is always final")
 
 
-def _open(source: _Source, options: MediaOptions, stack: ExitStack) -> AudioStream:
+def _open(source: _Source, options: MediaOptions, stack: ExitStack, pipe: Pipe | None = None) -> AudioStream:
     """Start to decode; `stack` is taken over once that has worked."""
     info = source.info
     track = _track(info, source.name, options)
-    end = None if source.feed or info.estimated else info.duration
+    end = None if pipe or info.estimated else info.duration
     if end is not None and options.offset >= end > 0:
         raise MediaError(f"ends at {clock(end)}, before the offset of {clock(options.offset)}", subject=source.name)
+    lead = _lead(source, track, pipe.head() if pipe else None)
+    source = replace(source, lead=lead, feed=pipe.feed() if pipe else None)
     decoder = Decoder(_command(source, track, options), source.feed)
     stack.callback(decoder.close)
     return AudioStream(source, options, decoder, stack.pop_all())
+
+
+def _lead(source: _Source, track: int, head: Callable[[], bytes] | None) -> float:
+    """s by which an audio stream begins after its container, where ffmpeg would pass over that."""
+    if len(source.info.streams) < 2 or source.info.format not in _OWN_CLOCK:
+        return 0.0
+    program = find_ffmpeg()
+    packet = ffmpeg.input(source.url, **input_options(program, source.url))[f"a:{track}"].output(
+        "pipe:1", format="framecrc", acodec="copy", copyts=None, **{"frames:a": 1}
+    )
+    decoder = Decoder([*packet.compile(cmd=program), "-v", "error"], head)
+    try:
+        report = decoder.read(BLOCK).decode("ascii", "replace")
+    finally:
+        decoder.close()
+    found = re.search(r"^#tb 0: (\d+)/(\d+)$.*^0, +-?\d+, +(-?\d+),", report, re.MULTILINE | re.DOTALL)
+    lead = int(found[3]) * int(found[1]) / int(found[2]) - source.info.start if found else 0.0
+    return lead if 0 < lead <= LATEST else 0.0
 
 
 def _track(info: MediaInfo, name: str, options: MediaOptions) -> int:
@@ -303,12 +332,9 @@ def _command(source: _Source, track: int, options: MediaOptions) -> list[str]:
         sn=None,
         dn=None,
     )
-    outputs = [sound]
-    if source.info.format in _OWN_CLOCK and any(stream.kind == "video" for stream in source.info.streams):
-        outputs.append(media["v"].output("-", format="null", vcodec="copy"))
     # Every argument is a list item of its own: no shell is involved.
     quiet = ("-hide_banner", "-nostats", "-v", "repeat+level+error")
-    command: list[str] = ffmpeg.merge_outputs(*outputs).global_args(*quiet).compile(cmd=program)
+    command: list[str] = sound.global_args(*quiet).compile(cmd=program)
     return command if source.feed else [command[0], "-nostdin", *command[1:]]
 
 

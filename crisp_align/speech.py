@@ -24,8 +24,9 @@ __all__ = ["VadOptions", "clips", "voice_activity"]
 
 _Span: TypeAlias = tuple[int, int, list[tuple[int, int]] | None]  # begin, end, speech; samples from the stream's start
 
-LONG_PAUSE = 1.0  # s; above this a longer pause is no better place to cut
-FILL = 1.0  # s of pause that a cut at the end of the window is worth more than one at its beginning
+LONG_PAUSE = 0.6  # s; a sentence has ended: a longer pause is no better place to cut
+# s of pause by which a cut at the end of the window beats one at its beginning; fills clips of fast speech to 87 %.
+FILL = 1.0
 SEARCH = 1 / 3  # share of the window, at its end, in which the quietest point is looked for
 HOP = SAMPLE_RATE // 100  # samples: energy is taken every 10 ms
 SMOOTH = 10  # hops: and averaged over 100 ms, so that the closure of a plosive is no pause
