@@ -1,94 +1,177 @@
-"""English forced alignment with the hidden Markov models that ship inside PocketSphinx."""
+"""English forced alignment with the hidden Markov models that ship inside PocketSphinx.
+
+A clip's text becomes a lattice of what it may sound like (readings of numbers and abbreviations, pronunciations,
+pauses), and the best path through it says when each unit was heard. Model and dictionary are PocketSphinx's; the
+search is ours: it lets the audio choose between readings, cannot lose its way in a long clip, and is twice as fast.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
+import numpy as np
+
 from crisp_align.aligners import Alignment, Refusal, Utterance
+from crisp_align.aligners.cepstra import FRAME, Floats, features
+from crisp_align.aligners.lattice import Reading, best_path, build_lattice
+from crisp_align.aligners.sphinx import STATES, AcousticModel, Integers, load_acoustic_model
 from crisp_align.backends import Backend, LoadOptions
+from crisp_align.errors import ModelError
 from crisp_align.languages import language_name
-from crisp_align.text.spoken import spoken_words
+from crisp_align.text.lexicon import Lexicon
+from crisp_align.text.spoken import UNKNOWN, spoken_readings
 from crisp_align.transcript import SAMPLE_RATE, Span
 
 if TYPE_CHECKING:
-    import pocketsphinx
+    from crisp_align.transcript import Samples
 
 __all__ = ["HmmAligner"]
 
-FRAME = 0.01  # s, one step of the acoustic model
-CENTRE = 0.008  # s, from a frame's first sample to the middle of what it hears, less half a step
+_MOST_THREADS = 8
+_SHORTEST_CLIP = 0.1  # s
+_BEAM = 400.0  # nats; wider beams found no better path in any clip tried
+_SPOKEN_NOISE = "+SPN+"  # the phone that stands for speech nobody could transcribe
+
+# Calibration, on clean and noisy (10 dB) speech with its own and with other clips' texts: a frame of the right text
+# scores 0.3 nats better (noisy: 1.9 worse) than the best phone without context, one of another text 6.7 worse.
+_MIDDLE = -3.0  # nats a frame at which a unit's score is 1/2
+_WORST = -4.5  # nats a frame, over all units, below which the text is taken to be of other audio
 
 
 class HmmAligner:
-    """PocketSphinx's English acoustic model, aligned to one text a clip."""
+    """PocketSphinx's English acoustic model, aligned to the text of each clip."""
 
     name: ClassVar[str] = "hmm"
 
-    def __init__(self, decoder: pocketsphinx.Decoder) -> None:
-        self._decoder = decoder
+    def __init__(self, model: AcousticModel, lexicon: Lexicon, threads: int) -> None:
+        self._model, self._lexicon, self._threads = model, lexicon, threads
         self.languages: frozenset[str] | None = frozenset({"en"})
         self.max_clip = 60.0
 
     @classmethod
     def load(cls, model: str, options: LoadOptions, backend: Backend | None) -> Self:
-        """Load the model that PocketSphinx carries; `model`, `options` and `backend` do not matter to it."""
-        import pocketsphinx
+        """Read the acoustic model and the dictionary.
 
-        return cls(pocketsphinx.Decoder(lm=None, loglevel="FATAL"))
+        Args:
+            model: "auto", or a folder laid out like PocketSphinx's "en-us".
+            options: `threads` counts; the rest means nothing here.
+            backend: not looked at.
+
+        Raises:
+            ModelError: PocketSphinx, or a file of its model, is missing or damaged.
+        """
+        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        folder = _bundled_model() if model == "auto" else Path(model)
+        lexicon = Lexicon(folder / "cmudict-en-us.dict")
+        return cls(load_acoustic_model(folder / "en-us"), lexicon, min(options.threads or usable, _MOST_THREADS))
 
     def align(self, utterances: Sequence[Utterance]) -> list[Alignment | Refusal]:
-        """One alignment or refusal an utterance, in order."""
-        return [self._align(utterance) for utterance in utterances]
+        """One alignment or refusal an utterance, in order.
+
+        A span's score is 1 / (1 + exp(-3 - g)), where g is the mean over the unit's frames of the log density of the
+        state it was heard in less that of the best state of any phone without context. A unit of which nothing is
+        said has no score.
+        """
+        from threadpoolctl import threadpool_limits
+
+        # The matrices are small: one BLAS thread each, and the utterances side by side.
+        with threadpool_limits(limits=1, user_api="blas"):
+            if self._threads == 1 or len(utterances) == 1:
+                return [self._align(utterance) for utterance in utterances]
+            with ThreadPoolExecutor(self._threads) as pool:
+                return list(pool.map(self._align, utterances))
 
     def _align(self, utterance: Utterance) -> Alignment | Refusal:
         if utterance.translated:
             return Refusal("cannot time a translation")
         if utterance.language not in (None, "en"):
             return Refusal(f"speaks English only, not {language_name(utterance.language)}")
-        words = [self._known(spoken_words(unit.text)) for unit in utterance.units]
-        if not any(words):
-            return Refusal("finds nothing it can pronounce in the text")
-        heard = self._decode(utterance, [word for group in words for word in group])
-        if not heard:
-            return Refusal("finds that the text does not fit the audio")
-        return _spans(words, heard)
+        units = self._readings([unit.text for unit in utterance.units])
+        samples = np.nan_to_num(utterance.clip.samples)
+        if problem := self._problem(units, len(samples)):
+            return Refusal(problem)
+        return self._hear(samples, units)
 
-    def _known(self, words: list[str]) -> list[str]:
-        """The words, those that the dictionary lacks spelled out by letters."""
-        known: list[str] = []
-        for word in words:
-            known += [word] if self._decoder.lookup_word(word) else [char for char in word if char != "'"]
-        return known
-
-    def _decode(self, utterance: Utterance, words: list[str]) -> list[tuple[float, float]]:
-        """Start and end (s) of each word; empty where the search found no way through."""
-        import numpy as np
-
-        samples = (np.clip(utterance.clip.samples, -1.0, 1.0) * 32767).astype(np.int16)
-        if len(samples) < SAMPLE_RATE // 10:
-            return []
-        decoder = self._decoder
-        decoder.set_align_text(" ".join(words))
-        decoder.start_utt()
-        decoder.process_raw(samples.tobytes(), full_utt=True)
-        decoder.end_utt()
-        heard = [
-            (segment.start_frame * FRAME + CENTRE, (segment.end_frame + 1) * FRAME + CENTRE)
-            for segment in decoder.seg() or ()
-            if not segment.word.startswith(("<", "["))
+    def _readings(self, texts: Sequence[str]) -> list[list[Reading]]:
+        """The readings of each unit, as numbers of phones."""
+        return [
+            [self._pronounced(said) for said in spoken_readings(text, self._lexicon, before)]
+            for before, text in zip(("", *texts), texts, strict=False)
         ]
-        return heard if len(heard) == len(words) else []
+
+    def _pronounced(self, said: Sequence[str]) -> Reading:
+        numbers = self._model.phones
+        words = (
+            (
+                ((numbers[_SPOKEN_NOISE],),)
+                if word == UNKNOWN
+                else tuple(tuple(numbers[phone] for phone in phones) for phones in self._lexicon.pronunciations(word))
+            )
+            for word in said
+        )
+        return tuple(word for word in words if word)
+
+    def _problem(self, units: Sequence[Sequence[Reading]], samples: int) -> str | None:
+        """Why the text cannot be aligned, as far as can be said without listening."""
+        noise = self._model.phones[_SPOKEN_NOISE]
+        sounded = [readings[0] for readings in units if readings[0]]
+        unknown = sum(all(word == ((noise,),) for word in reading) for reading in sounded)
+        if not sounded:
+            return "finds nothing in the text that it can pronounce"
+        if unknown * 2 > len(sounded):
+            return "cannot pronounce most of the text"
+        if samples < _SHORTEST_CLIP * SAMPLE_RATE:
+            return "hears too little audio"
+        shortest = sum(min(_least_phones(reading) for reading in readings) for readings in units)
+        if shortest * STATES * FRAME > samples / SAMPLE_RATE:
+            return "finds the text too long for the audio"
+        return None
+
+    def _hear(self, samples: Samples, units: Sequence[Sequence[Reading]]) -> Alignment | Refusal:
+        lattice = build_lattice(self._model, units)
+        plain = self._model.plain_senones
+        senones = np.unique(np.concatenate([lattice.senones, plain]))
+        scores = self._model.log_likelihoods(features(samples), senones)
+        columns = np.searchsorted(senones, lattice.senones)
+        path = best_path(lattice, scores, columns, _BEAM)
+        if path is None:
+            path = best_path(lattice, scores, columns, np.inf)
+        if path is None:
+            return Refusal("finds the text too long for the audio")
+        best_plain = scores[:, np.searchsorted(senones, plain)].max(axis=1)
+        fits = scores[np.arange(len(scores)), columns[path]] - best_plain
+        owners = lattice.owners[path]
+        if fits[owners >= 0].mean() < _WORST:
+            return Refusal("finds that the text does not fit the audio")
+        return _spans(owners, fits, len(units))
 
 
-def _spans(words: list[list[str]], heard: list[tuple[float, float]]) -> Alignment:
-    """One span a unit; a unit without words sits where its left neighbour ended."""
+def _least_phones(reading: Reading) -> int:
+    return sum(min(len(phones) for phones in word) for word in reading)
+
+
+def _spans(owners: Integers, fits: Floats, count: int) -> Alignment:
+    """One span a unit; one of which nothing was heard sits where its left neighbour ended."""
     spans: list[Span] = []
-    at, edge = 0, heard[0][0]
-    for group in words:
-        if group:
-            spans.append(Span(heard[at][0], heard[at + len(group) - 1][1]))
-            at, edge = at + len(group), spans[-1].end
+    edge = float(np.argmax(owners >= 0)) * FRAME
+    for unit in range(count):
+        frames = np.flatnonzero(owners == unit)
+        if len(frames):
+            score = float(1 / (1 + np.exp(_MIDDLE - fits[frames].mean(dtype=np.float64))))
+            spans.append(Span(float(frames[0]) * FRAME, float(frames[-1] + 1) * FRAME, score))
+            edge = spans[-1].end
         else:
             spans.append(Span(edge, edge))
     return tuple(spans)
+
+
+def _bundled_model() -> Path:
+    try:
+        import pocketsphinx
+    except ImportError as error:
+        raise ModelError(f"PocketSphinx does not import ({error})", hint="pip install pocketsphinx") from error
+    return Path(pocketsphinx.get_model_path()) / "en-us"

@@ -1,0 +1,316 @@
+"""The ways a text can be said, as one chain of hidden Markov states with branches, and the best path through it.
+
+A text is a sequence of units; a unit has readings ("1961": "nineteen sixty one" or "one nine six one"), a reading has
+words, a word has pronunciations, a pronunciation has phones. Every phone becomes three states, in the context of its
+neighbours, also across words; between words there may be a pause. The audio chooses among all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crisp_align.aligners.cepstra import Floats
+from crisp_align.aligners.sphinx import STATES, AcousticModel, Integers, Position
+
+__all__ = ["PAUSE", "Lattice", "Pronunciation", "Reading", "best_path", "build_lattice"]
+
+Pronunciation: TypeAlias = tuple[int, ...]
+"""Numbers of phones; never empty."""
+Reading: TypeAlias = tuple[tuple[Pronunciation, ...], ...]
+"""The pronunciations of each word; an empty reading is silent: the unit may be left out."""
+
+PAUSE = -1
+"""Owner of the states that belong to no unit."""
+
+_PAUSE_LOG = float(np.log(0.1))  # log probability of a pause between two words
+_FILLER_LOG = float(np.log(1e-8))  # of a noise, or of speech that the text leaves out
+_PRUNE = 8  # frames between two prunings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lattice:
+    """States in an order in which time only goes forward."""
+
+    senones: Integers
+    """(states,)"""
+    owners: Integers
+    """(states,): the unit a state belongs to, or `PAUSE`."""
+    stay: Floats
+    """(states,): log probability of the step from a state to itself."""
+    advance: Floats
+    """(states,): of the step from the state before it in this order; -inf at joins."""
+    joins: Integers
+    """(joins,), rising: states entered from elsewhere."""
+    sources: Integers
+    """(joins, n): the states each join is entered from, plus one; 0 where there are fewer than n."""
+    entries: Floats
+    """(joins, n): log probability of each such step; -inf where there is none."""
+    opening: Floats
+    """(states,): log probability of starting there."""
+    closing: Floats
+    """(states,): of ending there."""
+    reach: Integers
+    """(states,): the furthest state that one step leads to from this state or any before it."""
+
+
+_Arrival: TypeAlias = tuple[int, float]  # a state left (-1: the beginning), and the log probability of leaving it
+_Frontier: TypeAlias = dict[tuple[int, int], list[_Arrival]]  # what (last phone said, next phone) can follow on
+
+
+@dataclass(slots=True)
+class _Builder:
+    model: AcousticModel
+    senones: list[int] = field(default_factory=list)
+    owners: list[int] = field(default_factory=list)
+    phones: list[int] = field(default_factory=list)  # of each group of three states
+    joins: dict[int, list[_Arrival]] = field(default_factory=dict)
+
+    def phone(self, number: int, senones: Sequence[int], owner: int, arrivals: Sequence[_Arrival]) -> list[_Arrival]:
+        """Add a phone that follows on `arrivals`; what follows on it."""
+        first = len(self.senones)
+        if not self.phones or arrivals != [(first - 1, self._leave(self.phones[-1]))]:
+            self.joins[first] = list(arrivals)
+        self.senones += senones
+        self.owners += [owner] * STATES
+        self.phones.append(number)
+        return [(first + STATES - 1, self._leave(number))]
+
+    def _leave(self, phone: int) -> float:
+        return float(self.model.leave[phone, STATES - 1])
+
+    def word(self, word: Iterable[Pronunciation], owner: int, frontier: _Frontier, following: set[int]) -> _Frontier:
+        """Add a word; where it leads, for each of the phones that can follow."""
+        reached: _Frontier = {}
+        for phones in word:
+            lefts = [(left, arrivals) for (left, right), arrivals in frontier.items() if right == phones[0]]
+            if len(phones) == 1:
+                self._single(phones[0], owner, lefts, following, reached)
+            else:
+                self._several(phones, owner, lefts, following, reached)
+        return reached
+
+    def _single(
+        self,
+        phone: int,
+        owner: int,
+        lefts: Sequence[tuple[int, list[_Arrival]]],
+        following: set[int],
+        reached: _Frontier,
+    ) -> None:
+        merged: dict[tuple[int, ...], tuple[dict[int, list[_Arrival]], list[int]]] = {}
+        for left, arrivals in lefts:
+            for right in sorted(following):
+                senones = self.model.sequence(phone, left, right, Position.ONLY)
+                sources, rights = merged.setdefault(senones, ({}, []))
+                sources[left] = arrivals
+                if right not in rights:
+                    rights.append(right)
+        for senones, (sources, rights) in merged.items():
+            arrivals = [arrival for group in sources.values() for arrival in group]
+            left_behind = self.phone(phone, senones, owner, arrivals)
+            for right in rights:
+                reached.setdefault((phone, right), []).extend(left_behind)
+
+    def _several(
+        self,
+        phones: Pronunciation,
+        owner: int,
+        lefts: Sequence[tuple[int, list[_Arrival]]],
+        following: set[int],
+        reached: _Frontier,
+    ) -> None:
+        model = self.model
+        heads: dict[tuple[int, ...], list[_Arrival]] = {}
+        for left, arrivals in lefts:
+            senones = model.sequence(phones[0], left, phones[1], Position.FIRST)
+            heads.setdefault(senones, []).extend(arrivals)
+        at = [step for senones, group in heads.items() for step in self.phone(phones[0], senones, owner, group)]
+        for left, phone, right in zip(phones, phones[1:-1], phones[2:], strict=False):
+            at = self.phone(phone, model.sequence(phone, left, right, Position.INSIDE), owner, at)
+        tails: dict[tuple[int, ...], list[int]] = {}
+        for right in sorted(following):
+            tails.setdefault(model.sequence(phones[-1], phones[-2], right, Position.LAST), []).append(right)
+        for senones, rights in tails.items():
+            left_behind = self.phone(phones[-1], senones, owner, at)
+            for right in rights:
+                reached.setdefault((phones[-1], right), []).extend(left_behind)
+
+    def pause(self, frontier: _Frontier, following: set[int]) -> _Frontier:
+        """Add a pause that may follow on `frontier`, which stays reachable."""
+        silence = self.model.silence
+        arrivals = [arrival for (_, right), group in frontier.items() if right == silence for arrival in group]
+        after: list[_Arrival] = []
+        fillers = [self.model.phones[name] for name in ("+NSN+", "+SPN+") if name in self.model.phones]
+        for phone, log in [(silence, _PAUSE_LOG), *((filler, _FILLER_LOG) for filler in fillers)]:
+            senones = self.model.sequence(phone, silence, silence, Position.ONLY)
+            after += self.phone(phone, senones, PAUSE, [(state, weight + log) for state, weight in arrivals])
+        joined = {key: list(group) for key, group in frontier.items() if key[1] != silence or silence in following}
+        for phone in following:
+            joined.setdefault((silence, phone), []).extend(after)
+        return joined
+
+    def reading(self, reading: Reading, owner: int, frontier: _Frontier, following: set[int]) -> _Frontier:
+        """Add the words of a reading, with pauses between them."""
+        for index, word in enumerate(reading):
+            if index:
+                frontier = self.pause(frontier, {phones[0] for phones in word})
+            ahead = {phones[0] for phones in reading[index + 1]} if index + 1 < len(reading) else following
+            frontier = self.word(word, owner, frontier, ahead | {self.model.silence})
+        return frontier
+
+    def lattice(self, closing: Sequence[_Arrival]) -> Lattice:
+        """Everything added so far, as arrays."""
+        count, model = len(self.senones), self.model
+        phones = np.array(self.phones)
+        stay = model.stay[phones].reshape(-1)
+        advance = np.concatenate([[-np.inf], model.leave[phones].reshape(-1)[:-1]]).astype(np.float32)
+        joins = np.array(sorted(self.joins), np.int64)
+        advance[joins] = -np.inf
+        width = max(len(group) for group in self.joins.values())
+        sources = np.zeros((len(joins), width), np.int64)
+        entries = np.full((len(joins), width), -np.inf, np.float32)
+        starts = np.full(count, -np.inf, np.float32)
+        reach = np.minimum(np.arange(count) + 1, count - 1)
+        for row, join in enumerate(joins.tolist()):
+            inner = [(state, log) for state, log in self.joins[join] if state >= 0]
+            starts[join] = max((log for state, log in self.joins[join] if state < 0), default=-np.inf)
+            for column, (state, log) in enumerate(inner):
+                sources[row, column], entries[row, column] = state + 1, log
+                reach[state] = max(reach[state], join)
+        ends = np.full(count, -np.inf, np.float32)
+        for state, log in closing:
+            ends[state] = log
+        return Lattice(
+            senones=np.array(self.senones, np.int64),
+            owners=np.array(self.owners, np.int64),
+            stay=stay.astype(np.float32),
+            advance=advance,
+            joins=joins,
+            sources=sources,
+            entries=entries,
+            opening=starts,
+            closing=ends,
+            reach=np.maximum.accumulate(reach),
+        )
+
+
+def build_lattice(model: AcousticModel, units: Sequence[Sequence[Reading]]) -> Lattice:
+    """The lattice of a text.
+
+    Args:
+        model: whose phones and states they are.
+        units: the readings of each unit, at least one a unit.
+    """
+    builder = _Builder(model)
+    heads = _heads(units, model.silence)
+    frontier: _Frontier = {(model.silence, phone): [(-1, 0.0)] for phone in sorted(heads[0] | {model.silence})}
+    frontier = builder.pause(frontier, heads[0])
+    for owner, readings in enumerate(units):
+        merged: _Frontier = {}
+        for reading in readings:
+            for key, group in builder.reading(reading, owner, frontier, heads[owner + 1]).items():
+                merged.setdefault(key, []).extend(group)
+        frontier = builder.pause(merged, heads[owner + 1])
+    return builder.lattice(
+        [arrival for (_, right), group in frontier.items() if right == model.silence for arrival in group]
+    )
+
+
+def _heads(units: Sequence[Sequence[Reading]], silence: int) -> list[set[int]]:
+    """The phones that can come first from each unit on; after the last, silence."""
+    heads = [{silence}]
+    for readings in reversed(units):
+        own = {phones[0] for reading in readings if reading for phones in reading[0]}
+        heads.append(own | heads[-1] if any(not reading for reading in readings) else own)
+    return heads[::-1]
+
+
+def best_path(lattice: Lattice, scores: Floats, columns: Integers, beam: float) -> Integers | None:
+    """The most likely path (Viterbi), or None where the beam or the audio is too short to reach the end.
+
+    Args:
+        lattice: what can be said.
+        scores: log densities, float32, shape (frames, senones).
+        columns: (states,): each state's column of `scores`.
+        beam: nats below the best state of a frame at which a state is given up.
+
+    Returns:
+        The state of each frame: (frames,).
+    """
+    steps = list(_forward(lattice, scores, columns, beam))
+    if len(steps) < len(scores):
+        return None
+    low, _, _, alive = steps[-1]
+    final = alive + lattice.closing[low : low + len(alive)]
+    state = low + int(final.argmax())
+    if final[state - low] == -np.inf:
+        return None
+    states = np.empty(len(scores), np.int64)
+    states[-1] = state
+    first_join = np.searchsorted(lattice.joins, np.arange(len(lattice.senones) + 1)).tolist()
+    is_join = np.isin(np.arange(len(lattice.senones)), lattice.joins).tolist()
+    for frame in range(len(scores) - 1, 0, -1):
+        low, moved, chosen, _ = steps[frame]
+        if moved[state - low]:
+            if is_join[state]:
+                join = first_join[state]
+                state = int(lattice.sources[join, chosen[join - first_join[low]]]) - 1
+            else:
+                state -= 1
+        states[frame - 1] = state
+    return states
+
+
+_Step: TypeAlias = tuple[int, NDArray[np.bool_], Integers, Floats]
+
+
+def _forward(lattice: Lattice, scores: Floats, columns: Integers, beam: float) -> Iterator[_Step]:
+    """For each frame the lowest state looked at, which states were moved to, by which entry, and their scores."""
+    count = len(lattice.senones)
+    first_join = np.searchsorted(lattice.joins, np.arange(count + 1)).tolist()
+    advance, stays, joins, sources, entries = (
+        lattice.advance,
+        lattice.stay,
+        lattice.joins,
+        lattice.sources,
+        lattice.entries,
+    )
+    reach = lattice.reach.tolist()
+    rows = np.arange(len(lattice.joins))
+    no_choice = np.empty(0, np.int64)
+    best = np.full(count + 1, -np.inf, np.float32)  # of the state before; best[0] stands for none
+    best[1:] = lattice.opening + scores[0][columns]
+    low, high = 0, count
+    yield 0, np.zeros(count, np.bool_), no_choice, best[1:].copy()
+    for frame in range(1, len(scores)):
+        if frame % _PRUNE == 1:
+            window = best[low + 1 : high + 1]
+            window -= window.max()
+            alive = window > -beam
+            if not alive.any():
+                return
+            first, last = int(alive.argmax()), len(alive) - 1 - int(alive[::-1].argmax())
+            window[:first] = -np.inf
+            window[last + 1 :] = -np.inf
+            low, high = low + first, low + last + 1
+        high = reach[high - 1] + 1
+        before = best[low:high]
+        move = before + advance[low:high]
+        chosen = no_choice
+        begin, end = first_join[low], first_join[high]
+        if end > begin:
+            arrivals = best[sources[begin:end]]
+            arrivals += entries[begin:end]
+            chosen = arrivals.argmax(axis=1)
+            move[joins[begin:end] - low] = arrivals[rows[: end - begin], chosen]
+        stay = best[low + 1 : high + 1] + stays[low:high]
+        moved = move > stay
+        np.maximum(stay, move, out=stay)
+        stay += scores[frame][columns[low:high]]
+        best[low + 1 : high + 1] = stay
+        yield low, moved, chosen, stay
