@@ -13,7 +13,7 @@ import click
 
 from crisp_align.cli.background import is_working
 from crisp_align.cli.command import Program
-from crisp_align.cli.display import PipeClosedError, complain, prepare_streams
+from crisp_align.cli.display import PipeClosedError, complain, prepare_streams, tell
 from crisp_align.errors import CrispAlignError, printable
 
 __all__ = ["main", "program"]
@@ -83,7 +83,7 @@ def main(args: Sequence[str] | None = None) -> int:
     except _Terminated as end:
         code = 128 + end.number
     if code > 128:
-        complain("interrupted; finished files are kept")
+        tell("interrupted; finished files are kept")
     _leave(code)
     return code
 

@@ -10,7 +10,7 @@ import click
 
 from crisp_align.cli import options
 from crisp_align.cli.command import Command, Params
-from crisp_align.cli.transcribe import check_input, ready_to_write, start
+from crisp_align.cli.transcribe import check_input, ready, start
 from crisp_align.errors import OptionError, TranscriptError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def run(params: Params) -> int:
         raise OptionError("a text is timed against one file, not a folder", subject=media)
     jobs = plan(inputs, options.formats(params), base=params["base"], folder=params["output_dir"])
     display, tally = start(params, jobs), Tally()
-    if jobs := ready_to_write(jobs, params, tally, display):
+    if jobs := ready(jobs, params, tally, display):
         carry_out(jobs, _work(settings, media, text), display, rules, tally)
     return tally.exit_code
 

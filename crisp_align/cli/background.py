@@ -12,7 +12,7 @@ __all__ = ["in_background", "is_working"]
 
 T = TypeVar("T")
 
-_PATIENCE = 1.0  # s that a stopped worker is given to close its files and end its child processes
+_PATIENCE = 0.5  # s that a stopped worker is given to close its files and end its child processes
 _TICK = 0.1  # s between two looks at the other side
 _AHEAD = 64  # items that may wait to be consumed: a reader that stalls stalls the work, not the memory
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-__all__ = ["Display", "PipeClosedError", "complain", "prepare_streams", "write_bytes"]
+__all__ = ["Display", "PipeClosedError", "complain", "prepare_streams", "tell", "write_bytes"]
 
 _PERCENT_STEP = 10  # between two lines of progress where there is no terminal
 
@@ -61,6 +61,11 @@ def write_bytes(data: bytes) -> None:
         raise OutputError(f"cannot be written ({error.strerror})", subject="standard output") from error
 
 
+def tell(text: str) -> None:
+    """One line on stderr, shown even under -np."""
+    _to_stderr(f"crisp-align: {text}")
+
+
 def _to_stderr(line: str) -> None:
     try:
         print(line, file=sys.stderr, flush=True)
@@ -77,11 +82,14 @@ class Display:
         progress: lines of progress where stderr is no terminal; on a terminal there are bars anyway.
         lines: whether speech is shown on stdout as it is heard.
         files: how many files there are to do.
+        origin: s in each source at which the work begins.
     """
 
-    def __init__(self, *, quiet: bool, verbose: bool, progress: bool, lines: bool, files: int) -> None:
+    def __init__(
+        self, *, quiet: bool, verbose: bool, progress: bool, lines: bool, files: int, origin: float = 0.0
+    ) -> None:
         self.quiet, self.verbose, self.lines = quiet, verbose, lines and not quiet
-        self.files = files
+        self.files, self.origin = files, origin
         self._bars = _Bars(files) if not quiet and sys.stderr.isatty() else None
         self._percent = _Percent() if progress and not quiet and self._bars is None else None
         self._heading = ""
@@ -128,16 +136,16 @@ class Display:
             complain(str(error))
 
     def started(self, source: str, duration: float | None) -> None:
-        """A file is being worked on; `duration` in s where it is known."""
+        """A file is being worked on; `duration`: s of it to come, where that is known."""
         for progress in (self._bars, self._percent):
             if progress is not None:
                 progress.started(source, duration)
 
     def advanced(self, source: str, position: float) -> None:
-        """A file is done up to `position`, s."""
+        """A file is done up to `position`, s in the source."""
         for progress in (self._bars, self._percent):
             if progress is not None:
-                progress.advanced(source, position)
+                progress.advanced(source, max(0.0, position - self.origin))
 
     def ended(self, source: str) -> None:
         """A file is done or has failed."""

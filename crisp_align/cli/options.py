@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crisp_align.cli.command import Params
     from crisp_align.layout import Rules
     from crisp_align.pipeline import Settings
-    from crisp_align.speech import VadOptions
+    from crisp_align.voice import VadOptions
 
 __all__ = [
     "CONSOLE",
@@ -281,7 +281,7 @@ def formats(params: Params) -> list[str]:
 
 
 def _vad(params: Params) -> VadOptions:
-    from crisp_align.speech import VadOptions
+    from crisp_align.voice import VadOptions
 
     default = VadOptions()
 

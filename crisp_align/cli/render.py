@@ -9,7 +9,7 @@ import click
 
 from crisp_align.cli import options
 from crisp_align.cli.command import Command, Params
-from crisp_align.cli.transcribe import check_input, ready_to_write, refuse, start
+from crisp_align.cli.transcribe import check_input, ready, refuse, start
 from crisp_align.errors import CrispAlignError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def run(params: Params) -> int:
     display = start(params, jobs)
     try:
         refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
-        for job in ready_to_write(jobs, params, tally, display):
+        for job in ready(jobs, params, tally, display):
             try:
                 _render(job, rules, display)
                 tally.done += 1

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from crisp_align.cli import options
 from crisp_align.cli.command import Command, Params
-from crisp_align.errors import CrispAlignError, OptionError, OutputError
+from crisp_align.errors import CrispAlignError, MediaError, OptionError, OutputError
 
 if TYPE_CHECKING:
     from crisp_align.batch import Job
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from crisp_align.events import Event
     from crisp_align.pipeline import Settings
 
-__all__ = ["check_input", "command", "ready_to_write", "refuse", "start"]
+__all__ = ["check_input", "command", "ready", "refuse", "start"]
 
 _LONG_DASHES = ("\u2012", "\u2013", "\u2014", "\u2212")  # what word processors make of a hyphen
 
@@ -51,7 +52,7 @@ def run(params: Params) -> int:
     jobs = plan(inputs, options.formats(params), base=params["base"], folder=params["output_dir"])
     display = start(params, jobs)
     refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
-    jobs = ready_to_write(jobs, params, tally, display)
+    jobs = ready(jobs, params, tally, display)
     if jobs:
         carry_out(jobs, _work(settings, [job.source for job in jobs]), display, rules, tally)
     if len(found) > 1:
@@ -105,18 +106,34 @@ def start(params: Params, jobs: Sequence[Job]) -> Display:
         progress=params.get("progress", False),
         lines=not piped,
         files=len(jobs),
+        origin=params.get("offset", 0) / 1000,
     )
 
 
-def ready_to_write(jobs: Sequence[Job], params: Params, tally: Tally, display: Display) -> list[Job]:
-    """The jobs whose outputs can be written, as far as one can see; the others are told and counted as failed."""
+def ready(jobs: Sequence[Job], params: Params, tally: Tally, display: Display) -> list[Job]:
+    """The jobs that nothing visible stands in the way of; the others are told and counted as failed.
+
+    Looked at before a model is loaded, let alone downloaded.
+    """
     from crisp_align.batch import blocked
 
     if params["output_dir"] is not None:
         make_folders(jobs)
-    reasons = [blocked(job) for job in jobs]
+    reasons = [unreadable(job.source) or blocked(job) for job in jobs]
     refuse(tally, display, [reason for reason in reasons if reason is not None])
     return [job for job, reason in zip(jobs, reasons, strict=True) if reason is None]
+
+
+def unreadable(source: str) -> MediaError | None:
+    """Why a file cannot be read, as far as one can see without reading it."""
+    from crisp_align.containers import check_file
+
+    try:
+        if source != "-":
+            check_file(Path(source), source)
+    except MediaError as error:
+        return error
+    return None
 
 
 def make_folders(jobs: Sequence[Job]) -> None:

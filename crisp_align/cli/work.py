@@ -95,6 +95,8 @@ class _Crew:
         except PipeClosedError:
             if not self.writes:
                 raise
+        except OutputError as error:  # told once: the display shows no further lines
+            self._fail(error)
 
     def _finish(self, job: Job, transcript: Transcript) -> None:
         try:
