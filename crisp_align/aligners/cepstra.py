@@ -141,7 +141,8 @@ def _averaged(gains: Floats) -> Floats:
     index = np.arange(gains.shape[1])
     first, last = np.maximum(index - _SPREAD, 0), np.minimum(index + _SPREAD + 1, gains.shape[1])
     widths: Floats = (last - first).astype(np.float32)
-    return np.divide(sums[:, last] - sums[:, first], widths)
+    averaged: Floats = np.divide(sums[:, last] - sums[:, first], widths)
+    return averaged
 
 
 def _with_deltas(cepstra: Floats) -> Floats:

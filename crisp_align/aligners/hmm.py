@@ -17,6 +17,7 @@ import numpy as np
 
 from crisp_align.aligners import Alignment, Refusal, Utterance
 from crisp_align.aligners.cepstra import FRAME, Floats, features
+from crisp_align.aligners.edges import trimmed
 from crisp_align.aligners.lattice import Reading, best_path, build_lattice
 from crisp_align.aligners.sphinx import STATES, AcousticModel, Integers, load_acoustic_model
 from crisp_align.backends import Backend, LoadOptions
@@ -147,7 +148,7 @@ class HmmAligner:
         owners = lattice.owners[path]
         if fits[owners >= 0].mean() < _WORST:
             return Refusal("finds that the text does not fit the audio")
-        return _spans(owners, fits, len(units))
+        return trimmed(_spans(owners, fits, len(units)), samples)
 
 
 def _least_phones(reading: Reading) -> int:
