@@ -319,7 +319,7 @@ def _track(info: MediaInfo, name: str, options: MediaOptions) -> int:
 def _command(source: _Source, track: int, options: MediaOptions) -> list[str]:
     program = find_ffmpeg()
     before = input_options(program, source.url)
-    if options.offset and not source.feed:
+    if options.offset > source.lead and not source.feed:
         before["ss"] = f"{options.offset:.6f}"
     media = ffmpeg.input(source.url, **before)
     sound = media[f"a:{track}"].output(
