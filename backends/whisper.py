@@ -99,7 +99,7 @@ class Whisper:
                 cpu_threads=options.cpu_threads,
                 local_files_only=True,
             )
-        except (RuntimeError, ValueError, OSError) as error:
+        except Exception as error:  # tokenizers raises plain ones
             raise ModelError(
                 f"Whisper weights do not load ({error})",
                 subject=os.fspath(folder),
@@ -149,7 +149,7 @@ class Whisper:
 
     def token_times(
         self, clips: Sequence[Clip], texts: Sequence[Sequence[str]], language: str, *, translated: bool = False
-    ) -> list[list[Span]]:
+    ) -> list[list[Span] | None]:
         """Where the cross-attention of the decoder, forced to say `texts`, looks at the audio.
 
         Args:
@@ -159,18 +159,26 @@ class Whisper:
             translated: the texts are translations into English.
 
         Returns:
-            One span a piece, s from the clip's start, on a 20 ms grid; the score is the mean token probability.
+            One span a piece, s from the clip's start, on a 20 ms grid; the score is the mean token probability. None
+            for a text that is longer than the decoder takes.
         """
         tokenizer = self._tokenizer(language, "translate" if translated else "transcribe")
         pieces = [[tokenizer.encode(piece) for piece in text] for text in texts]
+        room = self._engine.max_length - len(tokenizer.sot_sequence) - 2  # the engine adds two tokens of its own
+        fits = [i for i, text in enumerate(pieces) if sum(map(len, text)) <= room]
+        spans: list[list[Span] | None] = [None] * len(pieces)
+        if not fits:
+            return spans
         results = self._engine.model.align(
-            self._encode(clips),
+            self._encode([clips[i] for i in fits]),
             tokenizer.sot_sequence,
-            [[token for piece in text for token in piece] for text in pieces],
-            [max(round(clip.duration * _FRAME_RATE), 1) for clip in clips],
+            [[token for piece in pieces[i] for token in piece] for i in fits],
+            [max(round(clips[i].duration * _FRAME_RATE), 1) for i in fits],
             median_filter_width=7,
         )
-        return [_piece_spans(result, text) for result, text in zip(results, pieces, strict=True)]
+        for i, result in zip(fits, results, strict=True):
+            spans[i] = _piece_spans(result, pieces[i])
+        return spans
 
     def _encode(self, clips: Sequence[Clip]) -> Any:
         """Encoder output of a batch; the last one is kept, since alignment follows transcription."""

@@ -34,8 +34,8 @@ class CrossAttention(Protocol):
 
     def token_times(
         self, clips: Sequence[Clip], texts: Sequence[Sequence[str]], language: str, *, translated: bool = False
-    ) -> list[list[Span]]:
-        """One span a piece of text, s from the clip's start."""
+    ) -> list[list[Span] | None]:
+        """One span a piece of text, s from the clip's start; None where there is more text than the decoder takes."""
         ...
 
 
@@ -79,7 +79,10 @@ class AttentionAligner:
                 translated=translated,
             )
             for i, spans, (_, spoken) in zip(members, times, texts, strict=True):
-                results[i] = snapped([spans[k] for k in spoken], utterances[i].clip.speech)
+                if spans is None:
+                    results[i] = Refusal("has more text than Whisper's decoder takes")
+                else:
+                    results[i] = snapped([spans[k] for k in spoken], utterances[i].clip.speech)
         return [result if result is not None else Refusal("no times came back") for result in results]
 
     def _refusal(self, utterance: Utterance) -> Refusal | None:
