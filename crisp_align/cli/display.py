@@ -90,7 +90,7 @@ class Display:
     ) -> None:
         self.quiet, self.verbose, self.lines = quiet, verbose, lines and not quiet
         self.files, self.origin = files, origin
-        self._bars = _Bars(files) if not quiet and sys.stderr.isatty() else None
+        self._bars: _Bars | None = _Bars(files) if not quiet and sys.stderr.isatty() else None
         self._percent = _Percent() if progress and not quiet and self._bars is None else None
         self._heading = ""
 
@@ -154,9 +154,10 @@ class Display:
                 progress.ended(source)
 
     def close(self) -> None:
-        """Take the bars away."""
+        """Take the bars away for good."""
         if self._bars is not None:
             self._bars.close()
+            self._bars = None
 
     @contextmanager
     def _aside(self) -> Iterator[None]:

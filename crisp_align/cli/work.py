@@ -110,10 +110,10 @@ class _Crew:
         took = time.monotonic() - self.began.get(job.source, time.monotonic())
         written = ", ".join(os.fspath(path) for _, path in job.outputs if path != STDOUT)
         name = "standard input" if job.source == STDIN else job.source
-        pace = f"{transcript.duration:.1f} s of audio in {took:.1f} s"
+        heard = max(0.0, transcript.duration - self.display.origin)
+        pace = f"{heard:.1f} s of audio in {took:.1f} s"
         self.display.say(
-            f"{name}: {pace} ({transcript.duration / max(took, 1e-3):.1f} × real time)"
-            + (f" → {written}" if written else "")
+            f"{name}: {pace} ({heard / max(took, 1e-3):.1f} × real time)" + (f" → {written}" if written else "")
         )
 
     def _fail(self, error: CrispAlignError) -> None:
