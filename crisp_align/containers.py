@@ -171,15 +171,20 @@ def inspect(url: str, name: str, *, head: bytes, feed: Callable[[], bytes] | Non
         decoder.finish()
     finally:
         decoder.close()
-    info = _parse(decoder.messages())
-    if info is None:
+    info = _parse(decoder.messages(), url)
+    if info is None or (not info.audio and _is_playlist(head, name)):
         raise _diagnosis(decoder.messages(), head, name)
     return info
 
 
-def _parse(lines: list[str]) -> MediaInfo | None:
+def _parse(lines: list[str], url: str) -> MediaInfo | None:
     """ffmpeg's report of its input as values; None: it could not open it."""
-    format_name = None
+    first = next((number for number, line in enumerate(lines) if _FORMAT.match(line)), None)
+    if first is None:
+        return None
+    # The name is printed as it is: what it says on lines of its own is no report.
+    lines = [lines[first], *lines[first + 1 + url.count("\n") :]]
+    format_name = ""
     duration = None
     start = 0.0
     streams: dict[int, Stream] = {}
@@ -189,11 +194,9 @@ def _parse(lines: list[str]) -> MediaInfo | None:
         elif found := _DURATION.match(line):
             duration = int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found[1] else None
             start = float(found[4] or 0)
-        elif (found := _STREAM.match(line)) and format_name:
+        elif found := _STREAM.match(line):
             stream = _stream(found, still=format_name.endswith("_pipe"))
             streams.setdefault(stream.index, stream)
-    if format_name is None:
-        return None
     estimated = any("Estimating duration from bitrate" in line for line in lines)
     return MediaInfo(format_name, duration, start, estimated, False, tuple(streams[index] for index in sorted(streams)))
 
@@ -243,14 +246,13 @@ def _diagnosis(lines: list[str], head: bytes, name: str) -> MediaError:
     """What to tell about an input that ffmpeg could not open."""
     hint = None
     said = "\n".join(lines)
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if _PLAYLIST.match(start) or Path(name).suffix.lower() in _PLAYLIST_NAMES:
+    if _is_playlist(head, name):
         what, hint = "is a playlist, which only points at other files", "give those files themselves"
-    elif "moov atom not found" in said:
-        what = "is an MP4 cut off before its index was written (no moov atom)"
-        hint = "download or record it again; a repair program may save it"
     elif _is_text(head):
         what = "is not media: it reads as text"
+    elif "moov atom not found" in said and head[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"skip"):
+        what = "is an MP4 cut off before its index was written (no moov atom)"
+        hint = "download or record it again; a repair program may save it"
     elif _PICTURE.match(head):
         what = "is a picture, without sound"
     elif "Format not on whitelist" in said:
@@ -260,6 +262,11 @@ def _diagnosis(lines: list[str], head: bytes, name: str) -> MediaError:
     else:
         what = f"is not media that ffmpeg can read{_because(lines)}"
     return MediaError(what, subject=name, hint=hint)
+
+
+def _is_playlist(head: bytes, name: str) -> bool:
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return bool(_PLAYLIST.match(start)) or Path(name).suffix.lower() in _PLAYLIST_NAMES
 
 
 def _is_text(head: bytes) -> bool:

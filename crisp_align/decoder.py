@@ -26,12 +26,15 @@ CHUNK = 1 << 16  # bytes moved at once into ffmpeg
 KEPT = 200  # lines kept from the start and from the end of what ffmpeg says
 LINE = 2000  # characters kept of one line; metadata can be of any size
 
-# Demuxers that open other files or the network, and tty, which takes any text for a picture. image2 expands
-# patterns in names; single pictures are still recognised by the *_pipe demuxers.
+# Demuxers that open other files or the network (image2 expands patterns in names; mlv and vobsub open what lies
+# beside the file), and tty, which takes any text for a picture. Single pictures are known to the *_pipe demuxers.
 _OUTSIDE = frozenset(
     (
         "applehttp",
         "avisynth",
+        "dvdvideo",
+        "mlv",
+        "vobsub",
         "concat",
         "dash",
         "hls",

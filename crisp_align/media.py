@@ -288,11 +288,10 @@ def _lead(source: _Source, track: int, head: Callable[[], bytes] | None) -> floa
     """s by which an audio stream begins after its container, where ffmpeg would pass over that."""
     if len(source.info.streams) < 2 or source.info.format not in _OWN_CLOCK:
         return 0.0
-    program = find_ffmpeg()
-    packet = ffmpeg.input(source.url, **input_options(program, source.url))[f"a:{track}"].output(
+    packet = _input(source)[f"a:{track}"].output(
         "pipe:1", format="framecrc", acodec="copy", copyts=None, **{"frames:a": 1}
     )
-    decoder = Decoder([*packet.compile(cmd=program), "-v", "error"], head)
+    decoder = Decoder(_arguments(packet, source), head)
     try:
         report = decoder.read(BLOCK).decode("ascii", "replace")
     finally:
@@ -317,25 +316,24 @@ def _track(info: MediaInfo, name: str, options: MediaOptions) -> int:
 
 
 def _command(source: _Source, track: int, options: MediaOptions) -> list[str]:
-    program = find_ffmpeg()
-    before = input_options(program, source.url)
-    if options.offset > source.lead and not source.feed:
-        before["ss"] = f"{options.offset:.6f}"
-    media = ffmpeg.input(source.url, **before)
-    sound = media[f"a:{track}"].output(
-        "pipe:1",
-        format="f32le",
-        acodec="pcm_f32le",
-        af=_filters(source.info.audio[track]),
-        ac=1,
-        vn=None,
-        sn=None,
-        dn=None,
-    )
-    # Every argument is a list item of its own: no shell is involved.
-    quiet = ("-hide_banner", "-nostats", "-v", "repeat+level+error")
-    command: list[str] = sound.global_args(*quiet).compile(cmd=program)
-    return command if source.feed else [command[0], "-nostdin", *command[1:]]
+    seek = {"ss": f"{options.offset:.6f}"} if options.offset > source.lead and not source.feed else {}
+    stream = _input(source, **seek)[f"a:{track}"]
+    filters = _filters(source.info.audio[track])
+    sound = stream.output("pipe:1", format="f32le", acodec="pcm_f32le", af=filters, ac=1, vn=None, sn=None, dn=None)
+    return _arguments(sound, source)
+
+
+def _input(source: _Source, **options: str) -> ffmpeg.nodes.InputNode:
+    # The URL follows in `_arguments`: the builder hashes its values as UTF-8, which a name need not be.
+    return ffmpeg.input("", **input_options(find_ffmpeg(), source.url), **options)
+
+
+def _arguments(output: ffmpeg.nodes.OutputNode, source: _Source) -> list[str]:
+    """The command as a list: no shell is involved."""
+    quiet = ("-hide_banner", "-nostats", "-v", "repeat+level+error", *(() if source.feed else ("-nostdin",)))
+    command: list[str] = output.global_args(*quiet).compile(cmd=find_ffmpeg())
+    command[command.index("-i") + 1] = source.url
+    return command
 
 
 def _filters(stream: Stream) -> str:
