@@ -185,7 +185,7 @@ class TestWrite:
             "while True: write(job, second, Rules()); write(job, first, Rules())"
         )
         chance = random.Random(20)
-        for _ in range(8):
+        for _ in range(5):
             command = [sys.executable, "-c", code, str(tmp_path)]
             with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]) as writing:
                 assert writing.stdout is not None and writing.stdout.readline() == b"go\n"

@@ -252,7 +252,7 @@ class TestLooking:
         with pytest.raises(ModelError, match="switched off"):
             models.obtain("whisper", "small", offline=True)
 
-    @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(name=st.text(max_size=30), family=st.sampled_from(models.FAMILIES))
     def test_any_name_gives_a_path_or_nothing_or_one_line(self, name: str, family: models.Family) -> None:
         try:
