@@ -7,12 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crisp_align.errors import OptionError, TranscriptError
+from crisp_align.formats.ass import read_ass, write_ass, write_ssa
 from crisp_align.formats.cue_text import transcript_of
 from crisp_align.formats.encodings import read_text
 from crisp_align.formats.files import write_atomically
 from crisp_align.formats.format import Format, WriteOptions
-from crisp_align.formats.json import read_json, transcript_from_json, transcript_to_json, write_full_json, write_json
+from crisp_align.formats.html import write_html
+from crisp_align.formats.json import transcript_from_json, transcript_to_json
+from crisp_align.formats.json_styles import read_json, write_full_json, write_json
+from crisp_align.formats.lrc import read_lrc, write_lrc
 from crisp_align.formats.srt import read_srt, write_srt
+from crisp_align.formats.tables import write_csv, write_ctm, write_labels, write_rttm, write_sbv, write_tsv
+from crisp_align.formats.textgrid import read_textgrid, write_textgrid
+from crisp_align.formats.ttml import read_ttml, write_ttml
 from crisp_align.formats.txt import read_txt, write_txt
 from crisp_align.formats.vtt import read_vtt, write_vtt
 from crisp_align.transcript import Cue, Transcript
@@ -36,9 +43,21 @@ FORMATS: dict[str, Format] = {
     for format in (
         Format("srt", ".srt", "SubRip", write_srt, cue_reader=read_srt),
         Format("vtt", ".vtt", "WebVTT", write_vtt, cue_reader=read_vtt),
+        Format("ass", ".ass", "Advanced SubStation Alpha", write_ass, cue_reader=read_ass),
+        Format("ssa", ".ssa", "SubStation Alpha", write_ssa, cue_reader=read_ass),
+        Format("ttml", ".ttml", "TTML, IMSC 1.1 text profile", write_ttml, cue_reader=read_ttml),
+        Format("lrc", ".lrc", "lyrics", write_lrc, cue_reader=read_lrc),
+        Format("sbv", ".sbv", "YouTube SubViewer", write_sbv),
         Format("txt", ".txt", "plain text, a line a segment", write_txt, transcript_reader=read_txt),
         Format("json", ".json", "the transcript, compact", write_json, transcript_reader=read_json),
         Format("json-full", ".json", "the transcript and its cues", write_full_json, transcript_reader=read_json),
+        Format("csv", ".csv", "a table: start, end, text; ms", write_csv),
+        Format("tsv", ".tsv", "a table parted by tabs", write_tsv),
+        Format("textgrid", ".TextGrid", "Praat: segments and words", write_textgrid, transcript_reader=read_textgrid),
+        Format("ctm", ".ctm", "NIST time-marked words", write_ctm),
+        Format("labels", ".labels.txt", "Audacity labels", write_labels),
+        Format("rttm", ".rttm", "NIST speaker turns", write_rttm),
+        Format("html", ".html", "a page to review words with", write_html),
     )
 }
 """Name → format. Where two share an extension, the first is the one that a path means."""
@@ -61,10 +80,11 @@ def format_of_path(path: str | os.PathLike[str]) -> Format:
     Raises:
         OptionError: it stands for none.
     """
-    extension = Path(path).suffix.lower()
-    for format in FORMATS.values():
-        if format.extension == extension:
-            return format
+    name = os.fsdecode(Path(path).name).lower()
+    fits = [format for format in FORMATS.values() if name.endswith(format.extension.lower())]
+    if fits:
+        return max(fits, key=lambda format: len(format.extension))
+    extension = Path(path).suffix
     known = ", ".join(dict.fromkeys(format.extension for format in FORMATS.values()))
     raise OptionError(
         f"no format has the extension {extension!r}", subject=os.fsdecode(path), hint=f"extensions: {known}"

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from crisp_align.text.display import displayed
 from crisp_align.text.width import columns, graphemes
 from crisp_align.transcript import Cue, Segment, Transcript, Word
 
-__all__ = ["clock", "cue_lines", "milliseconds", "read_cue", "shown", "transcript_of", "words_of_line"]
+__all__ = [
+    "Run",
+    "clock",
+    "cue_lines",
+    "lit",
+    "milliseconds",
+    "read_cue",
+    "read_runs",
+    "shown",
+    "transcript_of",
+    "visible",
+    "words_of_line",
+]
 
 
 def cue_lines(cue: Cue) -> list[str]:
@@ -21,6 +35,43 @@ def cue_lines(cue: Cue) -> list[str]:
 def shown(cues: Iterable[Cue]) -> list[tuple[Cue, list[str]]]:
     """Cues with their lines, without those that show nothing."""
     return [(cue, lines) for cue in cues if (lines := cue_lines(cue))]
+
+
+def visible(line: Sequence[Word]) -> list[tuple[Word, str]]:
+    """Words of a line with what each shows, white space before it included; those that show nothing left out.
+
+    The shown texts join to the line as `cue_lines` gives it.
+    """
+    pairs: list[tuple[Word, str]] = []
+    spaced = False
+    for word in line:
+        text = displayed(word.text)
+        if text:
+            spaced = spaced or word.text[:1].isspace()
+            pairs.append((word, f" {text}" if spaced and pairs else text))
+        spaced = word.text[-1:].isspace() or (spaced and not text)
+    return pairs
+
+
+def lit(cue: Cue) -> list[tuple[float, float, Word | None]]:
+    """Stretches of a cue and the word that is spoken in each, None between words; in order, without a gap.
+
+    Times are whole milliseconds; no stretch is empty.
+    """
+    stretches: list[tuple[float, float, Word | None]] = []
+    clock_at = milliseconds(cue.start)
+    over = milliseconds(cue.end)
+    for word in (word for line in cue.lines for word, _ in visible(line)):
+        start, end = max(clock_at, milliseconds(word.start)), min(over, milliseconds(word.end))
+        if start >= end:
+            continue
+        if start > clock_at:
+            stretches.append((clock_at / 1000, start / 1000, None))
+        stretches.append((start / 1000, end / 1000, word))
+        clock_at = end
+    if clock_at < over:
+        stretches.append((clock_at / 1000, over / 1000, None))
+    return stretches
 
 
 def milliseconds(seconds: float) -> int:
@@ -38,20 +89,60 @@ def clock(seconds: float, comma: str = ".") -> str:
 
 def read_cue(start: float, end: float, lines: Sequence[str], speaker: str | None = None) -> Cue:
     """A cue whose words share its time by their width; lines that show nothing are dropped."""
-    texts = [text for line in lines if (text := displayed(line))]
-    pieces = [words_of_line(text) for text in texts]
-    weights = [[max(1, columns(piece.strip())) for piece in line] for line in pieces]
-    total = sum(map(sum, weights)) or 1
-    rows: list[tuple[Word, ...]] = []
-    done = 0
-    for line, shares in zip(pieces, weights, strict=True):
-        row: list[Word] = []
-        for piece, share in zip(line, shares, strict=True):
-            first, last = (start + (end - start) * part / total for part in (done, done + share))
-            row.append(Word(piece, round(first, 3), round(last, 3), speaker=speaker))
-            done += share
-        rows.append(tuple(row))
-    return Cue(start, end, tuple(rows))
+    return read_runs(start, end, [[Run(text, speaker)] for line in lines if (text := displayed(line))])
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of a line in a subtitle file; without text, a pause."""
+
+    text: str
+    speaker: str | None = None
+    start: float | None = None
+    """s at which it is said to begin; None: not said."""
+
+
+def read_runs(start: float, end: float, lines: Sequence[Sequence[Run]]) -> Cue:
+    """A cue whose words begin where the runs say; in between they share the time by their width.
+
+    Where a run has a time, its words are what white space parts; else a wide character is a word of its own.
+    """
+    pieces: list[tuple[int, str, str | None, float | None]] = []
+    timed = any(run.start is not None for line in lines for run in line)
+    for row, line in enumerate(lines):
+        blank = ""
+        for run in line:
+            if not run.text:
+                pieces.append((row, "", None, run.start))
+                continue
+            given = run.text if run.text[:1].isspace() else blank + run.text
+            texts = re.findall(r"\s*\S+", given) if timed else words_of_line(given)
+            blank = " " if given[-1:].isspace() else ""
+            for number, text in enumerate(texts):
+                pieces.append((row, text, run.speaker, run.start if number == 0 else None))
+    bounds = _bounds(start, end, [(max(1, columns(text.strip())), time) for _, text, _, time in pieces])
+    rows: list[list[Word]] = [[] for _ in lines]
+    for (row, text, speaker, _), (first, last) in zip(pieces, bounds, strict=True):
+        if text:
+            rows[row].append(Word(text if rows[row] else text.lstrip(), first, last, speaker=speaker))
+    return Cue(start, end, tuple(tuple(row) for row in rows if row))
+
+
+def _bounds(start: float, end: float, pieces: Sequence[tuple[int, float | None]]) -> list[tuple[float, float]]:
+    """Start and end of pieces of some width, some of which have a time to start at."""
+    bounds: list[tuple[float, float]] = []
+    group: list[int] = []
+    begin = max(start, pieces[0][1] or start) if pieces else start
+    for number, (width, _) in enumerate(pieces):
+        group.append(width)
+        after = pieces[number + 1][1] if number + 1 < len(pieces) else end
+        if after is None:
+            continue
+        after = min(max(after, begin), max(end, begin))
+        edges = [begin + (after - begin) * part / sum(group) for part in accumulate([0, *group])]
+        bounds += [(round(a, 3), round(b, 3)) for a, b in pairwise(edges)]
+        group, begin = [], after
+    return bounds
 
 
 def words_of_line(line: str) -> list[str]:

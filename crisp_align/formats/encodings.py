@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 from pathlib import Path
 
 from crisp_align.errors import TranscriptError
@@ -11,12 +12,18 @@ from crisp_align.errors import TranscriptError
 __all__ = ["decoded", "read_text"]
 
 MAX_BYTES = 512 << 20
+SAMPLE = 64 << 10  # bytes that an encoding is guessed from
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_LEGACY = (
+    *("gb18030", "big5", "cp932", "cp949"),
+    *(f"cp{number}" for number in range(1250, 1259)),
+    *("utf_16_le", "utf_16_be"),
 )
 
 
@@ -60,4 +67,27 @@ def _encoding_of(data: bytes) -> str:
     for mark, codec in _MARKS:
         if data.startswith(mark):
             return codec
-    return "utf-8"
+    try:
+        data.decode("utf-8")
+        if b"\0" not in data:
+            return "utf-8"
+    except UnicodeDecodeError:
+        pass
+    return _guessed(data) or "utf-8"
+
+
+def _guessed(data: bytes) -> str | None:
+    """The legacy encoding that fits best; None: none does. Numbers and times say nothing about it and are left out."""
+    from charset_normalizer import from_bytes
+
+    lines = [line for line in data.split(b"\n") if not re.fullmatch(rb"[\d:., \->\r]*", line)]
+    sample = b"\n".join(lines)[:SAMPLE]
+    # A short text is shown to the guesser several times: it wants to see enough of it.
+    best = from_bytes(sample * (1 + 400 // (len(sample) + 1)), cp_isolation=list(_LEGACY)).best()
+    for codec in [best.encoding] if best else []:
+        try:
+            data.decode(codec)
+        except UnicodeError:
+            return None
+        return codec
+    return None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
+from crisp_align.errors import OptionError
 from crisp_align.transcript import Cue, Transcript
 
 __all__ = ["CueReader", "Entry", "Format", "TranscriptReader", "WriteOptions", "Writer"]
@@ -18,7 +19,31 @@ class WriteOptions:
     bom: bool = False
     """Begin with a byte-order mark."""
     highlight_words: bool = False
-    """Show each cue once a word, the word being spoken marked (SRT, WebVTT)."""
+    """Show each cue once a word, the word being spoken marked (SRT, WebVTT, ASS)."""
+    karaoke: Literal["none", "word", "fill"] = "none"
+    """Words light up as they are spoken (WebVTT, ASS, LRC): at once, or filling from the left (ASS)."""
+    cue_settings: str = ""
+    """WebVTT settings of every cue, e.g. "line:85% align:center"."""
+    json_style: Literal["crisp-align", "whisper.cpp", "openai", "whisperx"] = "crisp-align"
+    """Whose JSON to write."""
+    width: int = 1920
+    """Pixels of the picture (ASS)."""
+    height: int = 1080
+    """Pixels of the picture (ASS)."""
+    font: str = "Arial"
+    """Name of the typeface (ASS)."""
+    media: str = ""
+    """What the review page plays: an address relative to the page, or a data URL."""
+    peaks: tuple[float, ...] = ()
+    """Loudness of the media for the review page, in [0, 1], spread evenly over its duration."""
+
+    def __post_init__(self) -> None:
+        if "\n" in self.cue_settings or "\r" in self.cue_settings or "-->" in self.cue_settings:
+            raise OptionError("WebVTT cue settings are words on one line", hint='e.g. "line:85% align:center"')
+        if not (0 < self.width < 100_000 and 0 < self.height < 100_000):
+            raise OptionError(f"a picture of {self.width} × {self.height} pixels does not exist")
+        if "," in self.font or not self.font.isprintable():
+            raise OptionError(f"{self.font!r} is no name of a typeface", hint='e.g. "Noto Sans"')
 
 
 @dataclass(frozen=True, slots=True)

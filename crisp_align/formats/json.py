@@ -13,25 +13,14 @@ from typing import Any
 
 from crisp_align.errors import TranscriptError
 from crisp_align.formats.cue_text import words_of_line
-from crisp_align.formats.format import WriteOptions
 from crisp_align.formats.json_node import Node, parsed
 from crisp_align.text.width import columns
 from crisp_align.transcript import Cue, Segment, Transcript, Word
 
-__all__ = ["FORMAT", "read_json", "transcript_from_json", "transcript_to_json", "write_full_json", "write_json"]
+__all__ = ["FORMAT", "read_json_cues", "shared_out", "transcript_from_json", "transcript_to_json"]
 
 FORMAT = "crisp-align transcript 1"
 """What every file says it is; the number grows when an older reader could no longer read it."""
-
-
-def write_json(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
-    """The transcript, compact."""
-    return transcript_to_json(transcript)
-
-
-def write_full_json(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
-    """The transcript indented, with its whole text, its language, the score of each segment, and the cues."""
-    return transcript_to_json(transcript, cues)
 
 
 def transcript_to_json(transcript: Transcript, cues: Sequence[Cue] | None = None) -> str:
@@ -111,15 +100,6 @@ def _indented(value: object, margin: str) -> str:
 
 def _score(score: float | None) -> float | None:
     return score if score is not None and math.isfinite(score) else None
-
-
-def read_json(text: str, name: str) -> Transcript:
-    """The transcript in a file of ours.
-
-    Raises:
-        TranscriptError: it is not JSON, or not what the schema says; names the line or the place.
-    """
-    return transcript_from_json(text, name)
 
 
 def transcript_from_json(text: str, name: str = "JSON") -> Transcript:

@@ -7,30 +7,65 @@ import re
 from collections.abc import Sequence
 
 from crisp_align.errors import TranscriptError
-from crisp_align.formats.cue_text import clock, read_cue, shown
+from crisp_align.formats.cue_text import Run, clock, lit, milliseconds, read_runs, shown, visible
 from crisp_align.formats.format import Entry, WriteOptions
-from crisp_align.transcript import Cue, Transcript
+from crisp_align.text.display import displayed
+from crisp_align.transcript import Cue, Transcript, Word
 
 __all__ = ["read_vtt", "vtt_entries", "write_vtt"]
 
 _CLOCK = r"(?:(\d+):)?([0-5]\d):([0-5]\d)\.(\d{3})"
 _TIMING = re.compile(rf"\s*{_CLOCK}\s+-->\s+{_CLOCK}(?:\s+(.*))?")
+_STAMP = re.compile(rf"<{_CLOCK}>")
+_CLOCK_LIKE = re.compile(r"(?<=\d):(?=[\d:]*\d[.,]\d)")
 _TAG = re.compile(r"<[^<>]*>")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]+)>")
 
 
 def write_vtt(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
-    """Cues without identifiers."""
+    """Cues without identifiers; a speaker is a voice, and words may carry times or be lit one after the other."""
+    settings = f" {options.cue_settings}" if options.cue_settings else ""
     blocks = ["WEBVTT\n"]
-    for cue, lines in shown(cues):
-        text = "\n".join(escaped(line) for line in lines)
-        blocks.append(f"{clock(cue.start)} --> {clock(cue.end)}\n{text}\n")
+    for cue, _ in shown(cues):
+        stretches = lit(cue) if options.highlight_words else [(cue.start, cue.end, None)]
+        for start, end, word in stretches:
+            text = _payload(cue, word, options.karaoke != "none" and not options.highlight_words)
+            blocks.append(f"{clock(start)} --> {clock(end)}{settings}\n{text}\n")
     return "\n".join(blocks)
+
+
+def _payload(cue: Cue, spoken: Word | None, timed: bool) -> str:
+    lines = [line for cue_line in cue.lines if (line := visible(cue_line))]
+    speakers = {word.speaker for line in lines for word, _ in line}
+    voice = next(iter(speakers)) if len(speakers) == 1 else None
+    said_at = milliseconds(cue.start)
+    parts: list[str] = [f"<v {_annotation(voice)}>" if voice else ""]
+    for number, line in enumerate(lines):
+        parts.append("\n" if number else "")
+        last: str | None = None
+        for word, text in line:
+            core = text.lstrip()
+            if not voice and word.speaker != last:
+                parts.append(("</v>" if last else "") + (f"<v {_annotation(word.speaker)}>" if word.speaker else ""))
+                last = word.speaker
+            parts.append(text[: len(text) - len(core)])
+            if timed and said_at < milliseconds(word.start) < milliseconds(cue.end):
+                said_at = milliseconds(word.start)
+                parts.append(f"<{clock(word.start)}>")
+            parts.append(f"<u>{escaped(core)}</u>" if word is spoken else escaped(core))
+        parts.append("</v>" if last else "")
+    return "".join(parts)
+
+
+def _annotation(speaker: str) -> str:
+    """A name as it may stand in a voice tag."""
+    return escaped(displayed(speaker)).replace("&lt;", "(").replace("&gt;", ")") or "?"
 
 
 def escaped(text: str) -> str:
     """`text` with the characters that WebVTT acts upon as entities."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _CLOCK_LIKE.sub("&#58;", text)  # a lenient reader takes any two times on a line for a timing
 
 
 def vtt_entries(text: str, name: str) -> list[Entry]:
@@ -67,10 +102,29 @@ def read_vtt(text: str, name: str) -> list[Cue]:
 
 
 def _cue(entry: Entry) -> Cue:
-    voice = _VOICE.search(entry.text)
-    speaker = html.unescape(voice.group(1)).strip() if voice else None
-    lines = [html.unescape(line) for line in _TAG.sub("", entry.text).split("\n")]
-    return read_cue(entry.start, entry.end, lines, speaker)
+    lines: list[list[Run]] = []
+    speaker: str | None = None
+    said_at: float | None = None
+    for line in entry.text.split("\n"):
+        runs: list[Run] = []
+        for part in re.split(r"(<[^<>]*>)", line):
+            if match := _VOICE.fullmatch(part):
+                speaker = displayed(html.unescape(match.group(1))) or None
+            elif part.startswith("</v"):
+                speaker = None
+            elif match := _STAMP.fullmatch(part):
+                said_at = _seconds(match.groups())
+            elif part and not _TAG.fullmatch(part):
+                runs.append(Run(re.sub(r"\s+", " ", _shown(html.unescape(part))), speaker, said_at))
+                said_at = None
+        lines.append(runs)
+    return read_runs(entry.start, entry.end, lines)
+
+
+def _shown(text: str) -> str:
+    """As `displayed`, the white space at its ends kept as one space each."""
+    core = displayed(text)
+    return f"{' ' if text[:1].isspace() else ''}{core}{' ' if text[-1:].isspace() and core else ''}"
 
 
 def _timing(line: str, number: int, name: str) -> tuple[float, float]:
@@ -79,6 +133,9 @@ def _timing(line: str, number: int, name: str) -> tuple[float, float]:
         raise TranscriptError(
             f"line {number} is not a WebVTT timing", subject=name, hint="00:00:01.000 --> 00:00:02.000"
         )
-    parts = [int(part or 0) for part in match.groups()[:8]]
-    first, second = (h * 3600 + m * 60 + s + ms / 1000 for h, m, s, ms in (parts[:4], parts[4:]))
-    return first, second
+    return _seconds(match.groups()[:4]), _seconds(match.groups()[4:8])
+
+
+def _seconds(parts: Sequence[str | None]) -> float:
+    hours, minutes, seconds, ms = (int(part or 0) for part in parts)
+    return hours * 3600 + minutes * 60 + seconds + ms / 1000

@@ -1,0 +1,166 @@
+"""TTML (.ttml): the IMSC 1.1 text profile, which streaming services take. Written and read with the standard library.
+
+Times are media times in milliseconds. Of foreign files paragraphs, spans and line breaks are read, in any of the
+clock, frame, tick and offset forms; styling and regions are passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape, quoteattr
+
+from crisp_align.errors import TranscriptError
+from crisp_align.formats.cue_text import clock, read_cue, shown
+from crisp_align.formats.format import WriteOptions
+from crisp_align.text.display import displayed
+from crisp_align.transcript import Cue, Transcript
+
+__all__ = ["read_ttml", "write_ttml"]
+
+_TT = "{http://www.w3.org/ns/ttml}"
+_PARAMETER = "{http://www.w3.org/ns/ttml#parameter}"
+_METADATA = "{http://www.w3.org/ns/ttml#metadata}"
+_XML = "{http://www.w3.org/XML/1998/namespace}"
+_CLOCK = re.compile(r"(\d{2,6}):([0-5]\d):([0-5]\d|60)(?:\.(\d{1,9})|:(\d{1,4})(?:\.\d+)?)?")
+_OFFSET = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(h|ms|m|s|f|t)")
+_HEAD = """<?xml version="1.0" encoding="UTF-8"?>
+<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter"\
+ xmlns:tts="http://www.w3.org/ns/ttml#styling" xmlns:ttm="http://www.w3.org/ns/ttml#metadata"\
+ ttp:contentProfiles="http://www.w3.org/ns/ttml/profile/imsc1.1/text" ttp:timeBase="media" xml:lang={language}>
+  <head>
+{agents}    <styling>
+      <style xml:id="text" tts:color="white" tts:fontFamily="proportionalSansSerif" tts:fontSize="100%"\
+ tts:textAlign="center" tts:backgroundColor="transparent"/>
+    </styling>
+    <layout>
+      <region xml:id="bottom" tts:origin="10% 10%" tts:extent="80% 80%" tts:displayAlign="after"/>
+    </layout>
+  </head>
+  <body style="text" region="bottom">
+    <div>
+"""
+_TAIL = """    </div>
+  </body>
+</tt>
+"""
+
+
+def write_ttml(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
+    """A paragraph a cue; speakers are agents."""
+    kept = shown(cues)
+    names = sorted({name for cue, _ in kept if (name := _speaker(cue))})
+    ids = {name: f"speaker{number}" for number, name in enumerate(names, start=1)}
+    agents = "".join(
+        f'      <ttm:agent xml:id="{ids[name]}" type="person"><ttm:name type="full">{escape(name)}</ttm:name>'
+        "</ttm:agent>\n"
+        for name in names
+    )
+    head = _HEAD.format(
+        language=quoteattr(transcript.language or ""),
+        agents=f"    <metadata>\n{agents}    </metadata>\n" if agents else "",
+    )
+    rows: list[str] = []
+    for number, (cue, lines) in enumerate(kept, start=1):
+        who = _speaker(cue)
+        agent = f' ttm:agent="{ids[who]}"' if who else ""
+        text = "<br/>".join(escape(line) for line in lines)
+        rows.append(
+            f'      <p xml:id="cue{number}" begin="{clock(cue.start)}" end="{clock(cue.end)}"{agent}>{text}</p>\n'
+        )
+    return head + "".join(rows) + _TAIL
+
+
+def _speaker(cue: Cue) -> str | None:
+    speakers = {word.speaker for line in cue.lines for word in line if word.text.strip()}
+    return displayed(speakers.pop() or "") or None if len(speakers) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    frame: float
+    tick: float
+
+
+def read_ttml(text: str, name: str) -> list[Cue]:
+    """Paragraphs that show something, in the order of the file.
+
+    Raises:
+        TranscriptError: it is not XML or not TTML, declares entities, or holds a time that is none; names the line.
+    """
+    if re.search(r"<!(?:DOCTYPE|ENTITY)", text):
+        raise TranscriptError("not TTML: declares a document type, which none needs", subject=name)
+    try:
+        root = ElementTree.fromstring(text.encode("utf-8", "replace"))  # noqa: S314 (no entities: see above)
+    except (ElementTree.ParseError, ValueError, RecursionError, LookupError) as error:
+        line = f"line {error.position[0]}: " if isinstance(error, ElementTree.ParseError) else ""
+        raise TranscriptError(f"{line}not XML", subject=name) from error
+    if root.tag != f"{_TT}tt":
+        raise TranscriptError("not TTML: its root is not tt", subject=name)
+    agents = {
+        agent.get(f"{_XML}id", ""): displayed("".join(agent.itertext())) for agent in root.iter(f"{_METADATA}agent")
+    }
+    rates = _rates(root, name)
+    body = root.find(f"{_TT}body")
+    cues = list(_cues(body, 0.0, None, rates, agents, name)) if body is not None else []
+    if not cues:
+        raise TranscriptError("no text in it", subject=name)
+    return cues
+
+
+def _rates(root: ElementTree.Element, name: str) -> _Rates:
+    try:
+        frame = float(root.get(f"{_PARAMETER}frameRate", "30"))
+        above, below = (float(part) for part in root.get(f"{_PARAMETER}frameRateMultiplier", "1 1").split())
+        rates = _Rates(frame * above / below, float(root.get(f"{_PARAMETER}tickRate", "1")))
+    except (ValueError, ZeroDivisionError) as error:
+        raise TranscriptError("its frame or tick rate is not a number", subject=name) from error
+    if not (rates.frame > 0 and rates.tick > 0):
+        raise TranscriptError("its frame or tick rate is not a number", subject=name)
+    return rates
+
+
+def _cues(
+    element: ElementTree.Element, offset: float, end: float | None, rates: _Rates, agents: dict[str, str], name: str
+) -> Iterator[Cue]:
+    """Cues of an element whose times count from `offset` and run to `end` at most."""
+    pending = [(element, offset, end)]
+    while pending:
+        element, offset, end = pending.pop()
+        begin = offset + (_time(element.get("begin"), rates, name) or 0.0)
+        own_end, length = _time(element.get("end"), rates, name), _time(element.get("dur"), rates, name)
+        ends = [t for t in (end, own_end and offset + own_end, length and begin + length) if t is not None]
+        until = min(ends) if ends else None
+        if element.tag == f"{_TT}p":
+            lines = "".join(_text(element)).split("\n")
+            if until is not None and any(displayed(line) for line in lines):
+                yield read_cue(
+                    round(begin, 3), round(until, 3), lines, agents.get(element.get(f"{_METADATA}agent", ""))
+                )
+        else:
+            pending += [(child, begin, until) for child in reversed(element)]
+
+
+def _text(element: ElementTree.Element) -> Iterator[str]:
+    yield re.sub(r"\s+", " ", element.text or "")
+    for child in element:
+        if child.tag == f"{_TT}br":
+            yield "\n"
+        elif child.tag == f"{_TT}span":
+            yield from _text(child)
+        yield re.sub(r"\s+", " ", child.tail or "")
+
+
+def _time(text: str | None, rates: _Rates, name: str) -> float | None:
+    if text is None:
+        return None
+    if match := _CLOCK.fullmatch(text):
+        hours, minutes, seconds, fraction, frame = match.groups()
+        whole = int(hours) * 3600 + int(minutes) * 60 + int(seconds)
+        return whole + float(f"0.{fraction or 0}") + int(frame or 0) / rates.frame
+    if match := _OFFSET.fullmatch(text):
+        units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "f": 1 / rates.frame, "t": 1 / rates.tick}
+        return float(match.group(1)) * units[match.group(2)]
+    raise TranscriptError(f"{text[:40]!r} is not a TTML time", subject=name)

@@ -1,0 +1,461 @@
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pysubs2
+import pytest
+import srt
+import webvtt
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crisp_align.errors import OptionError, TranscriptError
+from crisp_align.formats import (
+    FORMATS,
+    WriteOptions,
+    format_of_path,
+    read_cues,
+    read_format,
+    write_atomically,
+    write_format,
+)
+from crisp_align.formats.cue_text import shown
+from crisp_align.layout import cues, profile_rules
+from crisp_align.layout.rules import Rules
+from crisp_align.transcript import Cue, Segment, Transcript, Word
+from tests.test_layout import JFK
+from tests.transcripts import transcripts
+
+NETFLIX = profile_rules("netflix")
+CUE_FORMATS = [name for name, format in FORMATS.items() if format.cue_reader]
+
+HOSTILE = (
+    "-->", "00:00:01,000 --> 00:00:02,000", "<script>alert(1)</script>", "</script>", "<b>", "</v>", "<00:00:01.000>",
+    "{\\an8}", "{\\pos(1,1)}", "\\N", "\\h", "a\\", "{", "}", "&amp;", "&", "\"", "'", "=1+1", "@SUM(A1)", "[00:01.00]",
+    "<![CDATA[", "]]>", "<!--", "WEBVTT", "NOTE", "1", ";;", "a\tb", "nul\x00", "esc\x1b[2J", "\u202eevil", "\u2067",
+    "\ud800", "\ufeff", "\ufffe", "\u2028", "x" + "\u0301" * 300, "%s", "${x}", "`", "File", "Dialogue:", "a,b;c", "\r",
+)  # fmt: skip
+
+
+@st.composite
+def hostile(draw: st.DrawFn) -> Transcript:
+    words: list[Word] = []
+    for number, text in enumerate(draw(st.lists(st.sampled_from(HOSTILE), min_size=1, max_size=12))):
+        speaker = draw(st.sampled_from([None, "Ann", "A & <B>", "x\n-->", "a,b"]))
+        words.append(Word(f" {text}", number * 0.5, number * 0.5 + 0.4, 0.5, speaker))
+    text = "".join(word.text for word in words)
+    segment = Segment(text, 0.0, words[-1].end, "en", tuple(words))
+    return Transcript((segment,), words[-1].end, draw(st.sampled_from(["a.wav", "<x>\n.wav", "caf\udce9.wav"])))
+
+
+def anything() -> st.SearchStrategy[Transcript]:
+    return st.one_of(transcripts(max_segments=3), hostile())
+
+
+def laid(transcript: Transcript, rules: Rules = NETFLIX) -> list[Cue]:
+    return cues(transcript.segments, rules)
+
+
+def times(laid_out: list[Cue]) -> list[tuple[int, int]]:
+    return [(round(cue.start * 1000), round(cue.end * 1000)) for cue, _ in shown(laid_out)]
+
+
+@given(anything())
+@settings(max_examples=80, deadline=None)
+def test_the_srt_package_reads_what_we_write(transcript: Transcript) -> None:
+    made = laid(transcript)
+    entries = list(srt.parse(write_format("srt", transcript, made).decode()))
+    assert [(round(e.start.total_seconds() * 1000), round(e.end.total_seconds() * 1000)) for e in entries] == times(
+        made
+    )
+    assert [entry.index for entry in entries] == list(range(1, len(entries) + 1))
+
+
+@given(anything())
+@settings(max_examples=80, deadline=None)
+def test_webvtt_py_reads_what_we_write(transcript: Transcript) -> None:
+    made = laid(transcript)
+    captions = webvtt.from_string(write_format("vtt", transcript, made).decode()).captions
+    found = [(round(c.start_in_seconds * 1000), round(c.end_in_seconds * 1000)) for c in captions]
+    assert len(found) == len(times(made))
+
+
+@pytest.mark.parametrize("name", ["srt", "vtt", "ass", "ssa", "ttml"])
+@given(transcript=anything())
+@settings(max_examples=40, deadline=None)
+def test_pysubs2_reads_what_we_write(name: str, transcript: Transcript) -> None:
+    made = laid(transcript)
+    if made:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            file = pysubs2.SSAFile.from_string(write_format(name, transcript, made).decode(), format_=name)
+        assert len(file.events) == len(shown(made))
+
+
+@given(anything())
+@settings(max_examples=40, deadline=None)
+def test_ttconv_reads_what_we_write(transcript: Transcript) -> None:
+    reader = pytest.importorskip("ttconv.imsc.reader", reason="needs ttconv")
+    made = laid(transcript)
+    document = reader.to_model(ElementTree.parse(io.BytesIO(write_format("ttml", transcript, made))))
+    paragraphs = [p for div in document.get_body() for p in div]
+    found = [(round(float(p.get_begin() or 0) * 1000), round(float(p.get_end()) * 1000)) for p in paragraphs]
+    assert found == times(made)
+
+
+@given(anything())
+@settings(max_examples=40, deadline=None)
+def test_praatio_reads_what_we_write(transcript: Transcript) -> None:
+    textgrid = pytest.importorskip("praatio.textgrid", reason="needs praatio")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.TextGrid"
+        path.write_bytes(write_format("textgrid", transcript, []))
+        grid = textgrid.openTextgrid(str(path), includeEmptyIntervals=False)
+    assert list(grid.tierNames) == ["segments", "words"]
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg")
+@pytest.mark.parametrize("name", ["srt", "vtt", "ass", "ssa", "ttml", "lrc"])
+def test_ffmpeg_reads_every_cue_we_write(tmp_path: Path, name: str) -> None:
+    if name == "ttml":
+        pytest.skip("ffmpeg reads no TTML")
+    path = tmp_path / f"a.{name}"
+    made = laid(Transcript((JFK,), 10.0, "jfk.wav"))
+    path.write_bytes(write_format(name, Transcript((JFK,), 10.0, "jfk.wav"), made))
+    done = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-f", "srt", "-"], capture_output=True, check=True)
+    assert done.stderr == b""
+    assert len([entry for entry in srt.parse(done.stdout.decode()) if entry.content.strip()]) == len(made)
+
+
+def libass() -> bool:
+    if shutil.which("ffmpeg") is None:
+        return False
+    return b" ass " in subprocess.run(["ffmpeg", "-v", "error", "-filters"], capture_output=True).stdout
+
+
+@pytest.mark.skipif(not libass(), reason="needs ffmpeg with libass")
+@pytest.mark.parametrize("options", [WriteOptions(), WriteOptions(karaoke="fill"), WriteOptions(highlight_words=True)])
+def test_libass_draws_what_we_write(tmp_path: Path, options: WriteOptions) -> None:
+    transcript = Transcript((JFK,), 10.0, "jfk.wav")
+    (tmp_path / "a.ass").write_bytes(write_format("ass", transcript, laid(transcript), options))
+    picture = ["-f", "lavfi", "-i", "color=black:s=640x360:d=2"]
+    drawn = subprocess.run(
+        ["ffmpeg", "-v", "error", *picture, "-vf", "ass=a.ass", "-frames:v", "1", "-ss", "1", "-f", "rawvideo",
+         "-pix_fmt", "gray", "-"], cwd=tmp_path, capture_output=True, check=True,
+    )  # fmt: skip
+    assert max(drawn.stdout) > 200
+
+
+PLAIN = WriteOptions()
+
+
+def again(name: str, data: bytes, options: WriteOptions = PLAIN) -> bytes:
+    """`data` read and written again."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"a{FORMATS[name].extension}"
+        path.write_bytes(data)
+        if FORMATS[name].cue_reader:
+            return write_format(name, read_format(path, name), read_cues(path, name), options)
+        return write_format(name, read_format(path, name), [], options)
+
+
+@pytest.mark.parametrize("name", CUE_FORMATS)
+@given(transcript=anything())
+@settings(max_examples=60, deadline=None)
+def test_cues_written_read_and_written_again_are_the_same(name: str, transcript: Transcript) -> None:
+    made = laid(transcript)
+    transcript = replace(transcript, segments=transcript.segments)
+    if not shown(made):
+        return
+    first = write_format(name, transcript, made)
+    if name == "ttml":  # the language is not that of the cues
+        first = first.replace(b'xml:lang="%s"' % (transcript.language or "").encode(), b'xml:lang=""')
+    assert again(name, first).decode() == first.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("vtt", WriteOptions(karaoke="word")),
+        ("ass", WriteOptions(karaoke="word")),
+        ("ass", WriteOptions(karaoke="fill")),
+        ("lrc", WriteOptions(karaoke="word")),
+    ],
+)
+@given(transcript=transcripts())
+@settings(max_examples=40, deadline=None)
+def test_word_times_survive_being_read(name: str, options: WriteOptions, transcript: Transcript) -> None:
+    made = laid(transcript, Rules(max_chars=30))
+    if made:
+        first = write_format(name, transcript, made, options)
+        assert again(name, first, options).decode() == first.decode()
+
+
+@given(transcripts())
+@settings(max_examples=60, deadline=None)
+def test_a_textgrid_written_read_and_written_again_is_the_same(transcript: Transcript) -> None:
+    if transcript.segments:
+        first = write_format("textgrid", transcript, [])
+        assert again("textgrid", first).decode() == first.decode()
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+@given(transcript=anything())
+@settings(max_examples=25, deadline=None)
+def test_every_format_writes_utf8_lines_without_controls(name: str, transcript: Transcript) -> None:
+    text = write_format(name, transcript, laid(transcript)).decode("utf-8")
+    assert not any(ord(char) < 32 and char not in "\n\t" for char in text)
+    assert text == "" or text.endswith("\n")
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_every_format_writes_an_empty_transcript(name: str) -> None:
+    write_format(name, Transcript((), 0.0, "a.wav"), []).decode("utf-8")
+
+
+@pytest.mark.parametrize("name", ["srt", "vtt", "ass", "ttml", "sbv", "csv"])
+@given(transcript=transcripts())
+@settings(max_examples=25, deadline=None)
+def test_every_shown_word_is_in_the_file(name: str, transcript: Transcript) -> None:
+    text = write_format(name, transcript, laid(transcript)).decode()
+    at = 0
+    for word in transcript.words:
+        core = word.text.strip()
+        at = text.find(core, at)
+        assert at >= 0
+        at += len(core)
+
+
+def spoken_by(*speakers: str | None) -> Transcript:
+    words = tuple(Word(f" word{n}", float(n), n + 0.9, speaker=who) for n, who in enumerate(speakers))
+    return Transcript(
+        (Segment("".join(w.text for w in words), 0.0, float(len(words)), "en", words),), float(len(words)), "talk.wav"
+    )
+
+
+def test_vtt_names_the_voice() -> None:
+    transcript = spoken_by("Ann", "Ann")
+    text = write_format("vtt", transcript, laid(transcript)).decode()
+    assert "<v Ann>word0 word1" in text
+
+
+def test_vtt_has_cue_settings_and_word_times() -> None:
+    transcript = spoken_by(None, None)
+    options = WriteOptions(cue_settings="line:85% align:center", karaoke="word")
+    text = write_format("vtt", transcript, laid(transcript), options).decode()
+    assert "00:00:00.000 --> 00:00:01.900 line:85% align:center\nword0 <00:00:01.000>word1\n" in text
+
+
+def test_srt_underlines_the_word_that_is_spoken() -> None:
+    transcript = spoken_by(None, None)
+    text = write_format("srt", transcript, laid(transcript), WriteOptions(highlight_words=True)).decode()
+    assert [(e.start.total_seconds(), e.content) for e in srt.parse(text)] == [
+        (0.0, "<u>word0</u> word1"),
+        (0.9, "word0 word1"),
+        (1.0, "word0 <u>word1</u>"),
+    ]
+
+
+@given(transcripts())
+@settings(max_examples=40, deadline=None)
+def test_highlighted_cues_neither_overlap_nor_leave_a_gap(transcript: Transcript) -> None:
+    made = laid(transcript, Rules())
+    text = write_format("srt", transcript, made, WriteOptions(highlight_words=True)).decode()
+    entries = list(srt.parse(text))
+    edges = [(round(e.start.total_seconds() * 1000), round(e.end.total_seconds() * 1000)) for e in entries]
+    assert all(start < end for start, end in edges)
+    assert sum(end - start for start, end in edges) == sum(end - start for start, end in times(made))
+
+
+def test_ass_has_karaoke_in_hundredths() -> None:
+    transcript = spoken_by(None, None)
+    text = write_format("ass", transcript, laid(transcript), WriteOptions(karaoke="word")).decode()
+    assert r"{\k90}word0 {\k10}{\k90}word1" in text
+    assert not text.endswith("}\n")
+
+
+def test_ttml_names_the_agent() -> None:
+    transcript = spoken_by("A & B")
+    text = write_format("ttml", transcript, laid(transcript)).decode()
+    assert '<ttm:name type="full">A &amp; B</ttm:name>' in text
+    assert 'ttm:agent="speaker1"' in text
+
+
+def test_csv_shows_a_formula_and_does_not_compute_it() -> None:
+    words = (Word(" =1+1", 0.0, 1.0),)
+    transcript = Transcript((Segment(" =1+1", 0.0, 1.0, "en", words),), 1.0, "a.wav")
+    assert write_format("csv", transcript, laid(transcript, Rules())) == b'start,end,text\n0,1000,"\'=1+1"\n'
+
+
+def test_rttm_joins_the_words_of_a_turn() -> None:
+    text = write_format("rttm", spoken_by("Ann", "Ann", "Bo b"), []).decode()
+    assert text == (
+        "SPEAKER talk 1 0.000 1.900 <NA> <NA> Ann <NA> <NA>\nSPEAKER talk 1 2.000 0.900 <NA> <NA> Bo_b <NA> <NA>\n"
+    )
+
+
+def test_ctm_has_a_word_a_line() -> None:
+    assert write_format("ctm", spoken_by(None), []).decode() == "talk 1 0.000 0.900 word0\n"
+
+
+def test_a_mark_of_byte_order_is_written_on_request() -> None:
+    transcript = spoken_by(None)
+    assert write_format("srt", transcript, laid(transcript), WriteOptions(bom=True)).startswith(b"\xef\xbb\xbf1\n")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("utf-8", "Größe – 你好"),
+        ("utf-8-sig", "Größe – 你好"),
+        ("utf-16", "Größe – 你好"),
+        ("gb18030", "我今天去北京，你呢？我们一起吃饭吧。"),
+        ("shift_jis", "真っ昼間なのにキャンプの外れの電柱に"),
+        ("euc_kr", "그는 말했다. 학교에 갔습니다."),
+        ("cp1251", "Он сказал, что это не так. Почему?"),
+        ("cp1252", "Das erschien mir nicht sinnvoll; für wen auch?"),
+        ("cp1253", "Το σπίτι είναι μεγάλο, αλλά όχι."),
+        ("cp1256", "قال الرئيس، إن هذا صحيح."),
+    ],
+)
+def test_subtitles_in_older_encodings_are_read(tmp_path: Path, encoding: str, text: str) -> None:
+    path = tmp_path / "a.srt"
+    path.write_bytes(f"1\r\n00:00:01,000 --> 00:00:03,000\r\n{text}\r\n".encode(encoding))
+    assert read_format(path).text == text
+
+
+def test_an_encoding_can_be_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.srt"
+    path.write_bytes("1\n00:00:01,000 --> 00:00:03,000\nşğı\n".encode("cp1254"))
+    assert read_format(path, encoding="cp1254").text == "şğı"
+
+
+@pytest.mark.parametrize("name", ["srt", "vtt", "ass", "ttml", "lrc", "textgrid", "json"])
+@pytest.mark.parametrize(
+    "data",
+    [b"\x00" * 50, b"\xff\xfe\x00\xd8", bytes(range(256)) * 4, b"<" * 1000, b"1\n" * 1000, b"WEBVTT\n\n-->\nx",
+     b"1\n99999999999999999999:00:00,000 --> 1:00:00,000\nx", b"[Events]\nDialogue: ,,,", b"<tt>", b"[00:99.99",
+     b'"ooTextFile"\n' + b"9" * 5000, b'<!DOCTYPE x [<!ENTITY a "b">]><tt/>', b"[Script Info]\n[Events]\nFormat: x\n"],
+)  # fmt: skip
+def test_a_file_that_is_not_what_it_should_be_is_refused_with_its_name(tmp_path: Path, name: str, data: bytes) -> None:
+    path = tmp_path / f"bad{FORMATS[name].extension}"
+    path.write_bytes(data)
+    try:
+        read_format(path)
+    except TranscriptError as error:
+        assert str(error).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "place"),
+    [
+        ("a.srt", "1\n00:00:01,000 --> 00:00:02,000\nx\n\n2\n00:00:0x --> 1\ny\n", "line"),
+        ("a.vtt", "WEBVTT\n\n00:01.000 --> 99\nx\n", "line 3"),
+        ("a.vtt", "x\n", "line 1"),
+        ("a.ttml", '<tt xmlns="http://www.w3.org/ns/ttml">\n<body', "line 2"),
+        ("a.ttml", '<tt xmlns="http://www.w3.org/ns/ttml"><body><p begin="x" end="2s">x</p></body></tt>', "'x'"),
+    ],
+)
+def test_a_malformed_file_is_refused_with_the_place(tmp_path: Path, name: str, text: str, place: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(TranscriptError, match=place):
+        read_format(tmp_path / name)
+
+
+def test_ttml_of_others_is_read_with_frames_offsets_and_nesting(tmp_path: Path) -> None:
+    (tmp_path / "a.ttml").write_text(
+        '<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" ttp:frameRate="25">'
+        '<body><div begin="10s"><p begin="00:00:01:05" end="2.5s"><span>So</span> be<br/>it</p>'
+        '<p begin="3000ms" dur="1s"> end </p></div></body></tt>',
+        encoding="utf-8",
+    )
+    read = read_cues(tmp_path / "a.ttml")
+    assert [(cue.start, cue.end, cue.text) for cue in read] == [(11.2, 12.5, "So be\nit"), (13.0, 14.0, "end")]
+
+
+def test_an_extension_means_its_format() -> None:
+    names = [format_of_path(path).name for path in ("a.SRT", "b.TextGrid", "c.labels.txt", "d.txt", "e.json")]
+    assert names == ["srt", "textgrid", "labels", "txt", "json"]
+    with pytest.raises(OptionError, match="extension"):
+        format_of_path("a.xyz")
+
+
+# Parsers written from the documented shapes.
+def whisper_cpp_parser(value: dict[str, object]) -> list[tuple[int, int, str]]:
+    assert isinstance(value["result"], dict) and isinstance(value["result"]["language"], str)
+    entries = value["transcription"]
+    assert isinstance(entries, list)
+    for entry in entries:
+        hours, minutes, rest = entry["timestamps"]["from"].split(":")
+        seconds, ms = rest.split(",")
+        assert ((int(hours) * 60 + int(minutes)) * 60 + int(seconds)) * 1000 + int(ms) == entry["offsets"]["from"]
+        for token in entry.get("tokens", []):
+            assert isinstance(token["p"], float) and isinstance(token["id"], int)
+    return [(entry["offsets"]["from"], entry["offsets"]["to"], entry["text"]) for entry in entries]
+
+
+def openai_parser(value: dict[str, object]) -> list[tuple[int, int, str]]:
+    segments = value["segments"]
+    assert isinstance(segments, list)
+    assert "".join(segment["text"] for segment in segments) == value["text"]
+    for segment in segments:
+        assert "".join(word["word"] for word in segment["words"]) == segment["text"]
+        for key in ("temperature", "avg_logprob", "compression_ratio", "no_speech_prob"):
+            assert isinstance(segment[key], float)
+    return [(round(s["start"] * 1000), round(s["end"] * 1000), s["text"]) for s in segments]
+
+
+def whisperx_parser(value: dict[str, object]) -> list[tuple[int, int, str]]:
+    segments, words = value["segments"], value["word_segments"]
+    assert isinstance(segments, list) and isinstance(words, list)
+    assert words == [word for segment in segments for word in segment["words"]]
+    assert all(word["word"] == word["word"].strip() and word["start"] <= word["end"] for word in words)
+    return [(round(s["start"] * 1000), round(s["end"] * 1000), s["text"]) for s in segments]
+
+
+STYLES: list[tuple[str, Callable[[dict[str, object]], list[tuple[int, int, str]]]]] = [
+    ("whisper.cpp", whisper_cpp_parser),
+    ("openai", openai_parser),
+    ("whisperx", whisperx_parser),
+]
+
+
+@pytest.mark.parametrize(("style", "parser"), STYLES)
+@pytest.mark.parametrize("name", ["json", "json-full"])
+@given(transcript=transcripts())
+@settings(max_examples=20, deadline=None)
+def test_json_of_other_styles_loads_in_a_parser_of_its_shape_and_reads_back(
+    style: str, parser: Callable[[dict[str, object]], list[tuple[int, int, str]]], name: str, transcript: Transcript
+) -> None:
+    options = WriteOptions(json_style=style)  # type: ignore[arg-type]
+    data = write_format(name, transcript, laid(transcript, Rules()), options)
+    expected = [(round(s.start * 1000), round(s.end * 1000), s.text) for s in transcript.segments if s.text.strip()]
+    entries = parser(json.loads(data))
+    assert [entry[2] for entry in entries if entry[2].strip()] == [text for _, _, text in expected]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.json"
+        write_atomically(path, data)
+        read = read_format(path)
+    assert read.text == "".join(text for _, _, text in expected).strip()
+
+
+def test_words_whisperx_could_not_time_lie_between_their_neighbours(tmp_path: Path) -> None:
+    value = {
+        "segments": [
+            {"start": 0.0, "end": 3.0, "text": " So 42 it", "words": [
+                {"word": "So", "start": 0.0, "end": 1.0, "score": 0.9}, {"word": "42"},
+                {"word": "it", "start": 2.0, "end": 3.0}]}
+        ]
+    }  # fmt: skip
+    (tmp_path / "a.json").write_text(json.dumps(value), encoding="utf-8")
+    words = read_format(tmp_path / "a.json").words
+    assert words == (Word(" So", 0.0, 1.0, 0.9), Word(" 42", 1.0, 2.0), Word(" it", 2.0, 3.0))
