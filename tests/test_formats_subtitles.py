@@ -191,7 +191,7 @@ def test_cues_written_read_and_written_again_are_the_same(name: str, transcript:
         ("lrc", WriteOptions(karaoke="word")),
     ],
 )
-@given(transcript=transcripts())
+@given(transcript=transcripts(language="en"))
 @settings(max_examples=40, deadline=None)
 def test_word_times_survive_being_read(name: str, options: WriteOptions, transcript: Transcript) -> None:
     made = laid(transcript, Rules(max_chars=30))
