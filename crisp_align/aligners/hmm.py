@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -18,7 +19,7 @@ import numpy as np
 from crisp_align.aligners import Alignment, Refusal, Utterance
 from crisp_align.aligners.cepstra import FRAME, Floats, features
 from crisp_align.aligners.edges import trimmed
-from crisp_align.aligners.lattice import Reading, best_path, build_lattice
+from crisp_align.aligners.lattice import ANYTHING, PAUSE, Pronunciation, Reading, best_path, build_lattice
 from crisp_align.aligners.sphinx import STATES, AcousticModel, Integers, load_acoustic_model
 from crisp_align.backends import Backend, LoadOptions
 from crisp_align.errors import ModelError
@@ -35,12 +36,13 @@ __all__ = ["HmmAligner"]
 _MOST_THREADS = 8
 _SHORTEST_CLIP = 0.1  # s
 _BEAM = 400.0  # nats; wider beams found no better path in any clip tried
-_SPOKEN_NOISE = "+SPN+"  # the phone that stands for speech nobody could transcribe
 
-# Calibration, on clean and noisy (10 dB) speech with its own and with other clips' texts: a frame of the right text
-# scores 0.3 nats better (noisy: 1.9 worse) than the best phone without context, one of another text 6.7 worse.
-_MIDDLE = -3.0  # nats a frame at which a unit's score is 1/2
-_WORST = -4.5  # nats a frame, over all units, below which the text is taken to be of other audio
+# Calibration, on clean and noisy (10 dB) speech with its own and with other clips' texts. "Fit" is nats a frame, over
+# the best phone without context: 0.3 for the right text (-1.9 in noise), -6.7 for another.
+_MIDDLE = -3.0  # fit of a unit that scores 1/2
+_ANYTHING = -4.0  # fit of speech that the text does not have
+_WORST = -3.2  # mean fit below which the text is taken to be of other audio; its own fell to -2.8 in noise
+_MOST_FOREIGN = 0.5  # share of the speech that may be missing from the text
 
 
 class HmmAligner:
@@ -50,6 +52,7 @@ class HmmAligner:
 
     def __init__(self, model: AcousticModel, lexicon: Lexicon, threads: int) -> None:
         self._model, self._lexicon, self._threads = model, lexicon, threads
+        self._unsounded = ((model.babble,),)  # a word in letters that cannot be sounded
         self.languages: frozenset[str] | None = frozenset({"en"})
         self.max_clip = 60.0
 
@@ -74,8 +77,8 @@ class HmmAligner:
         """One alignment or refusal an utterance, in order.
 
         A span's score is 1 / (1 + exp(-3 - g)), where g is the mean over the unit's frames of the log density of the
-        state it was heard in less that of the best state of any phone without context. A unit of which nothing is
-        said has no score.
+        state it was heard in less that of the best state of any phone without context; it is 0 where something else
+        was heard than the unit says. A unit of which nothing is said, or whose letters cannot be sounded, has none.
         """
         from threadpoolctl import threadpool_limits
 
@@ -105,25 +108,19 @@ class HmmAligner:
         ]
 
     def _pronounced(self, said: Sequence[str]) -> Reading:
-        numbers = self._model.phones
-        words = (
-            (
-                ((numbers[_SPOKEN_NOISE],),)
-                if word == UNKNOWN
-                else tuple(tuple(numbers[phone] for phone in phones) for phones in self._lexicon.pronunciations(word))
-            )
-            for word in said
-        )
+        words = (self._unsounded if word == UNKNOWN else self._pronunciations(word) for word in said)
         return tuple(word for word in words if word)
+
+    def _pronunciations(self, word: str) -> tuple[Pronunciation, ...]:
+        numbers = self._model.phones
+        return tuple(tuple(numbers[phone] for phone in phones) for phones in self._lexicon.pronunciations(word))
 
     def _problem(self, units: Sequence[Sequence[Reading]], samples: int) -> str | None:
         """Why the text cannot be aligned, as far as can be said without listening."""
-        noise = self._model.phones[_SPOKEN_NOISE]
         sounded = [readings[0] for readings in units if readings[0]]
-        unknown = sum(all(word == ((noise,),) for word in reading) for reading in sounded)
         if not sounded:
             return "finds nothing in the text that it can pronounce"
-        if unknown * 2 > len(sounded):
+        if sum(set(reading) == {self._unsounded} for reading in sounded) > len(sounded) / 2:
             return "cannot pronounce most of the text"
         if samples < _SHORTEST_CLIP * SAMPLE_RATE:
             return "hears too little audio"
@@ -134,40 +131,51 @@ class HmmAligner:
 
     def _hear(self, samples: Samples, units: Sequence[Sequence[Reading]]) -> Alignment | Refusal:
         lattice = build_lattice(self._model, units)
-        plain = self._model.plain_senones
-        senones = np.unique(np.concatenate([lattice.senones, plain]))
-        scores = self._model.log_likelihoods(features(samples), senones)
-        columns = np.searchsorted(senones, lattice.senones)
-        path = best_path(lattice, scores, columns, _BEAM)
+        fits, columns = self._fits(features(samples), lattice.senones)
+        path = best_path(lattice, fits, columns, _BEAM)
         if path is None:
-            path = best_path(lattice, scores, columns, np.inf)
+            path = best_path(lattice, fits, columns, np.inf)
         if path is None:
             return Refusal("finds the text too long for the audio")
-        best_plain = scores[:, np.searchsorted(senones, plain)].max(axis=1)
-        fits = scores[np.arange(len(scores)), columns[path]] - best_plain
-        owners = lattice.owners[path]
-        if fits[owners >= 0].mean() < _WORST:
+        owners, heard = lattice.owners[path], lattice.senones[path] != ANYTHING
+        fit = fits[np.arange(len(path)), columns[path]]
+        said = owners != PAUSE
+        foreign = float(np.mean(~heard[said | ~heard]))
+        if fit[said].mean() < _WORST or foreign > _MOST_FOREIGN:
             return Refusal("finds that the text does not fit the audio")
-        return trimmed(_spans(owners, fits, len(units)), samples)
+        spans = _spans(owners, np.where(heard, fit, -np.inf), len(units))
+        known = [set(readings[0]) != {self._unsounded} for readings in units]
+        spans = [span if sure else replace(span, score=None) for span, sure in zip(spans, known, strict=True)]
+        return trimmed(spans, samples)
+
+    def _fits(self, heard: Floats, senones: Integers) -> tuple[Floats, Integers]:
+        """How well every frame fits each distinct one of `senones`, and the column of each of them."""
+        plain = self._model.plain_senones
+        distinct = np.unique(np.concatenate([senones[senones != ANYTHING], plain]))
+        scores = self._model.log_likelihoods(heard, distinct)
+        scores -= scores[:, np.searchsorted(distinct, plain)].max(axis=1, keepdims=True)
+        anything = np.full((len(heard), 1), _ANYTHING, np.float32)
+        columns = np.where(senones == ANYTHING, len(distinct), np.searchsorted(distinct, senones))
+        return np.concatenate([scores, anything], axis=1), columns
 
 
 def _least_phones(reading: Reading) -> int:
     return sum(min(len(phones) for phones in word) for word in reading)
 
 
-def _spans(owners: Integers, fits: Floats, count: int) -> Alignment:
+def _spans(owners: Integers, fit: Floats, count: int) -> list[Span]:
     """One span a unit; one of which nothing was heard sits where its left neighbour ended."""
     spans: list[Span] = []
-    edge = float(np.argmax(owners >= 0)) * FRAME
+    edge = float(np.argmax(owners != PAUSE)) * FRAME
     for unit in range(count):
         frames = np.flatnonzero(owners == unit)
         if len(frames):
-            score = float(1 / (1 + np.exp(_MIDDLE - fits[frames].mean(dtype=np.float64))))
+            score = float(1 / (1 + np.exp(_MIDDLE - fit[frames].mean(dtype=np.float64))))
             spans.append(Span(float(frames[0]) * FRAME, float(frames[-1] + 1) * FRAME, score))
             edge = spans[-1].end
         else:
             spans.append(Span(edge, edge))
-    return tuple(spans)
+    return spans
 
 
 def _bundled_model() -> Path:

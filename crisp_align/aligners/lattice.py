@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from crisp_align.aligners.cepstra import Floats
 from crisp_align.aligners.sphinx import STATES, AcousticModel, Integers, Position
 
-__all__ = ["PAUSE", "Lattice", "Pronunciation", "Reading", "best_path", "build_lattice"]
+__all__ = ["ANYTHING", "PAUSE", "Lattice", "Pronunciation", "Reading", "best_path", "build_lattice"]
 
 Pronunciation: TypeAlias = tuple[int, ...]
 """Numbers of phones; never empty."""
@@ -26,9 +26,13 @@ Reading: TypeAlias = tuple[tuple[Pronunciation, ...], ...]
 
 PAUSE = -1
 """Owner of the states that belong to no unit."""
+ANYTHING = -1
+"""Senone of the states that any speech fits: said, but not what the text says."""
 
-_PAUSE_LOG = float(np.log(0.1))  # log probability of a pause between two words
-_FILLER_LOG = float(np.log(1e-8))  # of a noise, or of speech that the text leaves out
+# Log probabilities, from clean and noisy (10 dB) speech whose texts lacked, added or replaced a word.
+_PAUSE = float(np.log(0.1))  # of a pause between two words
+_EXTRA = -30.0  # of speech that the text leaves out
+_UNHEARD = -80.0  # of something else being said than the text has
 _PRUNE = 8  # frames between two prunings
 
 
@@ -83,6 +87,10 @@ class _Builder:
     def _leave(self, phone: int) -> float:
         return float(self.model.leave[phone, STATES - 1])
 
+    def senones_of(self, phone: int, left: int, right: int, position: Position) -> tuple[int, ...]:
+        """What a phone between two others sounds like."""
+        return (ANYTHING,) * STATES if phone == self.model.babble else self.model.sequence(phone, left, right, position)
+
     def word(self, word: Iterable[Pronunciation], owner: int, frontier: _Frontier, following: set[int]) -> _Frontier:
         """Add a word; where it leads, for each of the phones that can follow."""
         reached: _Frontier = {}
@@ -105,7 +113,7 @@ class _Builder:
         merged: dict[tuple[int, ...], tuple[dict[int, list[_Arrival]], list[int]]] = {}
         for left, arrivals in lefts:
             for right in sorted(following):
-                senones = self.model.sequence(phone, left, right, Position.ONLY)
+                senones = self.senones_of(phone, left, right, Position.ONLY)
                 sources, rights = merged.setdefault(senones, ({}, []))
                 sources[left] = arrivals
                 if right not in rights:
@@ -145,9 +153,8 @@ class _Builder:
         silence = self.model.silence
         arrivals = [arrival for (_, right), group in frontier.items() if right == silence for arrival in group]
         after: list[_Arrival] = []
-        fillers = [self.model.phones[name] for name in ("+NSN+", "+SPN+") if name in self.model.phones]
-        for phone, log in [(silence, _PAUSE_LOG), *((filler, _FILLER_LOG) for filler in fillers)]:
-            senones = self.model.sequence(phone, silence, silence, Position.ONLY)
+        for phone, log in ((silence, _PAUSE), (self.model.babble, _EXTRA)):
+            senones = self.senones_of(phone, silence, silence, Position.ONLY)
             after += self.phone(phone, senones, PAUSE, [(state, weight + log) for state, weight in arrivals])
         joined = {key: list(group) for key, group in frontier.items() if key[1] != silence or silence in following}
         for phone in following:
@@ -207,13 +214,14 @@ def build_lattice(model: AcousticModel, units: Sequence[Sequence[Reading]]) -> L
         units: the readings of each unit, at least one a unit.
     """
     builder = _Builder(model)
-    heads = _heads(units, model.silence)
+    heads = _heads(units, model)
     frontier: _Frontier = {(model.silence, phone): [(-1, 0.0)] for phone in sorted(heads[0] | {model.silence})}
     frontier = builder.pause(frontier, heads[0])
     for owner, readings in enumerate(units):
         merged: _Frontier = {}
-        for reading in readings:
-            for key, group in builder.reading(reading, owner, frontier, heads[owner + 1]).items():
+        skipping = {key: [(state, log + _UNHEARD) for state, log in group] for key, group in frontier.items()}
+        for reading, start in [*((reading, frontier) for reading in readings), ((((model.babble,),),), skipping)]:
+            for key, group in builder.reading(reading, owner, start, heads[owner + 1]).items():
                 merged.setdefault(key, []).extend(group)
         frontier = builder.pause(merged, heads[owner + 1])
     return builder.lattice(
@@ -221,12 +229,12 @@ def build_lattice(model: AcousticModel, units: Sequence[Sequence[Reading]]) -> L
     )
 
 
-def _heads(units: Sequence[Sequence[Reading]], silence: int) -> list[set[int]]:
+def _heads(units: Sequence[Sequence[Reading]], model: AcousticModel) -> list[set[int]]:
     """The phones that can come first from each unit on; after the last, silence."""
-    heads = [{silence}]
+    heads = [{model.silence}]
     for readings in reversed(units):
-        own = {phones[0] for reading in readings if reading for phones in reading[0]}
-        heads.append(own | heads[-1] if any(not reading for reading in readings) else own)
+        own = {model.babble} | {phones[0] for reading in readings if reading for phones in reading[0]}
+        heads.append(own if all(readings) else own | heads[-1])
     return heads[::-1]
 
 

@@ -47,6 +47,8 @@ class AcousticModel:
     phones: dict[str, int]
     """Number of each phone: "AA" … "ZH", "SIL", and fillers with a name in plus signs."""
     silence: int
+    babble: int
+    """The phone for speech that nobody could transcribe."""
     stay: Floats
     """Log probability of staying in a state: shape (phones, 3)."""
     leave: Floats
@@ -221,6 +223,7 @@ def _assembled(
     return AcousticModel(
         phones={name: number for number, name in enumerate(definition.names)},
         silence=definition.silence,
+        babble=definition.names.index("+SPN+"),
         stay=chain[:, states, states],
         leave=chain[:, states, states + 1],
         _senones=definition.sequences,
