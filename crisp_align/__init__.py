@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +12,8 @@ if TYPE_CHECKING:
     from crisp_align.errors import CrispAlignError
     from crisp_align.pipeline import Pipeline, Settings
     from crisp_align.transcript import Clip, Cue, Segment, Span, Transcript, Unit, Word
+
+    __version__: str
 
 _HOMES = {
     "Clip": "transcript",
@@ -49,14 +50,20 @@ __all__ = [
     "transcribe",
 ]
 
-try:
-    __version__ = version("crisp-align")
-except PackageNotFoundError:  # run from a source tree that was never installed
-    __version__ = "0"
-
 
 def __getattr__(name: str) -> object:
-    # Names load on first use: `import crisp_align`, and so `crisp-align --help`, stays free of numpy and engines.
+    # Names load on first use: `import crisp_align`, and so `crisp-align --help`, stays quick and free of engines.
     if name in _HOMES:
         return getattr(import_module(f"crisp_align.{_HOMES[name]}"), name)
+    if name == "__version__":
+        return _version()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("crisp-align")
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return "0"

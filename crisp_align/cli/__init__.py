@@ -146,9 +146,10 @@ def _signals() -> Iterator[None]:
 
 
 def _leave(code: int) -> None:
-    """Flush; and where a thread is still inside a model, end without waiting for it."""
+    """Flush; and after an interrupt, or where a thread is still inside a model, end without waiting for anything."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
-    if is_working():
+    # An interrupt inside a string that is being executed, as dataclasses do, would make Python end by the signal.
+    if code > 128 or is_working():
         os._exit(code)

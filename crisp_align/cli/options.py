@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
-from crisp_align.backends import DecodeOptions, LoadOptions, backend_names
 from crisp_align.languages import NAMES, language_code
 
 if TYPE_CHECKING:
+    from crisp_align.backends import DecodeOptions
     from crisp_align.cli.command import Params
     from crisp_align.layout import Rules
     from crisp_align.pipeline import Settings
@@ -35,6 +36,8 @@ __all__ = [
     "rules",
     "settings",
 ]
+
+T = TypeVar("T")
 
 _DAYS = 100 * 24 * 3600 * 1000  # ms; longer than any recording, short enough for every engine's arithmetic
 
@@ -108,6 +111,8 @@ def _complete_languages(ctx: click.Context, param: click.Parameter, incomplete: 
 
 
 def _complete_backends(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from crisp_align.backends import backend_names
+
     return [CompletionItem(name) for name in ["auto", *backend_names()] if name.startswith(incomplete)]
 
 
@@ -115,8 +120,6 @@ def _completing(made: click.Option, complete: Any) -> click.Option:
     made._custom_shell_complete = complete
     return made
 
-
-_DECODE = DecodeOptions()
 
 MEDIA = (
     whole("--audio-track", metavar="N", text="which audio track, counted from 0 (the default one)", low=0, high=999),
@@ -159,35 +162,31 @@ SPEECH = (
         ["--punctuation/--no-punctuation"], default=True, help="write punctuation, where a model can leave it out (on)"
     ),
     option("--hotwords", metavar="WORDS", text="words to expect"),
-    whole("-bs", "--beam-size", metavar="N", text="width of the search", low=1, high=100, default=_DECODE.beam_size),
+    whole("-bs", "--beam-size", metavar="N", text="width of the search (5)", low=1, high=100),
     whole("--batch-size", metavar="N", text="clips at once; 0: as suits the device", low=0, high=4096, default=0),
     option(
         *("-tp", "--temperature"),
         metavar="T",
-        text="randomness of the search",
+        text="randomness of the search (0)",
         type=Number(0, 2),
-        default=_DECODE.temperature,
     ),
     option(
         *("-nth", "--no-speech-thold", "--no-speech-threshold", "no_speech_threshold"),
         metavar="P",
-        text="drop a clip more probably silent than this",
+        text="drop a clip more probably silent than this (0.6)",
         type=Number(0, 1),
-        default=_DECODE.no_speech_threshold,
     ),
     option(
         *("-lpt", "--logprob-thold", "--log-prob-threshold", "log_prob_threshold"),
         metavar="X",
-        text="doubt text less probable than this",
+        text="doubt text less probable than this (-1)",
         type=Number(-100, 0),
-        default=_DECODE.log_prob_threshold,
     ),
     option(
         "--compression-ratio-threshold",
         metavar="X",
-        text="doubt text that repeats itself more than this",
+        text="doubt text that repeats itself more than this (2.4)",
         type=Number(1, 1000),
-        default=_DECODE.compression_ratio_threshold,
     ),
 )
 LANGUAGE = (_LANGUAGE,)
@@ -289,11 +288,10 @@ def _vad(params: Params) -> VadOptions:
         given = params[name]
         return otherwise if given is None else given / 1000
 
-    threshold, lower = params["vad_threshold"], params["vad_neg_threshold"]
     return VadOptions(
         enabled=params["vad"],
-        threshold=default.threshold if threshold is None else threshold,
-        neg_threshold=default.neg_threshold if lower is None else lower,
+        threshold=_given(params["vad_threshold"], default.threshold),
+        neg_threshold=params["vad_neg_threshold"],
         min_speech=seconds("vad_min_speech", default.min_speech),
         min_silence=seconds("vad_min_silence", default.min_silence),
         pad=seconds("vad_pad", default.pad),
@@ -301,25 +299,32 @@ def _vad(params: Params) -> VadOptions:
 
 
 def _decode(params: Params) -> DecodeOptions:
+    from crisp_align.backends import DecodeOptions
+
     named = params["language"]
     language = None if named.strip().lower() == "auto" else language_code(named)
+    default = DecodeOptions(language=language)
     if "translate" not in params:  # a command that only aligns
-        return DecodeOptions(language=language)
+        return default
     target = params["target_language"]
-    return DecodeOptions(
-        language=language,
+    return replace(
+        default,
         translate=params["translate"] or target is not None,
         target_language=None if target is None else language_code(target),
         prompt=params["prompt"],
         hotwords=params["hotwords"],
         punctuation=params["punctuation"],
-        beam_size=params["beam_size"],
+        beam_size=_given(params["beam_size"], default.beam_size),
         batch_size=params["batch_size"],
-        temperature=params["temperature"],
-        no_speech_threshold=params["no_speech_threshold"],
-        log_prob_threshold=params["log_prob_threshold"],
-        compression_ratio_threshold=params["compression_ratio_threshold"],
+        temperature=_given(params["temperature"], default.temperature),
+        no_speech_threshold=_given(params["no_speech_threshold"], default.no_speech_threshold),
+        log_prob_threshold=_given(params["log_prob_threshold"], default.log_prob_threshold),
+        compression_ratio_threshold=_given(params["compression_ratio_threshold"], default.compression_ratio_threshold),
     )
+
+
+def _given(value: T | None, default: T) -> T:
+    return default if value is None else value
 
 
 def rules(params: Params) -> Rules:
@@ -339,6 +344,7 @@ def settings(params: Params) -> Settings:
     Raises:
         OptionError: an unknown language, or voice-activity thresholds that contradict each other.
     """
+    from crisp_align.backends import LoadOptions
     from crisp_align.media import MediaOptions
     from crisp_align.pipeline import Settings
 

@@ -99,6 +99,8 @@ def start(params: Params, jobs: Sequence[Job]) -> Display:
     from crisp_align.batch import STDOUT
     from crisp_align.cli.display import Display
 
+    if params["quiet"]:
+        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # the hub's client draws its bars itself
     piped = any(path == STDOUT for job in jobs for _, path in job.outputs)
     return Display(
         quiet=params["quiet"],
