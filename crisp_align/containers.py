@@ -144,10 +144,12 @@ def probe(source: str | os.PathLike[str]) -> MediaInfo:
     """
     name = os.fspath(source)
     path = Path(name)
-    size = check_file(path, name).st_size
+    status = check_file(path, name)
+    if not stat.S_ISREG(status.st_mode):
+        raise MediaError("is a pipe: what it holds shows only when it is read", subject=name)
     head = _head(path)
     info = inspect(file_url(path), name, head=head)
-    return replace(info, truncated=size < _announced_size(head))
+    return replace(info, truncated=status.st_size < _announced_size(head))
 
 
 def inspect(url: str, name: str, *, head: bytes, feed: Callable[[], bytes] | None = None) -> MediaInfo:

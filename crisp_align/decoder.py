@@ -23,7 +23,7 @@ __all__ = ["Decoder", "find_ffmpeg", "input_options"]
 
 INSTALL_HINT = "install ffmpeg (apt install ffmpeg, brew install ffmpeg), or: pip install imageio-ffmpeg"
 CHUNK = 1 << 16  # bytes moved at once into ffmpeg
-KEPT = 200  # lines kept from the start and from the end of what ffmpeg says
+KEPT = 4000  # lines kept from the start and from the end of what ffmpeg says; an audiobook may have 1000 chapters
 LINE = 2000  # characters kept of one line; metadata can be of any size
 
 # Demuxers that open other files or the network (image2 expands patterns in names; mlv and vobsub open what lies

@@ -44,6 +44,7 @@ __all__ = [
 
 BLOCK = 10 * SAMPLE_RATE  # samples: little memory, and the first words of a live pipe soon
 HEADS = (1 << 16, 1 << 20, 1 << 24)  # bytes of a pipe looked at, until they tell what it holds
+MAX_ALLOC = 1 << 29  # bytes that a file can make ffmpeg allocate at once: a gap of 2.3 h in its time stamps
 WIDTH = 4  # bytes of a float32
 SHORTFALL = (2.0, 0.05)  # s, and share of the announced length, by which sound may fall short untold
 AFTER_SEEK = 4  # lines of complaint about the half frame that a seek may land in
@@ -246,7 +247,11 @@ def _open_pipe(stream: IO[bytes], name: str, options: MediaOptions) -> AudioStre
     with ExitStack() as stack:
         pipe = Pipe(stream)
         stack.callback(pipe.close)
-        if index_is_last(pipe.look(HEADS[0])):
+        try:
+            head = pipe.look(HEADS[0])
+        except OSError as error:
+            raise MediaError(f"cannot be read ({error.strerror})", subject=name) from error
+        if index_is_last(head):
             url = file_url(Path(stack.enter_context(pipe.spool(name)).name))
             return _open(_Source(url, name, inspect(url, name, head=b"")), options, stack)
         return _open(_Source("pipe:0", name, _inspect_pipe(pipe, name)), options, stack, pipe)
@@ -330,7 +335,8 @@ def _input(source: _Source, **options: str) -> ffmpeg.nodes.InputNode:
 
 def _arguments(output: ffmpeg.nodes.OutputNode, source: _Source) -> list[str]:
     """The command as a list: no shell is involved."""
-    quiet = ("-hide_banner", "-nostats", "-v", "repeat+level+error", *(() if source.feed else ("-nostdin",)))
+    always = ("-hide_banner", "-nostats", "-v", "repeat+level+error", "-max_alloc", str(MAX_ALLOC))
+    quiet = always if source.feed else (*always, "-nostdin")
     command: list[str] = output.global_args(*quiet).compile(cmd=find_ffmpeg())
     command[command.index("-i") + 1] = source.url
     return command
@@ -340,9 +346,11 @@ def _filters(stream: Stream) -> str:
     """ffmpeg's filters from any layout, rate and clock to ours.
 
     rematrix_maxval keeps a float downmix at the level of an integer one: without it stereo comes out √2 too loud.
-    async=1 fills gaps with silence and first_pts=0 the time before the first sound; neither stretches anything.
+    async=1 fills gaps with silence and first_pts=0 the time before the first sound; neither stretches anything. ffmpeg
+    keeps a gap in memory, so they come last, where an hour takes 230 MB.
     """
-    resample = f"aresample={SAMPLE_RATE}:rematrix_maxval=1.0:async=1:first_pts=0"
+    mono = f"aresample={SAMPLE_RATE}:rematrix_maxval=1.0,aformat=channel_layouts=mono:sample_fmts=fltp"
+    resample = f"{mono},aresample=async=1:first_pts=0"
     unnamed = re.match(r"(\d+) channels", stream.layout or "")
     if unnamed and int(unnamed[1]) > 2:
         count = int(unnamed[1])

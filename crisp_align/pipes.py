@@ -27,7 +27,11 @@ class Pipe:
         self._ended = False
 
     def look(self, size: int) -> bytes:
-        """The first `size` bytes, or all there are."""
+        """The first `size` bytes, or all there are.
+
+        Raises:
+            OSError: they cannot be read.
+        """
         parts = [self._head]
         missing = size - len(self._head)
         while missing > 0 and (data := self._next(min(missing, CHUNK))):
@@ -104,6 +108,8 @@ def open_pipe(path: Path | None) -> IO[bytes]:
         raise MediaError("is closed", subject="standard input", hint="pipe media into it, or name a file")
     if stdin.isatty():
         raise MediaError("is a terminal", subject="standard input", hint="pipe media into it, or name a file")
+    if not hasattr(stdin, "buffer"):
+        raise MediaError("holds text, not bytes", subject="standard input", hint="pipe media into it, or name a file")
     try:
         # A handle of our own: a thread that waits in sys.stdin's lock would keep Python from ending.
         return os.fdopen(os.dup(stdin.fileno()), "rb", buffering=0)

@@ -215,6 +215,21 @@ def test_sound_that_ends_long_before_the_film_is_told(film: Path) -> None:
     assert stream.notices == ["audio ends at 0:04 of 0:11: used what there is"]
 
 
+def test_an_absurd_gap_in_the_time_stamps_does_not_fill_the_memory(tmp_path: Path, jfk: Samples) -> None:
+    gap = "asetpts='PTS+if(gt(T,5),36000/TB,0)'"
+    path = make(tmp_path / "gap.mka", "-i", JFK, "-af", gap, "-c:a", "flac")
+    code = (
+        "import resource, sys; from crisp_align.media import open_audio\n"
+        "with open_audio(sys.argv[1]) as stream: print(sum(len(block) for block in stream))\n"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, stream.notices)\n"
+    )
+    output, _ = _python(code, str(path)).communicate(timeout=120)
+    count, peak, notices = output.decode().split(maxsplit=2)
+    assert int(count) >= 4 * SAMPLE_RATE
+    assert int(peak) < 1_200_000  # KB; ten hours of silence are 2.3 GB
+    assert "audio" in notices
+
+
 # Damage
 
 
@@ -305,6 +320,12 @@ def test_the_default_track_and_the_late_sound_of_a_pipe_are_those_of_the_file(
 def test_a_pipe_without_media_is_refused(monkeypatch: pytest.MonkeyPatch, data: bytes, words: str) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
     with pytest.raises(MediaError, match=words):
+        open_audio("-")
+
+
+def test_text_as_standard_input_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("text"))
+    with pytest.raises(MediaError, match="standard input: holds text, not bytes"):
         open_audio("-")
 
 
