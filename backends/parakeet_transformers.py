@@ -38,7 +38,8 @@ class TransformersParakeet:
         encoder = model.config.encoder_config
         self._frame = encoder.subsampling_factor * extractor.hop_length / extractor.sampling_rate  # s an encoder frame
         tokenizer = processor.tokenizer
-        self._silent = {*tokenizer.all_special_ids, tokenizer.pad_token_id, processor.blank_token_id}
+        controls = [i for i, token in tokenizer.added_tokens_decoder.items() if token.special]
+        self._silent = {*controls, tokenizer.pad_token_id, processor.blank_token_id}
         vocabulary = tokenizer.get_vocab()
         # The multilingual tokenizer has a token for each language; that of the English models has none.
         self.languages = EUROPEAN if "<|de|>" in vocabulary else None

@@ -110,7 +110,7 @@ def encoder_config(width: int = 48, layers: int = 2, mels: int = 80) -> Any:
     )
 
 
-def parakeet_model(kind: str, processor: ParakeetProcessor, seed: int) -> Any:
+def parakeet_model(kind: str, processor: ParakeetProcessor, seed: int, *, balanced: bool = True) -> Any:
     """A Parakeet of random weights, sharpened so that rounding cannot change which token is likeliest."""
     import torch
     import transformers
@@ -138,8 +138,9 @@ def parakeet_model(kind: str, processor: ParakeetProcessor, seed: int) -> Any:
         model.generation_config.decoder_start_token_id = size - 1
         if kind == "tdt":
             model.generation_config.suppress_tokens = list(range(size, size + len(config.durations)))
-    balance(model.eval(), head, processor, blank=config.pad_token_id if kind == "ctc" else size - 1)
-    return model
+    if balanced:
+        balance(model.eval(), head, processor, blank=config.pad_token_id if kind == "ctc" else size - 1)
+    return model.eval()
 
 
 def balance(model: Any, head: Any, processor: ParakeetProcessor, blank: int) -> None:
@@ -153,13 +154,13 @@ def balance(model: Any, head: Any, processor: ParakeetProcessor, blank: int) -> 
     noise = torch.randn(6 * 16_000, generator=torch.Generator().manual_seed(1)).cumsum(0)
     inputs = processor([noise.sub(noise.mean()).div(noise.std()).mul(0.1).numpy()], sampling_rate=16_000)
     with torch.no_grad():
-        if hasattr(model, "ctc_head"):
+        is_ctc, is_tdt = hasattr(model, "ctc_head"), hasattr(model.config, "durations")
+        if is_ctc:
             logits = model(**inputs).logits[0]
         else:
             encoded = model.get_audio_features(**inputs).pooler_output
-            model.decoder.decoder_projector.weight.mul_(
-                0.5 * encoded.std() / model.decoder.decoder_projector.weight.std()
-            )
+            context = model.decoder.decoder_projector.weight
+            context.mul_((0.5 if is_tdt else 0.1) * encoded.std() / context.std())
             said = torch.randint(0, blank, (1, encoded.shape[1]), generator=torch.Generator().manual_seed(2))
             logits = model.joint(decoder_hidden_states=model.decoder(said), encoder_hidden_states=encoded)[0]
         scale = 4 / (logits - logits.mean(0)).std(0).mean()
@@ -167,7 +168,7 @@ def balance(model: Any, head: Any, processor: ParakeetProcessor, blank: int) -> 
         head.bias.sub_(head.bias + (logits - head.bias).mean(0) * scale)
         logits = (logits - logits.mean(0)) * scale
         others = torch.cat([logits[:, :blank], logits[:, blank + 1 : model.config.vocab_size]], 1).amax(1)
-        share = 0.5 if head.bias.shape[0] > model.config.vocab_size or hasattr(model, "ctc_head") else 0.95
+        share = 0.5 if is_tdt or is_ctc else 0.9
         head.bias[blank] += (others - logits[:, blank]).quantile(share)
         head.bias[model.config.vocab_size :][:1] -= 1e4  # TDT: no token without a duration
 
@@ -215,12 +216,12 @@ def tdt_path(words: Sequence[tuple[str, float, float]], frames: int, processor: 
     return path
 
 
-def overfitted_tdt(folder: Path, samples: Any, words: Sequence[tuple[str, float, float]], steps: int = 250) -> None:
+def overfitted_tdt(folder: Path, samples: Any, words: Sequence[tuple[str, float, float]], steps: int = 200) -> None:
     """A Parakeet TDT that has learnt one recording by heart: what is said, when, and for how long."""
     import torch
 
     processor = parakeet_processor("tdt")
-    model: ParakeetForTDT = parakeet_model("tdt", processor, 0).train()
+    model: ParakeetForTDT = parakeet_model("tdt", processor, 0, balanced=False).train()
     inputs = processor(samples, sampling_rate=16_000)
     with torch.no_grad():
         frames = int(model.get_audio_features(**inputs).attention_mask.sum())
@@ -282,11 +283,19 @@ def canary(folder: Path, seed: int = 0) -> None:
         "max_position_embeddings": 256,
     }
     config = CanaryConfig(
-        encoder_config=encoder_config(mels=128).to_dict(), decoder_config=decoder, vocab_size=len(tokenizer)
+        encoder_config=encoder_config(mels=128).to_dict(),
+        decoder_config=decoder,
+        vocab_size=len(tokenizer),
+        tie_word_embeddings=False,  # an untrained network with tied embeddings writes its last token again for ever
     )
     model: CanaryForConditionalGeneration = CanaryForConditionalGeneration(config).eval()
     with torch.no_grad():
-        model.proj_out.weight.mul_(20)
+        model.proj_out.weight.mul_(40)
+        for layer in model.model.decoder.layers:
+            layer.encoder_attn.o_proj.weight.mul_(30)  # so that what is heard matters, …
+            layer.self_attn.o_proj.weight.mul_(400)  # … and what was asked
+        model.proj_out.bias[: len(CONTROLS)] = -1e4  # it writes letters, not controls, …
+        model.proj_out.bias[config.eos_token_id] = 2.0  # … and ends now and then
     for name in ("decoder_start_token_id", "bos_token_id", "eos_token_id", "pad_token_id"):
         setattr(model.generation_config, name, getattr(config, name))
     processor.save_pretrained(folder)
