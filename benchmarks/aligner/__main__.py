@@ -2,8 +2,11 @@
 
 `python -m benchmarks.aligner [--seconds 11 60 300] [--dtypes float32 bfloat16] [--batches 1 8] [--folder DIR]` prints a
 table. Each line is measured in a process of its own, so that peaks of memory do not mix; each engine warms up on one
-clip, and the fastest of several rounds counts. "whole path" is a recording cut into clips of at most 30 s at its
-quietest places, aligned and decoded; "one pass" gives the recording to the model whole, as its model card does.
+clip, and the fastest of several rounds counts. On a machine with other work, compare CPU seconds.
+
+"ours" is our whole path: a recording cut into clips of at most 30 s at its quietest places, aligned and decoded.
+"transformers" gives the recording to the model whole, as its model card does, and so does "ours-one-pass". "crispasr"
+needs `pip install crispasr` and --gguf; it loads its file in every call.
 """
 
 from __future__ import annotations
@@ -55,6 +58,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/crisp-align-random-aligner"))
+    parser.add_argument("--gguf", type=Path, help="the same weights for crispasr; its name must hold forced-aligner")
     parser.add_argument("--one", nargs=4, metavar=("ENGINE", "SECONDS", "DTYPE", "BATCH"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
@@ -63,18 +67,17 @@ def main() -> None:
         return
     build(asked.folder)
     table = Table(title=_machine(asked))
-    for column in ("audio", "dtype", "batch", "engine", "seconds", "audio-s/s", "peak MB"):
+    for column in ("audio", "dtype", "batch", "engine", "seconds", "audio-s/s", "CPU s", "peak MB"):
         table.add_column(column, justify="right")
     for seconds in asked.seconds:
         for dtype in asked.dtypes:
             for batch in asked.batches:
                 for engine in asked.engines:
-                    spent, peak, warm = _in_own_process(engine, seconds, dtype, batch)
+                    spent, worked, peak, warm = _in_own_process(engine, seconds, dtype, batch)
                     rate = seconds * batch / spent
                     name = f"{engine} (warm-up {warm:.0f} s)" if asked.compile else engine
-                    table.add_row(
-                        f"{seconds:.0f} s", dtype, str(batch), name, f"{spent:.2f}", f"{rate:.1f}", f"{peak:.0f}"
-                    )
+                    figures = (f"{spent:.2f}", f"{rate:.1f}", f"{worked:.2f}", f"{peak:.0f}")
+                    table.add_row(f"{seconds:.0f} s", dtype, str(batch), name, *figures)
     Console().print(table)
 
 
@@ -84,32 +87,33 @@ def _machine(asked: argparse.Namespace) -> str:
     return f"{platform.machine()} {amx}, {asked.device}, {threads} threads, best of {asked.rounds}"
 
 
-def _in_own_process(engine: str, seconds: float, dtype: str, batch: int) -> tuple[float, float, float]:
+def _in_own_process(engine: str, seconds: float, dtype: str, batch: int) -> tuple[float, float, float, float]:
     command = [sys.executable, "-m", "benchmarks.aligner", *sys.argv[1:], "--one", engine, str(seconds), dtype]
     run = subprocess.run([*command, str(batch)], check=True, stdout=subprocess.PIPE, text=True)
-    spent, peak, warm = json.loads(run.stdout.splitlines()[-1])
-    return spent, peak, warm
+    spent, worked, peak, warm = json.loads(run.stdout.splitlines()[-1])
+    return spent, worked, peak, warm
 
 
 def _measure(asked: argparse.Namespace, engine: str, seconds: float, dtype: str, batch: int) -> list[float]:
-    """Seconds of the fastest round, peak resident (or GPU) MB, seconds of the warm-up."""
+    """Seconds and CPU seconds of the best round, peak resident (or GPU) MB, seconds of the warm-up."""
     import torch
 
     torch.set_num_threads(asked.threads or LoadOptions().cpu_threads)
-    prepare = {"transformers": _transformers, "ours": _ours, "ours-one-pass": _ours_one_pass}[engine]
+    prepare = _ENGINES[engine]
     align = prepare(asked, dtype)
     work = [_recording(seconds + i * 0.01) for i in range(batch)]
     start = time.perf_counter()
     align(work if asked.compile else work[:1])
     warm = time.perf_counter() - start
-    spent = []
+    spent, worked = [], []
     for _ in range(asked.rounds):
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         align(work)
         spent.append(time.perf_counter() - start)
+        worked.append(time.process_time() - busy)
     if asked.device.startswith("cuda"):
-        return [min(spent), torch.cuda.max_memory_allocated() / 1e6, warm]
-    return [min(spent), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, warm]
+        return [min(spent), min(worked), torch.cuda.max_memory_allocated() / 1e6, warm]
+    return [min(spent), min(worked), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, warm]
 
 
 def _recording(seconds: float) -> tuple[Samples, str]:
@@ -156,6 +160,23 @@ def _ours(asked: argparse.Namespace, dtype: str) -> _Align:
 def _ours_one_pass(asked: argparse.Namespace, dtype: str) -> _Align:
     """Our path without the cut."""
     return _aligner(asked, dtype, float("inf"))
+
+
+def _crispasr(asked: argparse.Namespace, dtype: str) -> _Align:
+    """The crispasr wheel on a GGUF file of the same weights; the type is the file's."""
+    import crispasr
+
+    assert asked.gguf is not None
+    threads = asked.threads or LoadOptions().cpu_threads
+
+    def align(work: list[tuple[Samples, str]]) -> None:
+        for samples, text in work:
+            crispasr.align_words(str(asked.gguf), text.strip(), samples, n_threads=threads)
+
+    return align
+
+
+_ENGINES = {"transformers": _transformers, "ours": _ours, "ours-one-pass": _ours_one_pass, "crispasr": _crispasr}
 
 
 def _aligner(asked: argparse.Namespace, dtype: str, longest: float) -> _Align:
