@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crisp_align.errors import CrispAlignError, MediaError, OptionError, OutputError
-from crisp_align.formats import find_format, write_atomically, write_format
+from crisp_align.formats import WriteOptions, find_format, write_atomically, write_format
 from crisp_align.layout import Rules, cues
+from crisp_align.review import with_media
 from crisp_align.transcript import Transcript
 
 __all__ = ["STDIN", "STDOUT", "Input", "Job", "blocked", "gather", "plan", "write"]
@@ -169,7 +170,7 @@ def blocked(job: Job) -> OutputError | None:
     return None
 
 
-def write(job: Job, transcript: Transcript, rules: Rules) -> bytes:
+def write(job: Job, transcript: Transcript, rules: Rules, style: WriteOptions | None = None) -> bytes:
     """Write a job's files, each whole or not at all.
 
     Returns:
@@ -181,7 +182,10 @@ def write(job: Job, transcript: Transcript, rules: Rules) -> bytes:
     blocks = cues(transcript.segments, rules)
     shown = b""
     for name, path in job.outputs:
-        data = write_format(name, transcript, blocks)
+        chosen = style or WriteOptions()
+        if name == "html" and path != STDOUT:
+            chosen = with_media(chosen, transcript, path)
+        data = write_format(name, transcript, blocks, chosen)
         if path == STDOUT:
             shown = data
         else:

@@ -7,7 +7,6 @@ import subprocess
 import tempfile
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -173,12 +172,9 @@ def again(name: str, data: bytes, options: WriteOptions = PLAIN) -> bytes:
 @settings(max_examples=60, deadline=None)
 def test_cues_written_read_and_written_again_are_the_same(name: str, transcript: Transcript) -> None:
     made = laid(transcript)
-    transcript = replace(transcript, segments=transcript.segments)
     if not shown(made):
         return
     first = write_format(name, transcript, made)
-    if name == "ttml":  # the language is not that of the cues
-        first = first.replace(b'xml:lang="%s"' % (transcript.language or "").encode(), b'xml:lang=""')
     assert again(name, first).decode() == first.decode()
 
 

@@ -26,6 +26,7 @@ def run(params: Params) -> int:
     media: str = params["media"]
     check_input(media)
     settings, rules = options.settings(params), options.rules(params)
+    style = options.write_options(params)
     text = _text(params)
 
     from crisp_align.batch import Input, gather, plan
@@ -38,7 +39,7 @@ def run(params: Params) -> int:
     jobs = plan(inputs, options.formats(params), base=params["base"], folder=params["output_dir"])
     display, tally = start(params, jobs), Tally()
     if jobs := ready(jobs, params, tally, display):
-        carry_out(jobs, _work(settings, media, text), display, rules, tally)
+        carry_out(jobs, _work(settings, media, text), display, rules, style, tally)
     return tally.exit_code
 
 
@@ -83,6 +84,7 @@ command = Command(
         "Input": options.MEDIA,
         "Output": options.OUTPUT,
         "Layout": options.LAYOUT,
+        "Style": options.STYLE,
         "Models": options.MODELS,
         "Speech": options.LANGUAGE,
         "Voice activity": options.VOICE,

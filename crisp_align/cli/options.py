@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from crisp_align.errors import OptionError
 from crisp_align.languages import NAMES, language_code
 
 if TYPE_CHECKING:
     from crisp_align.backends import DecodeOptions
     from crisp_align.cli.command import Params
+    from crisp_align.formats import WriteOptions
     from crisp_align.layout import Rules
     from crisp_align.pipeline import Settings
     from crisp_align.voice import VadOptions
@@ -26,6 +28,7 @@ __all__ = [
     "OUTPUT",
     "QUIET",
     "SPEECH",
+    "STYLE",
     "TEXT",
     "TIMING",
     "VOICE",
@@ -35,6 +38,7 @@ __all__ = [
     "option",
     "rules",
     "settings",
+    "write_options",
 ]
 
 T = TypeVar("T")
@@ -114,6 +118,13 @@ def _complete_backends(ctx: click.Context, param: click.Parameter, incomplete: s
     from crisp_align.backends import backend_names
 
     return [CompletionItem(name) for name in ["auto", *backend_names()] if name.startswith(incomplete)]
+
+
+def _complete_profiles(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from crisp_align.layout import profile_names
+
+    known = {"auto": "by language", **profile_names()}
+    return [CompletionItem(name, help=title) for name, title in known.items() if name.startswith(incomplete)]
 
 
 def _completing(made: click.Option, complete: Any) -> click.Option:
@@ -237,13 +248,33 @@ LAYOUT = (
     whole(
         *("-ml", "--max-len", "max_chars"),
         metavar="N",
-        text="0: a cue a segment; 1: a cue a word; N: at most N characters a cue",
+        text="0: a cue a segment; 1: a cue a word; N: at most N characters a cue, or a line where --max-lines is set",
         low=0,
         high=10_000,
-        default=0,
     ),
     flag("-sow", "--split-on-word", "split_on_word", text="keep words longer than -ml whole"),
     flag("-sp", "--split-on-punct", "split_on_punctuation", text="every sentence begins a cue"),
+    _completing(
+        option(
+            "--profile",
+            metavar="NAME",
+            text="lay out as professional subtitles: auto (by language), netflix-en, netflix, netflix-ja, netflix-ko, "
+            "netflix-zh, bbc, amazon, arte, social, sentence, or a .toml file; the other options here change its rules",
+        ),
+        _complete_profiles,
+    ),
+    whole("--max-lines", metavar="N", text="lines in a cue, broken where they read best", low=0, high=20),
+    whole("--max-words", metavar="N", text="words in a cue", low=0, high=10_000),
+    option("--max-duration", metavar="S", text="longest a cue stays, in seconds", type=Number(0, 3600)),
+    option("--min-duration", metavar="S", text="shortest a cue stays", type=Number(0, 3600)),
+    option("--max-cps", metavar="N", text="characters a second to read", type=Number(0, 1000)),
+    option("--min-gap", metavar="S", text="least time between cues", type=Number(0, 60)),
+    option("--linger", metavar="S", text="how long a cue may stay after its last word", type=Number(0, 60)),
+    option("--fps", metavar="N", text="times fall on frames of this rate", type=Number(0, 1000)),
+)
+_RULES = (
+    *("max_chars", "split_on_word", "split_on_punctuation", "max_lines", "max_words", "max_duration", "min_duration"),
+    *("max_cps", "min_gap", "linger", "fps"),
 )
 OUTPUT = (
     *(
@@ -251,9 +282,21 @@ OUTPUT = (
         for spelling, name, what in (
             ("-osrt", "srt", "SubRip subtitles"),
             ("-ovtt", "vtt", "WebVTT subtitles"),
+            ("-oass", "ass", "Advanced SubStation Alpha"),
+            ("-ossa", "ssa", "SubStation Alpha"),
+            ("-ottml", "ttml", "TTML (IMSC 1.1 text profile)"),
+            ("-olrc", "lrc", "lyrics"),
+            ("-osbv", "sbv", "YouTube SubViewer"),
             ("-otxt", "txt", "plain text"),
             ("-oj", "json", "JSON: the transcript"),
             ("-ojf", "json-full", "JSON: the transcript and its cues"),
+            ("-ocsv", "csv", "a table: start, end, text"),
+            ("-otsv", "tsv", "the same, parted by tabs"),
+            ("-otextgrid", "textgrid", "Praat TextGrid"),
+            ("-octm", "ctm", "NIST time-marked words"),
+            ("-olabels", "labels", "Audacity labels"),
+            ("-orttm", "rttm", "NIST speaker turns"),
+            ("-ohtml", "html", "a page to review the words on"),
         )
     ),
     option(
@@ -262,6 +305,28 @@ OUTPUT = (
         text="path of the outputs without extension (one input); -: standard output",
     ),
     option("--output-dir", metavar="DIR", text="folder for the outputs; made if it is not there"),
+)
+STYLE = (
+    flag("--highlight-words", text="show each cue once a word, the spoken one marked (SRT, WebVTT, ASS)"),
+    click.Option(
+        ["--karaoke"],
+        type=click.Choice(["none", "word", "fill"]),
+        default="none",
+        metavar="word|fill",
+        help="words light up as they are spoken (WebVTT, ASS, LRC)",
+    ),
+    option("--cue-settings", metavar="TEXT", text='WebVTT settings of every cue, e.g. "line:85%"', default=""),
+    click.Option(
+        ["--json-style"],
+        type=click.Choice(["crisp-align", "whisper.cpp", "openai", "whisperx"]),
+        default="crisp-align",
+        metavar="NAME",
+        help="whose JSON to write: crisp-align, whisper.cpp, openai, whisperx",
+    ),
+    option("--font", metavar="NAME", text="typeface (ASS)", default="Arial"),
+    option("--resolution", metavar="WxH", text="pixels of the picture (ASS)", default="1920x1080"),
+    flag("--embed-media", text="put the media into the review page"),
+    flag("--bom", text="begin files with a byte-order mark"),
 )
 QUIET = (flag("-np", "--no-prints", "quiet", text="print nothing but errors"),)
 CONSOLE = (
@@ -328,13 +393,40 @@ def _given(value: T | None, default: T) -> T:
 
 
 def rules(params: Params) -> Rules:
-    """How words become cues."""
-    from crisp_align.layout import Rules
+    """How words become cues: the profile's rules, and over them what was typed.
 
-    return Rules(
-        max_chars=params["max_chars"],
-        split_on_word=params["split_on_word"],
-        split_on_punctuation=params["split_on_punctuation"],
+    Raises:
+        OptionError: no such profile, or rules that contradict each other.
+    """
+    from crisp_align.layout import LanguageRules, Rules, profile_rules
+
+    given = {name: params[name] for name in _RULES if params[name] is not None and params[name] is not False}
+    if params["profile"] == "auto":
+        return LanguageRules(**given, given=frozenset(given))
+    return replace(Rules() if params["profile"] is None else profile_rules(params["profile"]), **given)
+
+
+def write_options(params: Params) -> WriteOptions:
+    """Choices of writing.
+
+    Raises:
+        OptionError: a resolution that is none, or cue settings or a typeface that no file can hold.
+    """
+    from crisp_align.formats import WriteOptions
+
+    width, by, height = params["resolution"].lower().partition("x")
+    if not (by and width.isdecimal() and height.isdecimal() and len(width) < 7 and len(height) < 7):
+        raise OptionError(f"{params['resolution']!r} is no resolution", hint="give width and height, e.g. 1920x1080")
+    return WriteOptions(
+        bom=params["bom"],
+        highlight_words=params["highlight_words"],
+        karaoke=params["karaoke"],
+        cue_settings=params["cue_settings"],
+        json_style=params["json_style"],
+        width=int(width),
+        height=int(height),
+        font=params["font"],
+        embed_media=params["embed_media"],
     )
 
 

@@ -15,6 +15,7 @@ from crisp_align.errors import CrispAlignError
 if TYPE_CHECKING:
     from crisp_align.batch import Job
     from crisp_align.cli.display import Display
+    from crisp_align.formats import WriteOptions
     from crisp_align.layout import Rules
     from crisp_align.transcript import Transcript
 
@@ -28,7 +29,7 @@ def run(params: Params) -> int:
 
     for name in params["files"]:
         check_input(name)
-    rules, tally = options.rules(params), Tally()
+    rules, style, tally = options.rules(params), options.write_options(params), Tally()
     found = list(gather(params["files"]))
     inputs = [entry for entry in found if isinstance(entry, Input)]
     jobs = plan(inputs, options.formats(params), base=params["base"], folder=params["output_dir"])
@@ -37,7 +38,7 @@ def run(params: Params) -> int:
         refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
         for job in ready(jobs, params, tally, display):
             try:
-                _render(job, rules, display)
+                _render(job, rules, style, display)
                 tally.done += 1
             except CrispAlignError as error:
                 refuse(tally, display, [error])
@@ -46,7 +47,7 @@ def run(params: Params) -> int:
     return tally.exit_code
 
 
-def _render(job: Job, rules: Rules, display: Display) -> None:
+def _render(job: Job, rules: Rules, style: WriteOptions, display: Display) -> None:
     from crisp_align.batch import write
     from crisp_align.cli.display import write_bytes
     from crisp_align.cli.work import console_line
@@ -54,7 +55,7 @@ def _render(job: Job, rules: Rules, display: Display) -> None:
 
     transcript = _read(job.source)
     if job.outputs:
-        write_bytes(write(job, transcript, rules))
+        write_bytes(write(job, transcript, rules, style))
         return
     for cue in cues(transcript.segments, rules):
         display.line(job.source, console_line(cue))
@@ -76,6 +77,7 @@ command = Command(
     groups={
         "Output": options.OUTPUT,
         "Layout": options.LAYOUT,
+        "Style": options.STYLE,
         "Screen": options.QUIET,
     },
     text="Lay transcripts out again, without any model.\n\n"

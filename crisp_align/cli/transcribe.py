@@ -40,6 +40,7 @@ def run(params: Params) -> int:
     if not names:
         raise OptionError("no file to transcribe", hint="crisp-align --help shows what to type")
     settings, rules = options.settings(params), options.rules(params)
+    style = options.write_options(params)
 
     from crisp_align.batch import Input, gather, plan
     from crisp_align.cli.work import Tally, carry_out
@@ -54,7 +55,7 @@ def run(params: Params) -> int:
     refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
     jobs = ready(jobs, params, tally, display)
     if jobs:
-        carry_out(jobs, _work(settings, [job.source for job in jobs]), display, rules, tally)
+        carry_out(jobs, _work(settings, [job.source for job in jobs]), display, rules, style, tally)
     if len(found) > 1:
         display.say(
             f"{tally.done} of {len(found)} done" + (f", {len(tally.failures)} failed" if tally.failures else "")
@@ -173,6 +174,7 @@ command = Command(
         ),
         "Output": options.OUTPUT,
         "Layout": options.LAYOUT,
+        "Style": options.STYLE,
         "Models": options.MODELS,
         "Speech": options.SPEECH,
         "Voice activity": options.VOICE,

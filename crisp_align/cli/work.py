@@ -12,6 +12,7 @@ from crisp_align.cli.background import in_background
 from crisp_align.cli.display import Display, PipeClosedError, write_bytes
 from crisp_align.errors import CrispAlignError, OutputError
 from crisp_align.events import Advanced, Event, Failed, Finished, Noticed, SegmentReady, Started
+from crisp_align.formats import WriteOptions
 from crisp_align.layout import Rules, cues
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript
@@ -42,14 +43,19 @@ class Tally:
 
 
 def carry_out(
-    jobs: Sequence[Job], work: Generator[Ready | Event], display: Display, rules: Rules, tally: Tally
+    jobs: Sequence[Job],
+    work: Generator[Ready | Event],
+    display: Display,
+    rules: Rules,
+    style: WriteOptions,
+    tally: Tally,
 ) -> None:
     """Do the work in the background; write each file's outputs the moment it is finished.
 
     Raises:
         CrispAlignError: nothing could be started.
     """
-    crew = _Crew({job.source: job for job in jobs}, display, rules, tally)
+    crew = _Crew({job.source: job for job in jobs}, display, rules, style, tally)
     try:
         for event in in_background(work):
             crew.take(event)
@@ -62,8 +68,8 @@ def carry_out(
 class _Crew:
     """What is known of the files on their way."""
 
-    def __init__(self, jobs: dict[str, Job], display: Display, rules: Rules, tally: Tally) -> None:
-        self.jobs, self.display, self.rules, self.tally = jobs, display, rules, tally
+    def __init__(self, jobs: dict[str, Job], display: Display, rules: Rules, style: WriteOptions, tally: Tally) -> None:
+        self.jobs, self.display, self.rules, self.style, self.tally = jobs, display, rules, style, tally
         self.writes = any(job.outputs for job in jobs.values())
         self.began: dict[str, float] = {}
 
@@ -100,7 +106,7 @@ class _Crew:
 
     def _finish(self, job: Job, transcript: Transcript) -> None:
         try:
-            shown = write(job, transcript, self.rules)
+            shown = write(job, transcript, self.rules, self.style)
             if shown:
                 write_bytes(shown)
         except OutputError as error:

@@ -19,7 +19,7 @@ from crisp_align.formats.lrc import read_lrc, write_lrc
 from crisp_align.formats.srt import read_srt, write_srt
 from crisp_align.formats.tables import write_csv, write_ctm, write_labels, write_rttm, write_sbv, write_tsv
 from crisp_align.formats.textgrid import read_textgrid, write_textgrid
-from crisp_align.formats.ttml import read_ttml, write_ttml
+from crisp_align.formats.ttml import read_ttml, ttml_language, write_ttml
 from crisp_align.formats.txt import read_txt, write_txt
 from crisp_align.formats.vtt import read_vtt, write_vtt
 from crisp_align.transcript import Cue, Transcript
@@ -45,7 +45,9 @@ FORMATS: dict[str, Format] = {
         Format("vtt", ".vtt", "WebVTT", write_vtt, cue_reader=read_vtt),
         Format("ass", ".ass", "Advanced SubStation Alpha", write_ass, cue_reader=read_ass),
         Format("ssa", ".ssa", "SubStation Alpha", write_ssa, cue_reader=read_ass),
-        Format("ttml", ".ttml", "TTML, IMSC 1.1 text profile", write_ttml, cue_reader=read_ttml),
+        Format(
+            "ttml", ".ttml", "TTML, IMSC 1.1 text profile", write_ttml, cue_reader=read_ttml, language=ttml_language
+        ),
         Format("lrc", ".lrc", "lyrics", write_lrc, cue_reader=read_lrc),
         Format("sbv", ".sbv", "YouTube SubViewer", write_sbv),
         Format("txt", ".txt", "plain text, a line a segment", write_txt, transcript_reader=read_txt),
@@ -119,7 +121,8 @@ def read_format(path: str | os.PathLike[str], name: str | None = None, encoding:
     if format.transcript_reader:
         return format.transcript_reader(text, source)
     assert format.cue_reader  # noqa: S101 (_readable saw to it)
-    return transcript_of(format.cue_reader(text, source), source)
+    language = format.language(text) if format.language else None
+    return transcript_of(format.cue_reader(text, source), source, language)
 
 
 def read_cues(path: str | os.PathLike[str], name: str | None = None, encoding: str | None = None) -> list[Cue]:

@@ -177,8 +177,12 @@ def _kind(cluster: str) -> str:
     return "W" if columns(cluster) == 2 and not _is_hangul(cluster[0]) else "A"
 
 
-def transcript_of(cues: Sequence[Cue], source: str) -> Transcript:
-    """A transcript with a segment a cue; lines join with a space, except between wide characters."""
+def transcript_of(cues: Sequence[Cue], source: str, language: str | None = None) -> Transcript:
+    """A transcript with a segment a cue; lines join with a space, except between wide characters.
+
+    Where `language` is None, a script that only one language is written in tells it.
+    """
+    language = language or _language_of_script("".join(cue.text for cue in cues))
     segments: list[Segment] = []
     for cue in cues:
         words: list[Word] = []
@@ -190,9 +194,25 @@ def transcript_of(cues: Sequence[Cue], source: str) -> Transcript:
                 words.append(Word(text, word.start, word.end, word.score, word.speaker))
         if words:
             text = "".join(word.text for word in words)
-            segments.append(Segment(text, cue.start, cue.end, None, tuple(words), None))
+            segments.append(Segment(text, cue.start, cue.end, language, tuple(words)))
     duration = max((segment.end for segment in segments), default=0.0)
     return Transcript(tuple(segments), duration, source)
+
+
+def _language_of_script(text: str) -> str | None:
+    letters = [char for char in text if char.isalpha()]
+    for language, pattern in _SCRIPTS:
+        if 3 * sum(1 for char in letters if pattern.match(char)) > len(letters):
+            return language
+    return None
+
+
+_SCRIPTS = (
+    ("ko", re.compile("[\uac00-\ud7a3\u1100-\u11ff]")),
+    ("th", re.compile("[\u0e00-\u0e7f]")),
+    ("ja", re.compile("[\u3040-\u30ff]")),
+    ("zh", re.compile("[\u4e00-\u9fff]")),
+)
 
 
 def _joined(left: str, right: str) -> bool:

@@ -32,6 +32,8 @@ class WriteOptions:
     """Pixels of the picture (ASS)."""
     font: str = "Arial"
     """Name of the typeface (ASS)."""
+    embed_media: bool = False
+    """Put the media into the review page."""
     media: str = ""
     """What the review page plays: an address relative to the page, or a data URL."""
     peaks: tuple[float, ...] = ()
@@ -81,6 +83,8 @@ class Format:
     writer: Writer
     cue_reader: CueReader | None = None
     transcript_reader: TranscriptReader | None = None
+    language: Callable[[str], str | None] | None = None
+    """Finds the language that a file of cues says it is in."""
 
     @property
     def readable(self) -> bool:

@@ -15,10 +15,11 @@ from xml.sax.saxutils import escape, quoteattr
 from crisp_align.errors import TranscriptError
 from crisp_align.formats.cue_text import clock, read_cue, shown
 from crisp_align.formats.format import WriteOptions
+from crisp_align.languages import NAMES
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript
 
-__all__ = ["read_ttml", "write_ttml"]
+__all__ = ["read_ttml", "ttml_language", "write_ttml"]
 
 _TT = "{http://www.w3.org/ns/ttml}"
 _PARAMETER = "{http://www.w3.org/ns/ttml#parameter}"
@@ -108,6 +109,12 @@ def read_ttml(text: str, name: str) -> list[Cue]:
     if not cues:
         raise TranscriptError("no text in it", subject=name)
     return cues
+
+
+def ttml_language(text: str) -> str | None:
+    """The language of the root, where it is one we know."""
+    match = re.search(r"<tt(?::tt)?\b[^>]*?\sxml:lang=[\"']([A-Za-z]{2,3})\b", text[:10_000])
+    return match.group(1).lower() if match and match.group(1).lower() in NAMES else None
 
 
 def _rates(root: ElementTree.Element, name: str) -> _Rates:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from crisp_align.layout.breaking import broken
 from crisp_align.layout.packing import packed
-from crisp_align.layout.profiles import default_profile, profile_names, profile_rules
+from crisp_align.layout.profiles import LanguageRules, default_profile, profile_names, profile_rules
 from crisp_align.layout.rules import Rules
 from crisp_align.layout.times import timed
-from crisp_align.transcript import Cue, Segment
+from crisp_align.transcript import Cue, Segment, Transcript
 
-__all__ = ["Rules", "cues", "default_profile", "profile_names", "profile_rules"]
+__all__ = ["LanguageRules", "Rules", "cues", "default_profile", "profile_names", "profile_rules"]
 
 
 def cues(segments: Sequence[Segment], rules: Rules) -> list[Cue]:
@@ -23,8 +23,11 @@ def cues(segments: Sequence[Segment], rules: Rules) -> list[Cue]:
     Args:
         segments: one, for printing as they come, or all of a transcript.
         rules: what to keep to. Without `max_lines`, or with `max_chars` 1, cues are one line each and filled in
-            order; with it they are broken where they read best, across segments.
+            order; with it they are broken where they read best, across segments. `LanguageRules` become those for the
+            language that most of the text is in.
     """
+    if isinstance(rules, LanguageRules):
+        rules = rules.of(Transcript(tuple(segments), 0.0, "").language)
     if rules.max_lines and rules.max_chars != 1:
         return timed(broken(segments, rules), rules)
     return timed([block for segment in segments for block in packed(segment, rules)], rules)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -12,9 +12,22 @@ from pathlib import Path
 from crisp_align.errors import OptionError
 from crisp_align.layout.rules import Rules
 
-__all__ = ["default_profile", "profile_names", "profile_rules"]
+__all__ = ["LanguageRules", "default_profile", "profile_names", "profile_rules"]
 
 _BY_LANGUAGE = {"en": "netflix-en", "ja": "netflix-ja", "ko": "netflix-ko", "zh": "netflix-zh", "yue": "netflix-zh"}
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageRules(Rules):
+    """The rules of the profile for the language that is laid out, but for the fields named in `given`."""
+
+    given: frozenset[str] = frozenset()
+    """Names of fields whose value here stands whatever the language."""
+
+    def of(self, language: str | None) -> Rules:
+        """The rules for text in `language`."""
+        kept = {name: getattr(self, name) for name in self.given}
+        return replace(profile_rules(default_profile(language)), **kept)
 
 
 def default_profile(language: str | None) -> str:

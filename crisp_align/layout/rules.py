@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TypeAlias
 
 from crisp_align.errors import OptionError
@@ -59,7 +59,7 @@ class Rules:
     """Frames a second; times fall on frames."""
 
     def __post_init__(self) -> None:
-        for name in self.__slots__:
+        for name in (field.name for field in fields(Rules)):
             number = getattr(self, name)
             if not (math.isfinite(number) and number >= 0):
                 raise OptionError(f"{name.replace('_', ' ')} cannot be {number}", hint="give 0 or more")

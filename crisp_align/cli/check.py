@@ -1,0 +1,117 @@
+"""`crisp-align check FILES`: every rule that subtitles break."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import click
+
+from crisp_align.cli import options
+from crisp_align.cli.command import Command, Params
+from crisp_align.cli.display import complain, write_bytes
+from crisp_align.errors import CrispAlignError, printable
+
+if TYPE_CHECKING:
+    from crisp_align.check import Violation
+    from crisp_align.layout import Rules
+
+__all__ = ["command"]
+
+
+def run(params: Params) -> int:
+    """Judge every file and report; 0 where no rule is broken that could have been kept."""
+    failed = False
+    found: dict[str, list[Violation]] = {}
+    for path in params["files"]:
+        try:
+            found[path] = _judged(path, params)
+        except CrispAlignError as error:
+            complain(str(error))
+            failed = True
+    report = {"text": _text, "json": _json, "github": _github}[params["report"]](found)
+    write_bytes(report.encode("utf-8", "backslashreplace"))
+    broken = any(violation.severity == "error" for violations in found.values() for violation in violations)
+    return 1 if failed or broken else 0
+
+
+def _judged(path: str, params: Params) -> list[Violation]:
+    from crisp_align.check import check_file
+    from crisp_align.layout import LanguageRules
+
+    rules: Rules = options.rules({**params, "profile": params["profile"] or "auto"})
+    if isinstance(rules, LanguageRules):
+        named = params["language"].strip().lower()
+        from crisp_align.languages import language_code
+
+        rules = rules.of(None if named == "auto" else language_code(named))
+    return check_file(path, replace(rules), encoding=params["encoding"])
+
+
+def _place(violation: Violation) -> str:
+    from crisp_align.formats.cue_text import clock
+
+    if violation.cue is None:
+        return ""
+    return f"cue {violation.cue} at {clock(violation.start or 0.0)}: "
+
+
+def _text(found: dict[str, list[Violation]]) -> str:
+    rows = [
+        f"{printable(path)}: {_place(v)}{v.severity}: {v.rule}: {printable(v.message)}\n"
+        for path, violations in found.items()
+        for v in violations
+    ]
+    counts = [sum(v.severity == s for vs in found.values() for v in vs) for s in ("error", "warning")]
+    files = "1 file" if len(found) == 1 else f"{len(found)} files"
+    return "".join(rows) + f"{files}: {counts[0]} errors, {counts[1]} warnings\n"
+
+
+def _json(found: dict[str, list[Violation]]) -> str:
+    value = [
+        {"file": path, "violations": [{"severity": v.severity, **asdict(v)} for v in violations]}
+        for path, violations in found.items()
+    ]
+    return json.dumps(value, ensure_ascii=True, indent=2) + "\n"
+
+
+def _github(found: dict[str, list[Violation]]) -> str:
+    """Workflow commands that GitHub shows beside the file."""
+    return "".join(
+        f"::{v.severity} file={_escaped(path, ':,')},title={v.rule}::{_escaped(_place(v) + v.message)}\n"
+        for path, violations in found.items()
+        for v in violations
+    )
+
+
+def _escaped(text: str, more: str = "") -> str:
+    for char in "%\r\n" + more:
+        text = text.replace(char, f"%{ord(char):02X}")
+    return text
+
+
+command = Command(
+    "check",
+    run,
+    arguments=(click.Argument(["files"], nargs=-1, required=True, metavar="SUBTITLES..."),),
+    groups={
+        "Rules": options.LAYOUT,
+        "Reading": (
+            *options.LANGUAGE,
+            options.option("--encoding", metavar="NAME", text="of the files; else what fits best"),
+        ),
+        "Report": (
+            click.Option(
+                ["--report"],
+                type=click.Choice(["text", "json", "github"]),
+                default="text",
+                metavar="text|json|github",
+                help="how to say what was found",
+            ),
+        ),
+    },
+    text="Judge subtitles by the rules they should keep.\n\n"
+    "Without --profile the rules are those for the language given with -l, else those for English. Speech too fast to "
+    "be read is a warning where no layout could help. Exit code 1 where a rule is broken that could have been kept.",
+)
