@@ -258,6 +258,21 @@ class TestRender:
         assert [cue.text.strip() for cue in cues] == ["ask", "not", "what", "your", "country", "can", "do"]
         assert capsys.readouterr() == ("", "")
 
+    def test_every_format_is_written_at_once(self, talk: Path) -> None:
+        names = [o.opts[0] for o in options.OUTPUT if o.name and o.name.startswith("to_") and o.name != "to_json"]
+        assert main(["render", str(talk), *names, "-np", "-of", str(talk.parent / "out")]) == 0
+        written = {path.name.removeprefix("out") for path in talk.parent.glob("out.*")}
+        assert written == {format.extension for format in FORMATS.values()}
+
+    def test_a_profile_lays_out_and_what_is_typed_wins(self, talk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        for profile in ("netflix-en", "auto"):
+            assert main(["render", str(talk), "--profile", profile, "-ml", "1"]) == 0
+            assert len(capsys.readouterr().out.splitlines()) == 7
+            assert main(["render", str(talk), "--profile", profile]) == 0
+            assert len(capsys.readouterr().out.splitlines()) < 7
+        assert main(["render", str(talk), "--profile", "netflix-xx"]) == 2
+        assert "no profile is called" in capsys.readouterr().err
+
     def test_it_reads_and_writes_through_pipes(self, talk: Path) -> None:
         done = run("render", "-", "-ovtt", stdin=talk.read_bytes())
         assert done.returncode == 0 and done.stdout.startswith("WEBVTT\n")
