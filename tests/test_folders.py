@@ -86,9 +86,10 @@ def test_a_missing_folder_and_a_file_are_refused(tmp_path: Path) -> None:
         media_files(JFK)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden to root")
 def test_a_folder_inside_that_cannot_be_listed_is_told_and_the_rest_is_found(tree: Path) -> None:
     (tree / "sub").chmod(0)
+    if os.access(tree / "sub", os.R_OK):
+        pytest.skip("nothing is forbidden to this user")
     told: list[MediaError] = []
     try:
         assert [path.name for path in media_files(tree, on_error=told.append)] == ["a.mp3", "b.wav", "linked.wav"]
