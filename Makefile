@@ -17,7 +17,7 @@ $(VENV)/demo.stamp: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/dev.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) "torch==2.13.0"
-	$(PIP) -e ".[dev,qwen]"
+	$(PIP) -e ".[dev,qwen,nvidia,asian]"
 	touch $@ $(VENV)/demo.stamp
 
 demo: $(VENV)/demo.stamp
