@@ -108,7 +108,7 @@ def number(figures: str) -> list[Said]:
 def _decimal(whole: str, decimals: str) -> list[Said]:
     wholes: list[Said] = number(whole)[:3] if whole else []
     if not whole.strip("0"):
-        wholes = [("zero",), (), ("oh",)]
+        wholes = [("zero",), (), ("oh",)] if whole else [(), ("zero",), ("oh",)]
     tails = digits(decimals)
     if len(decimals) == 2 and decimals[0] != "0":
         tails = tails + _spelled(int(decimals), "cardinal")

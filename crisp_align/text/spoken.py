@@ -31,6 +31,7 @@ UNKNOWN = "\ufffd"
 
 _MOST = 10  # readings of one unit; more only slow the search down
 
+_LONGEST = 500  # characters of a unit that are read
 _APART = 3  # readings of each piece where a unit has several pieces
 
 _Reader = Callable[[str, Container[str]], list[Said]]
@@ -49,7 +50,7 @@ def spoken_readings(text: str, known: Container[str] = frozenset(), before: str 
     """Every reading of `text` that is worth listening for, the likeliest first.
 
     Args:
-        text: a displayed word, with its space and punctuation, or a stretch of text.
+        text: a displayed word, with its space and punctuation, or a stretch of text; 500 characters are read.
         known: words that are said as they are written, in lower case: a pronunciation dictionary. Capitals are read
             by letters too, and first where they are not in it.
         before: the displayed word before, which may owe this one its currency: "$3 million".
@@ -58,9 +59,9 @@ def spoken_readings(text: str, known: Container[str] = frozenset(), before: str 
         At least one reading and at most ten. A reading is empty where nothing is said, and holds `UNKNOWN` for what
         is said but cannot be sounded.
     """
-    found = _PIECES.finditer(_plain(text))
+    found = _PIECES.finditer(_plain(text[:_LONGEST]))
     readings = _joined([_READERS[match.lastgroup](match.group(), known) for match in found if match.lastgroup])
-    currency = _CURRENCY_BEFORE.fullmatch(_plain(before).strip())
+    currency = _CURRENCY_BEFORE.fullmatch(_plain(before[:_LONGEST]).strip())
     if currency and readings[0] and readings[0][0] in MAGNITUDES.values():
         readings = [(*said, numbers.money(currency[1], "2")[0][-1]) for said in readings] + readings
     return readings
