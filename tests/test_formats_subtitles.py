@@ -441,7 +441,7 @@ def test_json_of_other_styles_loads_in_a_parser_of_its_shape_and_reads_back(
         path = Path(folder) / "a.json"
         write_atomically(path, data)
         read = read_format(path)
-    assert read.text == "".join(text for _, _, text in expected).strip()
+    assert read.text.split() == "".join(text for _, _, text in expected).split()
 
 
 def test_words_whisperx_could_not_time_lie_between_their_neighbours(tmp_path: Path) -> None:

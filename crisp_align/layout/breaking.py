@@ -164,14 +164,21 @@ def best_breaks(passage: Passage, rules: Rules) -> list[Breaks]:
     choice: list[Breaks] = [()]
     pause = gap(rules) / rules.rate
     slack = min((0.0, *passage.line_break)) * max(0, rules.max_lines - 1)
+    behind = _reading_behind(passage, rules)
+    order = [MISSING * passage.start[0] - behind * passage.left[0] if behind else 0.0] if count else []
     for last in range(1, count + 1):
         bound = _NEVER
         chosen: Breaks = (last - 1, last)
         least = CUE + passage.cue_break[last] + slack
+        if last < count and behind:
+            least += behind * passage.right[last] - MISSING * passage.start[last]
         # From the cheapest beginning on: soon what is left cannot be better any more.
-        for first in sorted(range(_earliest(passage, rules, last), last), key=best.__getitem__):
-            if best[first] + least >= bound:
-                break
+        for first in sorted(range(_earliest(passage, rules, last), last), key=order.__getitem__):
+            floor = order[first] if last < count else best[first]
+            if floor + least >= bound:
+                if last < count:
+                    break
+                continue
             if not _fits(passage, rules, first, last):
                 continue
             base = best[first] + _cue_cost(passage, rules, pause, first, last)
@@ -181,11 +188,25 @@ def best_breaks(passage: Passage, rules: Rules) -> list[Breaks]:
                     bound, chosen = base + lines, row
         best.append(bound)
         choice.append(chosen)
+        if last < count:
+            order.append(bound + ((MISSING * passage.start[last] - behind * passage.left[last]) if behind else 0.0))
     rows: list[Breaks] = []
     while count:
         rows.append(choice[count])
         count = choice[count][0]
     return rows[::-1]
+
+
+def _reading_behind(passage: Passage, rules: Rules) -> float:
+    """What a column adds to the cost of reading time where the speech as a whole is too fast to read; else 0.
+
+    Then any cue costs at least its columns' reading time less the time to the next cue, which tells early which
+    beginnings of a cue are worth a look.
+    """
+    if not rules.max_cps or not passage.start:
+        return 0.0
+    a_column = MISSING / rules.char_columns / rules.max_cps
+    return a_column if a_column * passage.right[-1] > MISSING * (passage.end[-1] - passage.start[0]) else 0.0
 
 
 def total_cost(passage: Passage, breaks: Sequence[Breaks], rules: Rules) -> float:

@@ -1,0 +1,1 @@
+"""Layout measured: cost beside greedy packing, and time."""

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crisp_align.errors import OptionError
+from crisp_align.layout import LanguageRules, Rules, cues, default_profile, profile_names, profile_rules
+from tests.test_layout import JFK, shown, spoken
+
+
+@pytest.mark.parametrize("name", sorted(profile_names()))
+def test_every_profile_lays_out(name: str) -> None:
+    assert "".join(shown(cues([JFK], profile_rules(name)))).split()[0] == "And"
+
+
+@pytest.mark.parametrize(
+    ("language", "profile"),
+    [("en", "netflix-en"), (None, "netflix-en"), ("de", "netflix"), ("ja", "netflix-ja"), ("yue", "netflix-zh")],
+)
+def test_the_default_profile_follows_the_language(language: str | None, profile: str) -> None:
+    assert default_profile(language) == profile
+
+
+def test_rules_by_language_keep_what_was_given() -> None:
+    rules = LanguageRules(max_lines=1, given=frozenset({"max_lines"}))
+    assert (rules.of("ja").max_chars, rules.of("ja").max_lines, rules.of("en").max_chars) == (13, 1, 42)
+    laid = cues([spoken("真っ昼間なのにキャンプの外れの電柱に", language="ja")], rules)
+    assert all(len(cue.lines) == 1 for cue in laid)
+
+
+def test_a_profile_can_be_a_file_that_changes_another(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('base = "bbc"\ntitle = "mine"\nmax_chars = 30\nmax_wpm = 150\n', encoding="utf-8")
+    rules = profile_rules(str(path))
+    assert (rules.max_chars, rules.max_wpm, rules.max_lines) == (30, 150.0, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("max_chars = ", "not TOML"),
+        ('max_chars = "x"', "max_chars must be a whole number"),
+        ("max_chars = 4.5", "max_chars must be a whole number"),
+        ("max_chars = true", "max_chars must be a whole number"),
+        ("split_on_word = 1", "must be true or false"),
+        ("max_cps = nan", "cannot be nan"),
+        ("max_lines = -1", "cannot be -1"),
+        ("colour = 3", "'colour', which is no rule"),
+        ('base = "none"', "is no profile"),
+        ("base = 3", "is no profile"),
+        ("fps = 0.5", "no frame rate"),
+        ("char_columns = 3", "does not exist"),
+    ],
+)
+def test_a_profile_that_makes_no_sense_is_refused_by_name(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(OptionError, match=message) as caught:
+        profile_rules(str(path))
+    assert str(caught.value).startswith(str(path))
+
+
+def test_a_profile_that_is_not_there_is_refused() -> None:
+    with pytest.raises(OptionError, match="no profile is called"):
+        profile_rules("nexflix")
+    with pytest.raises(OptionError, match="cannot be read"):
+        profile_rules("none.toml")
+
+
+def test_rules_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(OptionError, match="below the shortest"):
+        Rules(min_duration=2, max_duration=1)
