@@ -1,0 +1,148 @@
+"""A .nemo file taken apart without trusting it.
+
+It is a tar archive of a YAML configuration, pickled weights and tokenizer files. Here only plain files leave it, the
+weights must load without running anything, and the configuration may name nothing but NeMo's own classes for speech
+and files of the archive. What only training needs is left out, so that no path in it is ever followed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from crisp_align.devices import require_torch
+from crisp_align.errors import ModelError
+
+__all__ = ["CONFIG", "WEIGHTS", "NemoArchive", "opened"]
+
+CONFIG = "model_config.yaml"
+WEIGHTS = "model_weights.ckpt"
+
+_MOST_MEMBERS = 1000
+_MOST_GROWTH = 8  # times the size of the file: compressed weights hardly shrink
+_MOST_CONFIG = 8_000_000  # bytes; a configuration with a large vocabulary written out is 1 MB
+_TRAINING = ("train_ds", "validation_ds", "test_ds", "optim", "trainer", "exp_manager", "init_from_nemo_model")
+_CLASSES = ("nemo.collections.asr.", "nemo.collections.common.")
+
+
+@dataclass(frozen=True, slots=True)
+class NemoArchive:
+    """An unpacked archive that is safe to hand to NeMo."""
+
+    folder: Path
+    config: dict[str, Any]
+    """As it was vetted, and as it now stands in the folder."""
+
+    @property
+    def target(self) -> str:
+        """The model's class, without its module."""
+        return str(self.config.get("target", "")).rsplit(".", 1)[-1]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[NemoArchive]:
+    """Unpack and vet a .nemo file; the folder is gone afterwards.
+
+    Raises:
+        ModelError: it is no such archive, or holds something that a model has no need of.
+    """
+    with tempfile.TemporaryDirectory(prefix="crisp-align-nemo-") as temporary:
+        folder = Path(temporary)
+        try:
+            _unpack(path, folder)
+        except (OSError, tarfile.TarError, EOFError) as error:
+            raise _refusal(path, f"cannot be unpacked ({error})") from error
+        for name in (CONFIG, WEIGHTS):
+            if not (folder / name).is_file():
+                raise _refusal(path, f"is no NeMo model: it lacks {name}")
+        config = _vetted_config(path, folder)
+        _vet_weights(path, folder / WEIGHTS)
+        yield NemoArchive(folder, config)
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    allowed = path.stat().st_size * _MOST_GROWTH + 1_000_000
+    with tarfile.open(path, "r:*") as archive:
+        for count, member in enumerate(archive):
+            name = PurePosixPath(member.name)
+            if member.isdir():
+                continue
+            if not member.isfile():
+                raise _refusal(path, f"holds {member.name!r}, which is no plain file")
+            if name.is_absolute() or ".." in name.parts or "\\" in member.name or ":" in member.name:
+                raise _refusal(path, f"holds {member.name!r}, which leads out of the archive")
+            allowed -= member.size
+            if count >= _MOST_MEMBERS or allowed < 0:
+                raise _refusal(path, "unpacks to far more than a model")
+            source = archive.extractfile(member)
+            target = folder.joinpath(*name.parts)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source is not None:
+                with source, target.open("wb") as written:
+                    shutil.copyfileobj(source, written, 1 << 20)
+
+
+def _vetted_config(path: Path, folder: Path) -> dict[str, Any]:
+    """The configuration, cut down to what inference needs and written back."""
+    import yaml
+
+    file = folder / CONFIG
+    if file.stat().st_size > _MOST_CONFIG:
+        raise _refusal(path, f"has a {CONFIG} of {file.stat().st_size} bytes")
+    try:
+        config = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise _refusal(path, f"has a {CONFIG} that cannot be read ({str(error).splitlines()[0]})") from error
+    if not isinstance(config, dict):
+        raise _refusal(path, f"has a {CONFIG} that describes no model")
+    config = {key: value for key, value in config.items() if key not in _TRAINING}
+    config["restore_timestamps_model"] = False  # a second model in the archive, which an aligner replaces
+    kept = _vetted(path, folder, config, "", 0)
+    file.write_text(yaml.safe_dump(kept, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return dict(kept)
+
+
+def _vetted(path: Path, folder: Path, value: Any, key: str, depth: int) -> Any:
+    """`value` with no path that leads out of the archive; refuses classes that are none of NeMo's for speech."""
+    if depth > 40:
+        raise _refusal(path, f"has a {CONFIG} nested without end")
+    if isinstance(value, dict):
+        return {name: _vetted(path, folder, item, str(name), depth + 1) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_vetted(path, folder, item, key, depth + 1) for item in value]
+    if not isinstance(value, str):
+        return value
+    if key in ("_target_", "target", "cls") and not value.startswith(_CLASSES):
+        raise _refusal(path, f"asks for {value[:80]!r} to be run")
+    if "${" in value and ":" in value:
+        raise _refusal(path, f"asks for {value[:80]!r} to be looked up")
+    if value.startswith("nemo:"):
+        name = value.removeprefix("nemo:")
+        if "/" in name or "\\" in name or not (folder / name).is_file():
+            raise _refusal(path, f"names {value[:80]!r}, which is not in it")
+    elif key == "dir":
+        return str(folder)  # not where it lay on the machine that trained it
+    elif key.endswith(("path", "dir", "file")):
+        return None
+    return value
+
+
+def _vet_weights(path: Path, weights: Path) -> None:
+    torch = require_torch("nemo")
+    try:
+        state = torch.load(weights, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # pickle's, zipfile's and torch's own
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise _refusal(path, f"has weights that do not load safely ({reason[:200]})") from error
+    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+        raise _refusal(path, "has weights that are no table of tensors")
+
+
+def _refusal(path: Path, what: str) -> ModelError:
+    return ModelError(what, subject=str(path), hint="get it again from its publisher")

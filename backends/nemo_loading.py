@@ -1,0 +1,110 @@
+"""NeMo, imported late and kept quiet."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from crisp_align.backends import LoadOptions
+from crisp_align.devices import Placement, place, require_torch
+from crisp_align.errors import MissingDependencyError, ModelError
+
+from .nemo_archive import NemoArchive, opened
+from .runtimes import NEMO
+
+__all__ = ["autocast", "quiet", "restore"]
+
+_TALKERS = (
+    "nemo_logger",
+    "nemo",
+    "lightning",
+    "lightning.pytorch",
+    "pytorch_lightning",
+    "lhotse",
+    "nv_one_logger",
+    "root",
+)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Nothing that NeMo and its neighbours log, warn of or print reaches the terminal."""
+    levels = {name: logging.getLogger(name).level for name in _TALKERS}
+    for name in _TALKERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    said = io.StringIO()
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
+def restore(path: Path, classes: tuple[str, ...], options: LoadOptions) -> tuple[Any, Placement]:
+    """A model from a .nemo file, in evaluation mode.
+
+    Args:
+        path: the file.
+        classes: names of NeMo's classes that it may be of.
+        options: device and type; without a wish for the type a CPU computes in float32.
+
+    Raises:
+        ModelError: not such a file, or one that is not to be trusted, or another kind of model.
+        MissingDependencyError: NeMo is not installed.
+    """
+    placement = place(options, extra="nemo", int8=False)
+    if placement.family == "cpu":
+        require_torch("nemo").set_num_threads(options.cpu_threads)
+        if options.dtype == "auto":
+            placement = Placement(placement.device, "float32")
+    with opened(path.resolve()) as archive:
+        if archive.target not in classes:
+            raise ModelError(f"holds a model of type {archive.target!r}, not {' or '.join(classes)}", subject=str(path))
+        with quiet():
+            model = _restored(path, archive, placement)
+    return model, placement
+
+
+def _restored(path: Path, archive: NemoArchive, placement: Placement) -> Any:
+    try:
+        from nemo.collections.asr import models
+        from nemo.core.connectors.save_restore_connector import SaveRestoreConnector
+        from nemo.utils import logging as nemo_logging
+    except ImportError as error:
+        raise MissingDependencyError(f"NeMo does not import ({error})", hint=NEMO.install) from error
+    nemo_logging.setLevel(logging.CRITICAL)
+    torch = require_torch("nemo")
+
+    class Connector(SaveRestoreConnector):  # type: ignore[misc]
+        @staticmethod
+        def _load_state_dict_from_disk(model_weights: str, map_location: Any = "cpu") -> Any:
+            return torch.load(model_weights, map_location=map_location, weights_only=True)
+
+    connector = Connector()
+    connector.model_extracted_dir = str(archive.folder)
+    try:
+        model = getattr(models, archive.target).restore_from(
+            str(path.resolve()), map_location=torch.device(placement.device), save_restore_connector=connector
+        )
+    except Exception as error:  # NeMo, Hydra, SentencePiece and torch each raise their own
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"does not load in NeMo ({reason[:200]})", subject=str(path)) from error
+    return model.eval()
+
+
+def autocast(placement: Placement) -> contextlib.AbstractContextManager[Any]:
+    """Compute in the type of the placement; weights and audio features stay in float32."""
+    if placement.dtype == "float32":
+        return contextlib.nullcontext()
+    torch = require_torch("nemo")
+    context: contextlib.AbstractContextManager[Any] = torch.autocast(
+        placement.family, dtype=getattr(torch, placement.dtype)
+    )
+    return context
