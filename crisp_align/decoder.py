@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import shutil
 import subprocess
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,10 +21,14 @@ from typing import IO
 
 from crisp_align.errors import MissingDependencyError
 
+if sys.platform == "linux":
+    import fcntl
+
 __all__ = ["Decoder", "find_ffmpeg", "input_options"]
 
 INSTALL_HINT = "install ffmpeg (apt install ffmpeg, brew install ffmpeg), or: pip install imageio-ffmpeg"
 CHUNK = 1 << 16  # bytes moved at once into ffmpeg
+AHEAD = 1 << 20  # bytes of output that may wait to be read: 16 s
 KEPT = 4000  # lines kept from the start and from the end of what ffmpeg says; an audiobook may have 1000 chapters
 LINE = 2000  # characters kept of one line; metadata can be of any size
 
@@ -123,6 +129,7 @@ class Decoder:
             raise MissingDependencyError(
                 f"does not run ({error.strerror})", subject=command[0], hint=INSTALL_HINT
             ) from error
+        _enlarge(self._process.stdout)
         self._first: list[str] = []
         self._last: deque[str] = deque(maxlen=KEPT)
         self._listener = threading.Thread(target=self._listen, daemon=True)
@@ -132,7 +139,11 @@ class Decoder:
 
     def read(self, size: int) -> bytes:
         """Up to `size` bytes of its output; fewer only at the end."""
-        return _pipe(self._process.stdout).read(size)
+        parts = []
+        while size > 0 and (data := self._next(size)):
+            parts.append(data)
+            size -= len(data)
+        return b"".join(parts)
 
     def finish(self) -> int:
         """Wait for its end; the exit status, negative for a signal."""
@@ -153,6 +164,16 @@ class Decoder:
         for stream in (self._process.stdout, self._process.stderr):
             _pipe(stream).close()
 
+    def _next(self, size: int) -> bytes:
+        stream = _pipe(self._process.stdout).fileno()
+        if sys.platform != "win32":
+            # A Ctrl-C that comes just before a blocking read would wait for its end; this looks up twice a second.
+            ready = select.poll()
+            ready.register(stream, select.POLLIN)
+            while not ready.poll(500):
+                pass
+        return os.read(stream, size)
+
     def _listen(self) -> None:
         stream = _pipe(self._process.stderr)
         with contextlib.suppress(OSError, ValueError):
@@ -166,8 +187,16 @@ class Decoder:
         with contextlib.suppress(OSError, ValueError):
             while data := feed():
                 stream.write(data)
+                stream.flush()
         with contextlib.suppress(OSError, ValueError):
             stream.close()
+
+
+def _enlarge(stream: IO[bytes] | None) -> None:
+    """Let ffmpeg decode some seconds ahead, where the system allows it."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(_pipe(stream).fileno(), fcntl.F_SETPIPE_SZ, AHEAD)
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
