@@ -231,7 +231,8 @@ def _announced_size(head: bytes) -> int:
     """How many bytes a WAV or AIFF says it has; ffmpeg believes the length of a WAV file rather than its header."""
     order: Literal["little", "big"] = "little" if head.startswith(b"RIFF") else "big"
     size = int.from_bytes(head[4:8], order) if re.match(rb"RIFF.{4}WAVE|FORM.{4}AIF[FC]", head, re.DOTALL) else 0
-    return 0 if size == 0xFFFF_FFFF else size  # what a program writes that did not know yet
+    unknown = abs(size - 0x8000_0000) < 1 << 16 or size > 0xFFFF_0000  # what recorders write that stream
+    return 0 if unknown else size
 
 
 _PLAYLIST = re.compile(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -246,6 +247,17 @@ def test_a_file_that_is_cut_off_gives_what_decodes_and_a_notice(
     assert abs(lag(sound, jfk)) <= 0.05 * SAMPLE_RATE
     (notice,) = stream.notices
     assert notice.startswith(("audio cut off at 0:0", "audio ends at 0:0"))
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFF_FFFF, 0x8000_0024, 0xFFFF_FFFF])
+def test_a_wav_of_a_recorder_that_did_not_know_its_length_is_whole(tmp_path: Path, jfk: Samples, size: int) -> None:
+    head = b"RIFF" + struct.pack("<I", size) + b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 16_000, 32_000, 2, 16)
+    path = tmp_path / "streamed.wav"
+    path.write_bytes(head + b"data" + struct.pack("<I", max(0, size - 36)) + (jfk * 32768).astype("<i2").tobytes())
+    with open_audio(path) as stream:
+        sound = np.concatenate(list(stream))
+    assert np.array_equal(sound, jfk)
+    assert stream.notices == []
 
 
 def test_damage_in_the_middle_is_a_notice_not_a_failure(tmp_path: Path, jfk: Samples, each_ffmpeg: str) -> None:
