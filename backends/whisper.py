@@ -25,6 +25,9 @@ _WINDOW = 30.0  # s, what the encoder sees, whatever the clip holds
 _FRAMES = 3000  # mel frames in a window
 _FRAME_RATE = 100  # mel frames a second
 _SURE = 0.7  # probability from which a clip's own language is believed; fragments of a word say English with 0.6
+_LEADS = {"base": 0.05, "tiny.en": -0.09}
+"""Model → s by which its attention runs ahead of the voice, the mean against hmm and hand labels over four English
+recordings. It differs from model to model in size and sign; one that nobody measured is left alone."""
 _BATCH = {"cpu": 8, "cuda": 16}
 
 
@@ -177,7 +180,7 @@ class Whisper:
             median_filter_width=7,
         )
         for i, result in zip(fits, results, strict=True):
-            spans[i] = _piece_spans(result, pieces[i])
+            spans[i] = _piece_spans(result, pieces[i], _LEADS.get(self.model, 0.0))
         return spans
 
     def _encode(self, clips: Sequence[Clip]) -> Any:
@@ -281,8 +284,8 @@ def _rows(encoded: Any, which: Sequence[int]) -> Any:
     )
 
 
-def _piece_spans(result: Any, pieces: Sequence[Sequence[int]]) -> list[Span]:
-    """Spans of pieces from the path that dynamic time warping found through the attention (20 ms a step)."""
+def _piece_spans(result: Any, pieces: Sequence[Sequence[int]], lead: float) -> list[Span]:
+    """Spans of pieces from the path that dynamic time warping found through the attention, 20 ms a step and `lead`."""
     first: dict[int, int] = {}
     for token, frame in result.alignments:
         first.setdefault(token, frame)
@@ -293,8 +296,8 @@ def _piece_spans(result: Any, pieces: Sequence[Sequence[int]]) -> list[Span]:
         scores = probabilities[at:stop]
         spans.append(
             Span(
-                first.get(at, 0) / 50,
-                first.get(stop, first.get(at, 0)) / 50,
+                first.get(at, 0) / 50 + lead,
+                first.get(stop, first.get(at, 0)) / 50 + lead,
                 min(max(sum(scores) / len(scores), 0.0), 1.0) if scores else 0.0,
             )
         )

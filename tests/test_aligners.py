@@ -79,8 +79,18 @@ def test_edges_at_a_pause_move_to_the_voice() -> None:
     assert (moved[0].start, moved[0].end, moved[1].start, moved[2].end) == (0.1, 0.8, 1.2, 2.7)
 
 
-def test_without_voice_activity_spans_only_shift() -> None:
-    assert snapped([Span(0.5, 1.0, 0.5)], None) == (Span(0.55, 1.05, 0.5),)
+def test_without_voice_activity_spans_stay() -> None:
+    assert snapped([Span(0.5, 1.0, 0.5)], None) == (Span(0.5, 1.0, 0.5),)
+
+
+def test_the_lead_of_each_measured_model_is_taken_off(whisper: Whisper, sample: Sample) -> None:
+    truth = load_aligner("hmm").align([utterance(sample("jfk.wav"), JFK, "en")])[0]
+    assert not isinstance(truth, Refusal)
+    for engine in (whisper, Whisper.load("tiny.en", LoadOptions())):
+        spans = AttentionAligner(engine).align([utterance(sample("jfk.wav"), JFK, "en")])[0]
+        assert not isinstance(spans, Refusal)
+        errors = [span.start - true.start for span, true in zip(spans, truth, strict=True)]
+        assert sum(errors) / len(errors) == pytest.approx(0.0, abs=0.05)
 
 
 def test_native_times_are_kept_whatever_the_split() -> None:

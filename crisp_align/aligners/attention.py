@@ -14,7 +14,6 @@ from crisp_align.transcript import Clip, Span, Unit
 
 __all__ = ["AttentionAligner", "CrossAttention"]
 
-LEAD = 0.05  # s by which the attention runs ahead of the voice (benchmarks/accuracy; Whisper base and tiny.en)
 REACH = 0.5  # s, the furthest that an edge is moved to meet voice activity
 
 
@@ -112,14 +111,14 @@ def spoken_pieces(units: Sequence[Unit]) -> tuple[list[str], list[int]]:
 
 
 def snapped(spans: Sequence[Span], speech: Sequence[tuple[float, float]] | None) -> Alignment:
-    """Shift spans by the lead of the attention, then move the edges at pauses to where voice begins and ends.
+    """Move the edges at pauses to where voice begins and ends.
 
     Args:
         spans: one a unit, in order, s from the clip's start.
         speech: voice activity, s from the clip's start; None or empty: nothing to snap to.
     """
-    starts = [span.start + LEAD for span in spans]
-    ends = [span.end + LEAD for span in spans]
+    starts = [span.start for span in spans]
+    ends = [span.end for span in spans]
     for silence in _silences(speech or ()):
         at = _nearest_boundary(starts, ends, silence)
         if at is not None:
