@@ -55,12 +55,10 @@ class AttentionAligner:
         Raises:
             ModelError: there is no Whisper model to use.
         """
-        if isinstance(backend, CrossAttention):
-            return cls(backend)
-        loaded: object = backend_class("whisper").load(model, options)
-        if not isinstance(loaded, CrossAttention):
-            raise ModelError("the backend called 'whisper' gives no cross-attention", hint="use another aligner")
-        return cls(loaded)
+        shared: object = backend
+        if not isinstance(shared, CrossAttention):
+            shared = backend_class("whisper").load(model, options)
+        return cls(_attentive(shared))
 
     def align(self, utterances: Sequence[Utterance]) -> list[Alignment | Refusal]:
         """One result an utterance; clips of one language share a call."""
@@ -90,6 +88,12 @@ class AttentionAligner:
         if utterance.language is not None and self.languages and utterance.language not in self.languages:
             return Refusal(f"does not know {language_name(utterance.language)}")
         return None
+
+
+def _attentive(engine: object) -> CrossAttention:
+    if isinstance(engine, CrossAttention):
+        return engine
+    raise ModelError("the backend called 'whisper' gives no cross-attention", hint="use another aligner")
 
 
 def spoken_pieces(units: Sequence[Unit]) -> tuple[list[str], list[int]]:
