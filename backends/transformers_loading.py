@@ -11,7 +11,7 @@ from typing import Any
 from crisp_align.devices import Placement, require_torch, require_transformers
 from crisp_align.errors import ModelError
 
-__all__ = ["load_model", "load_processor", "model_type", "quiet"]
+__all__ = ["load_model", "load_processor", "load_tokenizer", "model_type", "quiet"]
 
 
 def model_type(folder: Path) -> str:
@@ -82,6 +82,21 @@ def load_processor(folder: Path, kind: str, extra: str) -> Any:
             return getattr(transformers, kind).from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         raise ModelError(f"its processor does not load ({_first_line(error)})", subject=str(folder)) from error
+
+
+def load_tokenizer(folder: Path, extra: str) -> Any:
+    """The tokenizer beside a model, whatever files it is kept in.
+
+    Raises:
+        ModelError: files are missing or damaged.
+        MissingDependencyError: transformers is not installed.
+    """
+    transformers = require_transformers(extra, knows="AutoTokenizer")
+    try:
+        with quiet(transformers):
+            return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise ModelError(f"its tokenizer does not load ({_first_line(error)})", subject=str(folder)) from error
 
 
 @contextmanager

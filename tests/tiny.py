@@ -52,6 +52,16 @@ _ALIGNER_TEMPLATE = """\
 {%- if part.type == 'audio' -%}<|audio_start|><|audio_pad|><|audio_end|>{%- endif -%}\
 {%- if part.type == 'text' -%}{{ part.text }}<timestamp><timestamp>{%- endif -%}\
 {%- endfor -%}{%- endfor -%}"""
+_ASR_TEMPLATE = r"""
+{%- set told = namespace(context='') -%}
+{%- for message in messages if message.role == 'system' -%}
+{%- set told.context = message.content[0].text -%}
+{%- endfor -%}
+{{- '<|im_start|>system\n' + told.context + '<|im_end|>\n<|im_start|>user\n' -}}
+{{- '<|audio_start|><|audio_pad|><|audio_end|><|im_end|>\n' -}}
+{%- for message in messages if message.role == 'assistant' -%}
+{{- '<|im_start|>assistant\n' + message.content[0].text + '<|im_end|>\n' -}}
+{%- endfor -%}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +108,9 @@ def qwen_tokenizer() -> PreTrainedTokenizerFast:
         [pre_tokenizers.Split(Regex(_PATTERN), "isolated"), pre_tokenizers.ByteLevel(False, use_regex=False)]
     )
     backend.decoder = decoders.ByteLevel()
-    backend.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS])
+    backend.add_tokens(
+        [AddedToken(token, special=token != "<asr_text>", normalized=False) for token in SPECIAL_TOKENS]
+    )  # the real one, too, keeps <asr_text> when special tokens are left out
     return wrap_qwen_tokenizer(backend, Qwen2TokenizerFast)
 
 
@@ -269,7 +281,32 @@ def _original_config(config: Qwen3ASRConfig) -> dict[str, object]:
     return whole
 
 
-FAMILIES: dict[str, Build] = {"qwen3-aligner": qwen3_aligner}
+def qwen3_asr(folder: Path, layout: Layout = "hf", seed: int = 0, size: Size | None = None) -> None:
+    """A Qwen3-ASR that knows nothing, in either layout."""
+    import torch
+    from transformers import Qwen3ASRFeatureExtractor, Qwen3ASRForConditionalGeneration, Qwen3ASRProcessor
+
+    tokenizer = qwen_tokenizer()
+    config = qwen_config(tokenizer, size or Size(), None)
+    # Untied, since an untrained network with tied embeddings writes its last token again for ever.
+    config.tie_word_embeddings = config.text_config.tie_word_embeddings = False
+    torch.manual_seed(seed)
+    model = Qwen3ASRForConditionalGeneration(config).eval()
+    with torch.no_grad():
+        model.lm_head.weight.mul_(20)
+        model.model.multi_modal_projector.linear_2.weight.mul_(30)  # so that what is heard matters
+        model.model.language_model.embed_tokens.weight.mul_(10)  # … and what was written before
+    model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|endoftext|>"])
+    model.generation_config.pad_token_id = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    folder.mkdir(parents=True, exist_ok=True)
+    if layout == "hf":
+        Qwen3ASRProcessor(Qwen3ASRFeatureExtractor(), tokenizer, chat_template=_ASR_TEMPLATE).save_pretrained(folder)
+        model.save_pretrained(folder)
+    else:
+        _save_original(folder, model, tokenizer)
+
+
+FAMILIES: dict[str, Build] = {"qwen3-aligner": qwen3_aligner, "qwen3-asr": qwen3_asr}
 
 
 def main() -> None:
