@@ -280,6 +280,15 @@ def test_an_mp4_without_its_index_is_refused_in_plain_words(tmp_path: Path, film
         open_audio(path)
 
 
+def test_a_recording_too_quiet_for_voice_activity_is_told(tmp_path: Path) -> None:
+    with open_audio(make(tmp_path / "quiet.flac", "-i", JFK, "-af", "volume=-50dB", "-sample_fmt", "s32")) as stream:
+        list(stream)
+    assert stream.notices == ["audio is very quiet (peak -52 dB): without voice activity more may be found"]
+    with open_audio(make(tmp_path / "silent.flac", "-f", "lavfi", "-i", "anullsrc=d=2")) as stream:
+        list(stream)
+    assert stream.notices == ["audio is silent throughout"]
+
+
 # Pipes
 
 
