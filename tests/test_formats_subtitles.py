@@ -352,6 +352,29 @@ def test_a_file_that_is_not_what_it_should_be_is_refused_with_its_name(tmp_path:
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("srt", "1\n" * 30_000),
+        ("srt", "1\n00:00:01,000 --> 00:00:02,000\n" + "<b " * 30_000),
+        ("vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\n" + "<v " * 30_000),
+        ("ass", "[Events]\nFormat: Start, End, Text\nDialogue: 0:00:00.00,0:00:01.00," + "{\\k1" * 30_000),
+        ("lrc", "[00:01.00]" * 10_000),
+        ("ttml", '<tt xmlns="http://www.w3.org/ns/ttml"><body><div><p begin="0s" end="1s">' + "<span>" * 20_000 + "x"
+         + "</span>" * 20_000 + "</p></div></body></tt>"),
+        ("textgrid", 'File type = "ooTextFile"\n' + "intervals [" * 10_000),
+        ("json", "[" * 100_000),
+    ],
+)  # fmt: skip
+def test_a_file_made_to_be_slow_ends(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / f"slow{FORMATS[name].extension}"
+    path.write_text(text, encoding="utf-8")
+    try:
+        assert len(read_format(path).segments) <= 10_000
+    except TranscriptError as error:
+        assert str(error).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
     ("name", "text", "place"),
     [
         ("a.srt", "1\n00:00:01,000 --> 00:00:02,000\nx\n\n2\n00:00:0x --> 1\ny\n", "line"),

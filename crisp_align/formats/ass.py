@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ _JOINER = "\u2060"
 _SPECIAL = re.compile(r"(?<=\\)(?=[Nnh{}])")
 _GUARD = re.compile(rf"(?<=\\){_JOINER}+(?=[Nnh{{}}])")
 _LIT = r"{\1c&H00FFFF&}"  # blue, green, red: yellow
+_DRAWING = re.compile(r"\{[^{}]{0,200}\\p[1-9]")  # pysubs2 looks in time that grows with the square of the text
 _KARAOKE = re.compile(r"\\[kK][fo]?(\d{1,7})")
 
 
@@ -129,10 +131,12 @@ def read_ass(text: str, name: str) -> list[Cue]:
     from pysubs2.exceptions import Pysubs2Error
 
     try:
-        file: SSAFile = SSAFile.from_string(text, format_="ssa" if "[V4 Styles]" in text else "ass")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # about fields that we do not read
+            file: SSAFile = SSAFile.from_string(text, format_="ssa" if "[V4 Styles]" in text else "ass")
     except (Pysubs2Error, ValueError, KeyError, IndexError, OverflowError, TypeError) as error:
         raise TranscriptError(f"not SubStation Alpha: {str(error)[:80] or 'malformed'}", subject=name) from error
-    events = [event for event in file.events if event.type == "Dialogue" and not event.is_drawing]
+    events = [event for event in file.events if event.type == "Dialogue" and not _DRAWING.search(event.text)]
     if not events:
         raise TranscriptError("not SubStation Alpha: no dialogue in it", subject=name)
     return [_read_event(event) for event in events]

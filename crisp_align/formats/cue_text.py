@@ -139,7 +139,8 @@ def _bounds(start: float, end: float, pieces: Sequence[tuple[int, float | None]]
         if after is None:
             continue
         after = min(max(after, begin), max(end, begin))
-        edges = [begin + (after - begin) * part / sum(group) for part in accumulate([0, *group])]
+        total = sum(group)
+        edges = [begin + (after - begin) * part / total for part in accumulate([0, *group])]
         bounds += [(round(a, 3), round(b, 3)) for a, b in pairwise(edges)]
         group, begin = [], after
     return bounds

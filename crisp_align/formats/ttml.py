@@ -105,7 +105,10 @@ def read_ttml(text: str, name: str) -> list[Cue]:
     }
     rates = _rates(root, name)
     body = root.find(f"{_TT}body")
-    cues = list(_cues(body, 0.0, None, rates, agents, name)) if body is not None else []
+    try:
+        cues = list(_cues(body, 0.0, None, rates, agents, name)) if body is not None else []
+    except RecursionError as error:
+        raise TranscriptError("not TTML: nested too deeply", subject=name) from error
     if not cues:
         raise TranscriptError("no text in it", subject=name)
     return cues
