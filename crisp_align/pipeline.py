@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import crisp_align
 from crisp_align.aligners import Utterance
-from crisp_align.aligners.chain import AlignerChain, Timed
+from crisp_align.aligners.chain import EVERYONES_CLIP, AlignerChain, Timed
 from crisp_align.backends import Backend, DecodeOptions, LoadOptions, Transcription, load_backend
 from crisp_align.errors import AlignmentError, CrispAlignError, ModelError
 from crisp_align.events import Advanced, Event, Failed, Finished, Noticed, SegmentReady, Started
@@ -41,8 +41,6 @@ __all__ = [
     "Settings",
     "Started",
 ]
-
-GIVEN_CLIP = 30.0  # s, what every aligner takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +156,7 @@ class Pipeline:
             file = _File(source)
             files.append(file)
             try:
-                for step in self._clips(file, self.backend.max_clip):
+                for step in self._clips(file, min(self.backend.max_clip, self.aligners.max_clip)):
                     if not isinstance(step, Clip):
                         yield step
                         continue
@@ -198,7 +196,7 @@ class Pipeline:
 
     def _align_given(self, file: _File, text: str) -> Iterator[Event]:
         voiced: list[Clip] = []
-        for step in self._clips(file, GIVEN_CLIP):
+        for step in self._clips(file, EVERYONES_CLIP):
             if isinstance(step, Clip):
                 voiced.append(step)
             else:

@@ -43,8 +43,10 @@ class AttentionAligner:
 
     name: ClassVar[str] = "attention"
 
-    def __init__(self, engine: CrossAttention) -> None:
+    def __init__(self, engine: CrossAttention, *, translates: bool = True) -> None:
+        """Force texts through `engine`; `translates`: it wrote the translations itself that it may be asked to time."""
         self._engine = engine
+        self._translates = translates
         self.languages = engine.languages
         self.max_clip = engine.max_clip
 
@@ -83,6 +85,8 @@ class AttentionAligner:
         return [result if result is not None else Refusal("no times came back") for result in results]
 
     def _refusal(self, utterance: Utterance) -> Refusal | None:
+        if utterance.translated and not self._translates:
+            return Refusal("a translation is other words than the audio's")
         if utterance.clip.duration > self.max_clip + 0.001:
             return Refusal(f"takes {self.max_clip:.0f} s at most, not {utterance.clip.duration:.0f} s")
         if utterance.language is not None and self.languages and utterance.language not in self.languages:

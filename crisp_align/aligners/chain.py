@@ -11,10 +11,13 @@ from crisp_align.backends import Backend, LoadOptions
 from crisp_align.errors import AlignmentError, ModelError
 from crisp_align.timing import spread
 
-__all__ = ["SPREAD", "AlignerChain", "Timed", "load_aligner"]
+__all__ = ["EVERYONES_CLIP", "SPREAD", "AlignerChain", "Timed", "load_aligner"]
 
 SPREAD = "spread"
 """Name of the last resort in `Segment.aligner`: words share the voice activity evenly."""
+
+EVERYONES_CLIP = 30.0
+"""s, what every aligner takes: Whisper's window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,15 @@ class AlignerChain:
     def first(self) -> Aligner:
         """The aligner that is asked first."""
         return self._loaded[self.names[0]]
+
+    @property
+    def max_clip(self) -> float:
+        """s, the longest clip that everyone who may be asked takes.
+
+        A backend's own times come with any clip; whoever stands in for an aligner may be one that takes 30 s.
+        """
+        keeps_times = self.names[0] == "native" and self._backend is not None and self._backend.native_words
+        return self.first.max_clip if keeps_times else min(self.first.max_clip, EVERYONES_CLIP)
 
     def align(self, utterances: Sequence[Utterance]) -> list[Timed]:
         """Time every utterance, in order.
