@@ -22,6 +22,7 @@ from crisp_align.aligners.sphinx import AcousticModel, Position, load_acoustic_m
 from crisp_align.backends import LoadOptions
 from crisp_align.errors import ModelError
 from crisp_align.media import read_audio
+from crisp_align.speech import voice_activity
 from crisp_align.text.units import split_units
 from crisp_align.transcript import SAMPLE_RATE, Clip, Span, Unit
 
@@ -151,11 +152,24 @@ def test_a_word_that_is_not_in_the_audio_leaves_the_others_in_place(
     assert furthest(without(more, 11), jfk) < 0.1
 
 
-def test_a_word_that_the_text_leaves_out_does_not_stretch_its_neighbours(
-    hmm: HmmAligner, sample: Sample, jfk: Alignment
-) -> None:
-    fewer = aligned(hmm, sample("jfk.wav"), JFK.replace(" fellow", ""))
-    assert furthest(fewer, without(jfk, 3)) < 0.1
+def test_words_that_the_text_leaves_out_do_not_stretch_their_neighbours(hmm: HmmAligner, sample: Sample) -> None:
+    clip = sample("en-librispeech-1995-1837-0001.wav")
+    first, left_out, rest = (
+        " It was the first great sorrow of his life. It was not so much the loss",
+        " of the cotton itself,",
+        (" but the fantasy, the hopes, the dreams built around it."),
+    )
+    whole, fewer = aligned(hmm, clip, first + left_out + rest), aligned(hmm, clip, first + rest)
+    assert furthest(fewer, (*whole[:16], *whole[20:])) < 0.1
+
+
+def test_digital_silence_and_another_speaker_move_no_word(hmm: HmmAligner, sample: Sample, jfk: Alignment) -> None:
+    other = sample("en-librispeech-1995-1837-0001.wav").samples
+    samples = np.concatenate([sample("jfk.wav").samples, np.zeros(16000, np.float32), other])
+    clip = Clip(samples, 0.0, "both", voice_activity(samples))
+    both = aligned(hmm, clip, f"{JFK} It was the first great sorrow of his life.")
+    assert furthest(both[:22], jfk) < 0.1
+    assert both[22].start == pytest.approx(12.1, abs=0.1)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from crisp_align.aligners import Alignment, Refusal, Utterance
 from crisp_align.aligners.cepstra import FRAME, Floats, features
 from crisp_align.aligners.edges import trimmed
 from crisp_align.aligners.lattice import ANYTHING, PAUSE, Pronunciation, Reading, best_path, build_lattice
-from crisp_align.aligners.sphinx import STATES, AcousticModel, Integers, load_acoustic_model
+from crisp_align.aligners.sphinx import STATES, AcousticModel, Integers, Position, load_acoustic_model
 from crisp_align.backends import Backend, LoadOptions
 from crisp_align.errors import ModelError
 from crisp_align.languages import language_name
@@ -30,6 +30,8 @@ from crisp_align.text.spoken import UNKNOWN, spoken_readings
 from crisp_align.transcript import SAMPLE_RATE, Span
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from crisp_align.transcript import Samples
 
 __all__ = ["HmmAligner"]
@@ -42,6 +44,8 @@ _BEAM = 400.0  # nats; wider beams found no better path in any clip tried
 # a frame over the best phone without context: 0.3 for the right text (-1.9 at 10 dB), -6.7 for another.
 _MIDDLE = -3.0  # fit of a unit that scores 1/2
 _ANYTHING = -3.5  # fit of speech that the text does not have
+_NOTHING = -20.0  # the same where there is no voice
+_MARGIN = 0.15  # s around voice activity in which there may be voice all the same
 _LEAST_SCORE = 0.45  # mean of the units: right texts 0.82 to 0.98 (5 dB: from 0.46), others up to 0.52
 _MOST_FOREIGN = 0.5  # share of the speech that the text may lack: right texts up to 0.05, others (clean) from 0.20
 
@@ -99,7 +103,7 @@ class HmmAligner:
         samples = np.nan_to_num(utterance.clip.samples)
         if problem := self._problem(units, len(samples)):
             return Refusal(problem)
-        return self._hear(samples, units)
+        return self._hear(samples, utterance.clip.speech, units)
 
     def _readings(self, texts: Sequence[str]) -> list[list[Reading]]:
         """The readings of each unit, as numbers of phones."""
@@ -130,9 +134,12 @@ class HmmAligner:
             return "finds the text too long for the audio"
         return None
 
-    def _hear(self, samples: Samples, units: Sequence[Sequence[Reading]]) -> Alignment | Refusal:
+    def _hear(
+        self, samples: Samples, speech: Sequence[tuple[float, float]] | None, units: Sequence[Sequence[Reading]]
+    ) -> Alignment | Refusal:
         lattice = build_lattice(self._model, units)
-        fits, columns = self._fits(features(samples), lattice.senones)
+        heard = features(samples)
+        fits, columns = self._fits(heard, lattice.senones, _silent(speech, len(heard)))
         path = best_path(lattice, fits, columns, _BEAM)
         if path is None:
             path = best_path(lattice, fits, columns, np.inf)
@@ -151,15 +158,30 @@ class HmmAligner:
             return Refusal("finds that the text does not fit the audio")
         return trimmed(spans, samples)
 
-    def _fits(self, heard: Floats, senones: Integers) -> tuple[Floats, Integers]:
-        """How well every frame fits each distinct one of `senones`, and the column of each of them."""
+    def _fits(self, heard: Floats, senones: Integers, silent: NDArray[np.bool_]) -> tuple[Floats, Integers]:
+        """How well every frame fits each distinct one of `senones`, and the column of each of them.
+
+        Where there is no voice nothing fits better than silence: the model never heard the digital silence of edited
+        sound, which to it is unlike anything.
+        """
         plain = self._model.plain_senones
         distinct = np.unique(np.concatenate([senones[senones != ANYTHING], plain]))
         scores = self._model.log_likelihoods(heard, distinct)
         scores -= scores[:, np.searchsorted(distinct, plain)].max(axis=1, keepdims=True)
-        anything = np.full((len(heard), 1), _ANYTHING, np.float32)
+        pause = self._model.silence
+        silence = self._model.sequence(pause, pause, pause, Position.ONLY)
+        scores[np.ix_(silent, np.isin(distinct, silence))] = 0.0
+        anything = np.where(silent, np.float32(_NOTHING), np.float32(_ANYTHING))[:, None]
         columns = np.where(senones == ANYTHING, len(distinct), np.searchsorted(distinct, senones))
         return np.concatenate([scores, anything], axis=1), columns
+
+
+def _silent(speech: Sequence[tuple[float, float]] | None, frames: int) -> NDArray[np.bool_]:
+    """The frames that are clearly outside voice activity; none where nobody looked for it."""
+    silent = np.full(frames, bool(speech))
+    for start, end in speech or ():
+        silent[max(round((start - _MARGIN) / FRAME), 0) : round((end + _MARGIN) / FRAME)] = False
+    return silent
 
 
 def _least_phones(reading: Reading) -> int:

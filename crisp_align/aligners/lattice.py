@@ -31,8 +31,8 @@ ANYTHING = -1
 
 # Log probabilities, from clean and noisy (10 dB) speech whose texts lacked, added or replaced a word.
 _PAUSE = float(np.log(0.1))  # of a pause between two words
-_EXTRA = -20.0  # of speech that the text leaves out
-_UNHEARD = -80.0  # of something else being said than the text has
+_EXTRA = -60.0  # of speech that the text leaves out
+_UNHEARD = -100.0  # of something else being said than the text has
 _PRUNE = 8  # frames between two prunings
 
 
