@@ -25,18 +25,59 @@ def run(params: Params) -> int:
         click.echo(f"{heading}:")
         width = max(map(len, names), default=0)
         for name in names:
-            click.echo(f"  {name:{width}}  {_about(load, name)}")
+            plugin = _loaded(load, name)
+            click.echo(f"  {name:{width}}  {plugin if isinstance(plugin, str) else _about(plugin)}")
+            if load is backend_class and not isinstance(plugin, str):
+                for line in _abilities(plugin):
+                    click.echo(f"  {'':{width}}    {printable(line)}")
     return 0
 
 
-def _about(load: Callable[[str], object], name: str) -> str:
-    """The first line of what a plugin's module says about itself; why it cannot be used, where it does not import."""
+def _loaded(load: Callable[[str], object], name: str) -> object:
+    """The plugin; why it cannot be used, where it does not import."""
     try:
-        plugin = load(name)
+        return load(name)
     except CrispAlignError as error:
         return str(error)
+
+
+def _about(plugin: object) -> str:
+    """The first line of what its module says about itself."""
     text = inspect.getdoc(inspect.getmodule(plugin)) or ""
     return printable(text.partition("\n")[0])
+
+
+def _abilities(plugin: object) -> list[str]:
+    """What a backend can do, in lines; nothing for one that does not say."""
+    from crisp_align.backends import Profile
+
+    profile = getattr(plugin, "profile", None)
+    if not isinstance(profile, Profile):
+        return []
+    count = "any language" if profile.languages is None else f"{len(profile.languages)} languages"
+    does = [
+        f"{count}, {'detected' if profile.detects_language else 'to be named with -l'}",
+        "times of its own" if getattr(plugin, "native_words", False) else "timed by an aligner",
+        *(["translates"] if getattr(plugin, "translates", False) else []),
+        *(["takes prompts"] if profile.prompts else []),
+        f"clips of up to {profile.max_clip:g} s",
+    ]
+    runs = [f"{engine.name}: {'installed' if engine.is_installed else engine.install}" for engine in profile.engines]
+    return ["; ".join(does), *runs, *([f"models here: {_present(profile.family)}"] if profile.family else [])]
+
+
+def _present(family: str) -> str:
+    """Names of the models of a family that are on this machine."""
+    from crisp_align import models
+
+    here = []
+    for weights in models.CATALOGUE:
+        try:
+            if weights.family == family and models.local(weights.family, weights.name) is not None:
+                here.append(weights.name)
+        except CrispAlignError:
+            here.append(f"{weights.name} (damaged)")
+    return ", ".join(here) or "none"
 
 
 command = Command("backends", run, text="List speech backends and aligners.")
