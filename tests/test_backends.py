@@ -1,0 +1,123 @@
+"""Backends as the command sees them: listed without being imported, refused with a command that helps, replaceable."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from crisp_align.backends import Backend, Engine, Profile, backend_class, backend_names
+from crisp_align.languages import NAMES
+from tests.command import JFK, run
+
+ROOT = Path(__file__).parents[1]
+ENGINES = {"torch", "transformers", "ctranslate2", "onnxruntime", "nemo", "faster_whisper"}
+
+
+@pytest.mark.parametrize("name", backend_names())
+def test_every_backend_says_what_it_can_do(name: str) -> None:
+    backend = backend_class(name)
+    assert isinstance(backend, type)
+    assert backend.name == name
+    profile = backend.profile  # type: ignore[attr-defined]
+    assert isinstance(profile, Profile)
+    assert profile.languages is None or profile.languages <= set(NAMES)
+    assert all(engine.install.startswith("pip install") for engine in profile.engines)
+
+
+def test_backends_import_no_engine_until_they_load() -> None:
+    names = ", ".join(f"crisp_align_backends.{name}" for name in ("whisper", "qwen3_asr", "parakeet", "canary"))
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", f"import {names}"], capture_output=True, text=True, check=True
+    )
+    imported = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert "crisp_align_backends" in imported
+    assert not imported & ENGINES
+
+
+def test_the_list_tells_engines_and_models() -> None:
+    done = run("backends")
+    assert done.returncode == 0
+    for name in ("canary", "parakeet", "qwen3-asr", "whisper"):
+        assert re.search(rf"^  {name} ", done.stdout, re.MULTILINE)
+    assert "25 languages, to be named with -l" in done.stdout
+    assert re.search(r"nemo: (installed|pip install \"crisp-align\[nemo\]\")", done.stdout)
+    assert "models here: " in done.stdout
+
+
+def test_an_engine_that_is_missing_is_not_installed() -> None:
+    assert Engine("here", ("json",), "").is_installed
+    assert not Engine("gone", ("json", "no_such_engine"), "").is_installed
+    assert not Engine("gone", ("no_such_engine.part",), "").is_installed
+
+
+@pytest.mark.parametrize(
+    ("backend", "command"),
+    [
+        ("qwen3-asr", 'pip install "crisp-align[qwen]"'),
+        ("parakeet", 'pip install "crisp-align[nvidia]"'),
+        ("canary", 'pip install "crisp-align[nvidia]"'),
+    ],
+)
+def test_a_missing_engine_is_named_with_the_command_that_installs_it(
+    tmp_path: Path, backend: str, command: str
+) -> None:
+    hidden = (
+        "import sys, importlib.abc\n"
+        "class Hide(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('torch', 'transformers'):\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Hide())\n"
+    )
+    (tmp_path / "sitecustomize.py").write_text(hidden)
+    done = run(str(JFK), "--backend", backend, "-m", "owner/model", "-l", "en", env={"PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 3
+    assert command in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def documented(fence: str) -> str:
+    """The code of the page on backends, fenced as `fence`."""
+    page = (ROOT / "docs" / "backends.md").read_text(encoding="utf-8")
+    found = re.search(rf"```{fence}\n(.*?)```", page, re.DOTALL)
+    assert found
+    return found[1]
+
+
+def test_a_backend_from_another_package_works_by_name(tmp_path: Path) -> None:
+    """The one on the page about backends, as a wheel that pip installs."""
+    wheel = tmp_path / "beeps-1.0-py3-none-any.whl"
+    entry = re.search(r"^beeps = \"(.*)\"", documented("toml"), re.MULTILINE)
+    assert entry
+    with zipfile.ZipFile(wheel, "w") as packed:
+        packed.writestr("beeps.py", documented("python"))
+        packed.writestr("beeps-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: beeps\nVersion: 1.0\n")
+        packed.writestr("beeps-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        packed.writestr("beeps-1.0.dist-info/entry_points.txt", f"[crisp_align.backends]\nbeeps = {entry[1]}\n")
+        packed.writestr("beeps-1.0.dist-info/RECORD", "")
+    site = tmp_path / "site"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", str(site), str(wheel)],
+        check=True,
+    )
+    env = {"PYTHONPATH": os.fspath(site)}
+    done = run(str(JFK), "--backend", "beeps", "-am", "native", "-osrt", "-of", "out", cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "beep" in (tmp_path / "out.srt").read_text()
+    assert "beeps" in run("backends", env=env).stdout
+    refused = run(str(JFK), "--backend", "beeps", "--translate", env=env)
+    assert (refused.returncode, "does not translate" in refused.stderr) == (2, True)
+
+
+def test_the_documented_backend_satisfies_the_protocol() -> None:
+    scope: dict[str, object] = {}
+    exec(documented("python"), scope)  # the page's own code
+    made = scope["Beeps"]
+    assert isinstance(made, type)
+    assert isinstance(made(), Backend)
