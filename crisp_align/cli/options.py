@@ -229,6 +229,7 @@ VOICE = (
         high=60_000,
     ),
     whole("-vp", "--vad-speech-pad-ms", "vad_pad", metavar="MS", text="kept around speech", low=0, high=10_000),
+    whole("--vad-max-pause-ms", "vad_max_pause", metavar="MS", text="longest pause in a clip", low=0, high=60_000),
 )
 TIMING = (
     click.Option(
@@ -239,6 +240,15 @@ TIMING = (
         help="char: every ideograph, kana and Hangul syllable is timed by itself",
     ),
     flag("--strict", text="an aligner that cannot do a clip is an error; no other stands in"),
+    click.Option(
+        ["--decode", "align_decode"],
+        type=click.Choice(["path", "upstream"]),
+        default="path",
+        metavar="path|upstream",
+        help="qwen3: the best path in order, or argmax and repair as its authors do",
+    ),
+    flag("--refine", "align_refine", text="qwen3: times between its 80 ms steps (not yet measured on its weights)"),
+    flag("--compile", text="qwen3 on CUDA: compile the model first; pays for many files"),
 )
 TEXT = (
     option("--text", "--ref-text", "text", metavar="TEXT", text="the text; its lines become segments"),
@@ -360,6 +370,7 @@ def _vad(params: Params) -> VadOptions:
         min_speech=seconds("vad_min_speech", default.min_speech),
         min_silence=seconds("vad_min_silence", default.min_silence),
         pad=seconds("vad_pad", default.pad),
+        max_pause=seconds("vad_max_pause", default.max_pause),
     )
 
 
@@ -450,6 +461,9 @@ def settings(params: Params) -> Settings:
             threads=params["threads"],
             runtime=params["runtime"],
             offline=params["offline"],
+            compile=params["compile"],
+            align_decode=params["align_decode"],
+            align_refine=params["align_refine"],
         ),
         decode=_decode(params),
         media=MediaOptions(
