@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,7 +36,7 @@ def test_settled_spans_are_inside_ordered_disjoint_and_long_enough(
 @given(good_times)
 def test_clean_spans_come_back_as_they_were(times: list[float]) -> None:
     edges = [round(t, 3) + 0.03 * i for i, t in enumerate(times)]
-    spans = [Span(round(a, 3), round(b - 0.005, 3)) for a, b in zip(edges, edges[1:], strict=False) if b - a >= 0.026]
+    spans = [Span(round(a, 3), round(b - 0.005, 3)) for a, b in pairwise(edges) if b - a >= 0.026]
     assert settle(spans, 0.0, 60.0) == spans
 
 
