@@ -7,7 +7,7 @@ neighbours, also across words; between words there may be a pause. The audio cho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -214,13 +214,14 @@ def build_lattice(model: AcousticModel, units: Sequence[Sequence[Reading]]) -> L
         units: the readings of each unit, at least one a unit.
     """
     builder = _Builder(model)
+    unheard: Reading = (((model.babble,),),)
     heads = _heads(units, model)
     frontier: _Frontier = {(model.silence, phone): [(-1, 0.0)] for phone in sorted(heads[0] | {model.silence})}
     frontier = builder.pause(frontier, heads[0])
     for owner, readings in enumerate(units):
         merged: _Frontier = {}
         skipping = {key: [(state, log + _UNHEARD) for state, log in group] for key, group in frontier.items()}
-        for reading, start in [*((reading, frontier) for reading in readings), ((((model.babble,),),), skipping)]:
+        for reading, start in [*((reading, frontier) for reading in readings), (unheard, skipping)]:
             for key, group in builder.reading(reading, owner, start, heads[owner + 1]).items():
                 merged.setdefault(key, []).extend(group)
         frontier = builder.pause(merged, heads[owner + 1])
@@ -250,75 +251,78 @@ def best_path(lattice: Lattice, scores: Floats, columns: Integers, beam: float) 
     Returns:
         The state of each frame: (frames,).
     """
-    steps = list(_forward(lattice, scores, columns, beam))
-    if len(steps) < len(scores):
+    steps, low, final = _forward(lattice, scores, columns, beam)
+    final = final + lattice.closing[low : low + len(final)]
+    if len(steps) < len(scores) - 1 or final.max() == -np.inf:
         return None
-    low, _, _, alive = steps[-1]
-    final = alive + lattice.closing[low : low + len(alive)]
-    state = low + int(final.argmax())
-    if final[state - low] == -np.inf:
-        return None
-    states = np.empty(len(scores), np.int64)
-    states[-1] = state
-    first_join = np.searchsorted(lattice.joins, np.arange(len(lattice.senones) + 1)).tolist()
-    is_join = np.isin(np.arange(len(lattice.senones)), lattice.joins).tolist()
-    for frame in range(len(scores) - 1, 0, -1):
-        low, moved, chosen, _ = steps[frame]
-        if moved[state - low]:
-            if is_join[state]:
-                join = first_join[state]
-                state = int(lattice.sources[join, chosen[join - first_join[low]]]) - 1
-            else:
-                state -= 1
-        states[frame - 1] = state
-    return states
+    return _traced(lattice, steps, low + int(final.argmax()))
 
 
-_Step: TypeAlias = tuple[int, NDArray[np.bool_], Integers, Floats]
+_Step: TypeAlias = tuple[int, NDArray[np.bool_], Integers]
+"""Of one frame: the lowest state looked at, which states were moved to, and by which of their entries joins were."""
 
 
-def _forward(lattice: Lattice, scores: Floats, columns: Integers, beam: float) -> Iterator[_Step]:
-    """For each frame the lowest state looked at, which states were moved to, by which entry, and their scores."""
+def _forward(lattice: Lattice, scores: Floats, columns: Integers, beam: float) -> tuple[list[_Step], int, Floats]:
+    """The step into each frame but the first; then the lowest state alive at the end, and the scores from it on."""
     count = len(lattice.senones)
-    first_join = np.searchsorted(lattice.joins, np.arange(count + 1)).tolist()
-    advance, stays, joins, sources, entries = (
-        lattice.advance,
-        lattice.stay,
-        lattice.joins,
-        lattice.sources,
-        lattice.entries,
-    )
-    reach = lattice.reach.tolist()
-    rows = np.arange(len(lattice.joins))
-    no_choice = np.empty(0, np.int64)
+    first_join, reach = _first_joins(lattice), lattice.reach.tolist()
+    advance, stays, joins = lattice.advance, lattice.stay, lattice.joins
+    sources, entries, rows = lattice.sources, lattice.entries, np.arange(len(lattice.joins))
+    steps: list[_Step] = []
     best = np.full(count + 1, -np.inf, np.float32)  # of the state before; best[0] stands for none
     best[1:] = lattice.opening + scores[0][columns]
     low, high = 0, count
-    yield 0, np.zeros(count, np.bool_), no_choice, best[1:].copy()
     for frame in range(1, len(scores)):
         if frame % _PRUNE == 1:
-            window = best[low + 1 : high + 1]
-            window -= window.max()
-            alive = window > -beam
-            if not alive.any():
-                return
-            first, last = int(alive.argmax()), len(alive) - 1 - int(alive[::-1].argmax())
-            window[:first] = -np.inf
-            window[last + 1 :] = -np.inf
-            low, high = low + first, low + last + 1
+            low, high = _pruned(best, low, high, beam)
+            if high == low:
+                break
         high = reach[high - 1] + 1
-        before = best[low:high]
-        move = before + advance[low:high]
-        chosen = no_choice
+        move = best[low:high] + advance[low:high]
         begin, end = first_join[low], first_join[high]
-        if end > begin:
-            arrivals = best[sources[begin:end]]
-            arrivals += entries[begin:end]
-            chosen = arrivals.argmax(axis=1)
-            move[joins[begin:end] - low] = arrivals[rows[: end - begin], chosen]
+        arrivals = best[sources[begin:end]]
+        arrivals += entries[begin:end]
+        chosen = arrivals.argmax(axis=1)
+        move[joins[begin:end] - low] = arrivals[rows[: end - begin], chosen]
         stay = best[low + 1 : high + 1] + stays[low:high]
-        moved = move > stay
+        steps.append((low, move > stay, chosen))
         np.maximum(stay, move, out=stay)
         stay += scores[frame][columns[low:high]]
         best[low + 1 : high + 1] = stay
-        yield low, moved, chosen, stay
+    return steps, low, best[low + 1 : high + 1]
+
+
+def _first_joins(lattice: Lattice) -> list[int]:
+    """For each state, and for the end, the first join from there on."""
+    first: list[int] = np.searchsorted(lattice.joins, np.arange(len(lattice.senones) + 1)).tolist()
+    return first
+
+
+def _pruned(best: Floats, low: int, high: int, beam: float) -> tuple[int, int]:
+    """Give up, in place, the states outside the beam; the range that is left, empty if none is alive."""
+    window = best[low + 1 : high + 1]
+    highest = window.max()
+    if highest == -np.inf:
+        return low, low
+    window -= highest
+    alive = window > -beam
+    first, end = int(alive.argmax()), len(alive) - int(alive[::-1].argmax())
+    window[:first] = -np.inf
+    window[end:] = -np.inf
+    return low + first, low + end
+
+
+def _traced(lattice: Lattice, steps: Sequence[_Step], state: int) -> Integers:
+    """The states of the path that ends in `state`."""
+    first_join = _first_joins(lattice)
+    joins = set(lattice.joins.tolist())
+    states = [state]
+    for low, moved, chosen in reversed(steps):
+        if moved[state - low]:
+            if state in joins:
+                entry = chosen[first_join[state] - first_join[low]]
+                state = int(lattice.sources[first_join[state], entry]) - 1
+            else:
+                state -= 1
+        states.append(state)
+    return np.array(states[::-1])
