@@ -60,7 +60,7 @@ class AttentionAligner:
         shared: object = backend
         if not isinstance(shared, CrossAttention):
             shared = backend_class("whisper").load(model, options)
-        return cls(_attentive(shared))
+        return cls(_attentive(shared), translates=shared is backend)
 
     def align(self, utterances: Sequence[Utterance]) -> list[Alignment | Refusal]:
         """One result an utterance; clips of one language share a call."""
