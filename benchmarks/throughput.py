@@ -16,6 +16,7 @@ import time
 import wave
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
@@ -27,8 +28,11 @@ from crisp_align.backends import DecodeOptions, LoadOptions
 from crisp_align.media import open_audio, read_audio
 from crisp_align.pipeline import Pipeline, Settings
 from crisp_align.speech import clips
-from crisp_align.transcript import SAMPLE_RATE, Clip, Samples
+from crisp_align.transcript import SAMPLE_RATE, Clip
 from crisp_align_backends.whisper import Whisper
+
+if TYPE_CHECKING:
+    from crisp_align.transcript import Samples
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 SPEECH = ("jfk.wav", "en-librispeech-1995-1837-0001.wav")
