@@ -172,6 +172,15 @@ def test_digital_silence_and_another_speaker_move_no_word(hmm: HmmAligner, sampl
     assert both[22].start == pytest.approx(12.1, abs=0.1)
 
 
+def test_digital_silence_moves_no_word_where_nobody_looked_for_voice(
+    hmm: HmmAligner, sample: Sample, jfk: Alignment
+) -> None:
+    zeros = np.zeros(24000, np.float32)
+    samples = np.concatenate([zeros, sample("jfk.wav").samples, zeros])
+    later = [Span(span.start + 1.5, span.end + 1.5) for span in jfk]
+    assert furthest(aligned(hmm, Clip(samples, 0.0, "edited"), JFK), later) < 0.1
+
+
 @pytest.mark.parametrize(
     ("written", "shown"),
     [

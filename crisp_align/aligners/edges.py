@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from crisp_align.transcript import Samples
 
-__all__ = ["trimmed"]
+__all__ = ["levels", "trimmed"]
 
 _STEP = 0.005  # s between two levels
 _WINDOW = 0.010  # s that a level is taken over
@@ -36,12 +36,12 @@ def trimmed(spans: Sequence[Span], samples: Samples) -> tuple[Span, ...]:
         spans: in order, s; those without length are left alone.
         samples: float32, shape (n,), 16 kHz mono.
     """
-    levels = _levels(samples)
+    loudness = levels(samples)
     heard = [span for span in spans if span.end > span.start]
-    if not heard or not len(levels):
+    if not heard or not len(loudness):
         return tuple(spans)
-    spoken = np.concatenate([levels[_index(span.start) : _index(span.end)] for span in heard])
-    quiet = levels < (np.percentile(spoken, 95) if len(spoken) else 0.0) - _BELOW_SPEECH
+    spoken = np.concatenate([loudness[_index(span.start) : _index(span.end)] for span in heard])
+    quiet = loudness < (np.percentile(spoken, 95) if len(spoken) else 0.0) - _BELOW_SPEECH
     cut: dict[int, Span] = {}
     before = -1.0  # the edges of the clip count as pauses
     for index, span in enumerate(heard):
@@ -57,14 +57,14 @@ def trimmed(spans: Sequence[Span], samples: Samples) -> tuple[Span, ...]:
     return tuple(cut.get(id(span), span) for span in spans)
 
 
-def _levels(samples: Samples) -> NDArray[np.float64]:
-    """Loudness every `_STEP`, of the `_WINDOW` around its middle, in dB of full scale."""
+def levels(samples: Samples) -> NDArray[np.float64]:
+    """Loudness every 5 ms, of the 10 ms around, in dB of full scale, -120 at least: shape (n // 80,)."""
     step, window = int(_STEP * SAMPLE_RATE), int(_WINDOW * SAMPLE_RATE)
     padded = np.pad(np.square(samples, dtype=np.float64), ((window - step) // 2, window))
     sums = np.concatenate([[0.0], np.cumsum(padded)])
     at = np.arange(len(samples) // step) * step
-    levels: NDArray[np.float64] = 10 * np.log10((sums[at + window] - sums[at]) / window + 1e-9)
-    return levels
+    loudness: NDArray[np.float64] = 10 * np.log10((sums[at + window] - sums[at]) / window + 1e-12)
+    return loudness
 
 
 def _index(time: float) -> int:
