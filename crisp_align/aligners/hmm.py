@@ -2,8 +2,8 @@
 
 A clip's text becomes a lattice of what it may sound like (readings of numbers and abbreviations, pronunciations,
 pauses), and the best path through it says when each unit was heard. Model and dictionary are PocketSphinx's; the
-search is ours: it lets the audio choose between readings, puts up with words that are wrong, missing or too many, cannot
-lose its way in a long clip, and is half again as fast.
+search is ours: it lets the audio choose between readings, puts up with words that are wrong, missing or too many,
+cannot lose its way in a long clip, and is half again as fast.
 """
 
 from __future__ import annotations
