@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crisp_align.errors import CrispAlignError, MediaError, OptionError, OutputError
-from crisp_align.formats import WriteOptions, find_format, write_atomically, write_format
+from crisp_align.formats import WriteOptions, find_format, format_of_path, write_atomically, write_format
 from crisp_align.layout import Rules, cues
 from crisp_align.review import with_media
 from crisp_align.transcript import Transcript
@@ -72,21 +72,32 @@ def gather(names: Iterable[str], *, recursive: bool = False) -> Iterator[Input |
 
 
 def plan(
-    inputs: Sequence[Input], formats: Sequence[str], *, base: str | None = None, folder: str | None = None
+    inputs: Sequence[Input],
+    formats: Sequence[str],
+    *,
+    named: Sequence[str] = (),
+    base: str | None = None,
+    folder: str | None = None,
 ) -> list[Job]:
     """Where each output of each input goes. Nothing is written; of the disk only symbolic links are looked at.
 
     Args:
         inputs: each once.
-        formats: names of `FORMATS`; none: no files.
+        formats: names of `FORMATS`, each an output whose path follows from its input.
+        named: paths of further outputs of the one input, each in the format that its extension stands for.
         base: path of the one input's outputs without extension; "-": standard output. None: beside the input, and
             what came from standard input goes to standard output.
         folder: where outputs go instead of beside their inputs.
 
     Raises:
-        OptionError: `base` with several inputs, two outputs of one name, an output that is an input, several formats
-            on standard output.
+        OptionError: `base` or `named` with several inputs, an extension that stands for no format, two outputs of one
+            name, an output that is an input, several formats on standard output.
     """
+    if named and len(inputs) > 1:
+        raise OptionError(
+            f"-o names an output of one input, and there are {len(inputs)}",
+            hint="say -osrt and the like, with --output-dir",
+        )
     if base is not None and len(inputs) > 1:
         raise OptionError(
             f"-of names the outputs of one input, and there are {len(inputs)}", hint="use --output-dir instead"
@@ -95,7 +106,8 @@ def plan(
         raise OptionError(
             "-of is a name without extension, and this is a folder", subject=base, hint="use --output-dir"
         )
-    jobs = [Job(entry.source, tuple(_outputs(entry, formats, base, folder))) for entry in inputs]
+    further = [_named(path, folder) for path in named]
+    jobs = [Job(entry.source, (*_outputs(entry, formats, base, folder), *further)) for entry in inputs]
     _refuse_clashes(jobs)
     return jobs
 
@@ -119,6 +131,13 @@ def _outputs(entry: Input, formats: Sequence[str], base: str | None, folder: str
                 entry.place.with_suffix(extension) if folder is not None else Path(entry.source).with_suffix(extension)
             )
         yield name, path if folder is None else Path(folder) / path
+
+
+def _named(path: str, folder: str | None) -> tuple[str, Path]:
+    if path.endswith(("/", os.sep)) or os.path.isdir(path):  # noqa: PTH112
+        raise OptionError("-o names a file, and this is a folder", subject=path, hint="add the file's name to it")
+    name = format_of_path(path).name
+    return name, Path(path) if folder is None else Path(folder) / path
 
 
 def _refuse_clashes(jobs: Sequence[Job]) -> None:

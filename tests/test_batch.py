@@ -71,6 +71,28 @@ class TestPlan:
         (job,) = plan(inputs("a.mkv"), ["srt"], base="x", folder="subs")
         assert outputs(job) == ["subs/x.srt"]
 
+    def test_a_named_output_has_the_format_of_its_extension(self) -> None:
+        (job,) = plan(inputs("in/a.mkv"), ["ass"], named=["b.VTT", "x/c.json"])
+        assert job.outputs == (("ass", Path("in/a.ass")), ("vtt", Path("b.VTT")), ("json", Path("x/c.json")))
+        (job,) = plan(inputs("in/a.mkv"), [], named=["b.vtt"], folder="subs")
+        assert outputs(job) == ["subs/b.vtt"]
+
+    @pytest.mark.parametrize(
+        ("names", "named", "told"),
+        [
+            (["a.mkv", "b.mkv"], ["a.srt"], "-o names an output of one input, and there are 2"),
+            (["a.mkv"], ["a.docx"], "no format has the extension '.docx'"),
+            (["a.mkv"], ["srt"], "without an extension"),
+            (["a.mkv"], ["subs/"], "this is a folder"),
+            (["a.srt"], ["./a.srt"], "would overwrite an input"),
+            (["a.mkv"], ["b.srt", "./b.srt"], "two formats would write this file"),
+            (["a.mkv"], ["a.vtt"], "two formats would write this file"),
+        ],
+    )
+    def test_a_named_output_that_cannot_be_is_an_error(self, names: list[str], named: list[str], told: str) -> None:
+        with pytest.raises(OptionError, match=told):
+            plan(inputs(*names), ["vtt"], named=named)
+
     def test_a_folder_keeps_the_places_of_its_files(self) -> None:
         entries = [Input("in/one/a.mkv", Path("one/a.mkv")), Input("in/two/a.mkv", Path("two/a.mkv"))]
         assert [outputs(job) for job in plan(entries, ["vtt"], folder="subs")] == [

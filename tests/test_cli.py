@@ -115,7 +115,7 @@ class TestSpelling:
             ("-mbase", "-m base"),
             ("-offline", "--offline"),
             ("-translate", "--translate"),
-            ("-o", "-osrt"),
+            ("-o=a.srt", "-o a.srt"),
             ("--max-length", "--max-len"),
             ("--outputsrt", "--output-srt"),
         ],
@@ -224,6 +224,10 @@ class TestUsage:
             (["a.wav", "--text", "x"], "--align-only"),
             (["a.wav", "b.wav", "--align-only", "--text", "x"], "one file, and there are 2"),
             (["a.wav", "b.wav", "-osrt", "-of", "x"], "-of names the outputs of one input"),
+            (["a.wav", "-o", "a.docx"], "no format has the extension '.docx'"),
+            (["render", "a.json", "-o", "srt"], "without an extension"),
+            (["align", "a.wav", "--text", "x", "-o", "a.docx"], "no format has the extension '.docx'"),
+            (["a.wav", "b.wav", "-o", "a.srt"], "-o names an output of one input"),
             (["a.wav", "a.mp3", "-osrt"], "would write this file"),
             (["a.srt", "-osrt"], "would overwrite an input"),
             (["render"], "missing argument"),
@@ -263,6 +267,18 @@ class TestRender:
         assert main(["render", str(talk), *names, "-np", "-of", str(talk.parent / "out")]) == 0
         written = {path.name.removeprefix("out") for path in talk.parent.glob("out.*")}
         assert written == {format.extension for format in FORMATS.values()}
+
+    def test_outputs_may_be_named_with_their_extension_beside_others(self, talk: Path) -> None:
+        names = [str(talk.parent / name) for name in ("one.srt", "two.vtt", "three.labels.txt")]
+        assert main(["render", str(talk), "-o", names[0], "-o", names[1], "-o", names[2], "-oass", "-np"]) == 0
+        written = {path.name for path in talk.parent.iterdir()}
+        assert written == {"talk.json", "one.srt", "two.vtt", "three.labels.txt", "talk.ass"}
+        assert (talk.parent / "two.vtt").read_text().startswith("WEBVTT")
+
+    def test_a_named_output_is_a_file_where_the_input_is_a_pipe(self, talk: Path) -> None:
+        done = run("render", "-", "-ovtt", "-o", str(talk.parent / "a.srt"), stdin=talk.read_bytes())
+        assert done.returncode == 0 and done.stdout.startswith("WEBVTT\n")
+        assert (talk.parent / "a.srt").read_text().startswith("1\n")
 
     def test_a_profile_lays_out_and_what_is_typed_wins(self, talk: Path, capsys: pytest.CaptureFixture[str]) -> None:
         for profile in ("netflix-en", "auto"):

@@ -36,7 +36,9 @@ def run(params: Params) -> int:
     inputs = [entry for entry in found if isinstance(entry, Input)]
     if len(inputs) != 1:
         raise OptionError("a text is timed against one file, not a folder", subject=media)
-    jobs = plan(inputs, options.formats(params), base=params["base"], folder=params["output_dir"])
+    jobs = plan(
+        inputs, options.formats(params), named=params["named"], base=params["base"], folder=params["output_dir"]
+    )
     display, tally = start(params, jobs), Tally()
     if jobs := ready(jobs, params, tally, display):
         carry_out(jobs, _work(settings, media, text), display, rules, style, tally)

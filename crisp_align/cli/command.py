@@ -159,6 +159,8 @@ def _refuse_guesses(args: Sequence[str], spellings: Mapping[str, bool]) -> None:
         if not word.startswith("-") or word == "-":
             continue
         name, equals, _ = word.partition("=")
+        if equals and len(name) == 2 and spellings.get(name):  # click would take `=` for part of the value
+            raise click.UsageError(f"no such option: {word}; did you mean {word.replace('=', ' ', 1)}?")
         if name in spellings:
             if spellings[name] and not equals:
                 next(words, None)  # its value, whatever it looks like

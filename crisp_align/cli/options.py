@@ -310,6 +310,12 @@ OUTPUT = (
         )
     ),
     option(
+        *("-o", "--output", "named"),
+        metavar="NAME.EXT",
+        text="an output in the format of its extension; again for more (one input)",
+        multiple=True,
+    ),
+    option(
         *("-of", "--output-file", "base"),
         metavar="BASE",
         text="path of the outputs without extension (one input); -: standard output",

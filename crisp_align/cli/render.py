@@ -32,7 +32,9 @@ def run(params: Params) -> int:
     rules, style, tally = options.rules(params), options.write_options(params), Tally()
     found = list(gather(params["files"]))
     inputs = [entry for entry in found if isinstance(entry, Input)]
-    jobs = plan(inputs, options.formats(params), base=params["base"], folder=params["output_dir"])
+    jobs = plan(
+        inputs, options.formats(params), named=params["named"], base=params["base"], folder=params["output_dir"]
+    )
     display = start(params, jobs)
     try:
         refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])

@@ -50,7 +50,9 @@ def run(params: Params) -> int:
     tally = Tally()
     found = list(gather(names, recursive=params["recursive"]))
     inputs = [entry for entry in found if isinstance(entry, Input)]
-    jobs = plan(inputs, options.formats(params), base=params["base"], folder=params["output_dir"])
+    jobs = plan(
+        inputs, options.formats(params), named=params["named"], base=params["base"], folder=params["output_dir"]
+    )
     display = start(params, jobs)
     refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
     jobs = ready(jobs, params, tally, display)

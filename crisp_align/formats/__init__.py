@@ -89,7 +89,9 @@ def format_of_path(path: str | os.PathLike[str]) -> Format:
     extension = Path(path).suffix
     known = ", ".join(dict.fromkeys(format.extension for format in FORMATS.values()))
     raise OptionError(
-        f"no format has the extension {extension!r}", subject=os.fsdecode(path), hint=f"extensions: {known}"
+        f"no format has the extension {extension!r}" if extension else "without an extension it names no format",
+        subject=os.fsdecode(path),
+        hint=f"extensions: {known}",
     )
 
 
