@@ -9,9 +9,8 @@ from pathlib import Path
 
 from crisp_align.errors import CrispAlignError, MediaError, OptionError, OutputError
 from crisp_align.formats import WriteOptions, find_format, format_of_path, write_atomically, write_format
-from crisp_align.layout import Rules, cues
 from crisp_align.review import with_media
-from crisp_align.transcript import Transcript
+from crisp_align.transcript import Cue, Transcript
 
 __all__ = ["STDIN", "STDOUT", "Input", "Job", "blocked", "gather", "plan", "write"]
 
@@ -189,8 +188,14 @@ def blocked(job: Job) -> OutputError | None:
     return None
 
 
-def write(job: Job, transcript: Transcript, rules: Rules, style: WriteOptions | None = None) -> bytes:
+def write(job: Job, transcript: Transcript, blocks: Sequence[Cue], style: WriteOptions | None = None) -> bytes:
     """Write a job's files, each whole or not at all.
+
+    Args:
+        job: what to write, and where.
+        transcript: the words.
+        blocks: the cues they are laid out as.
+        style: choices of writing.
 
     Returns:
         What goes to standard output; empty where nothing does.
@@ -198,7 +203,6 @@ def write(job: Job, transcript: Transcript, rules: Rules, style: WriteOptions | 
     Raises:
         OutputError: one could not be written; those before it were.
     """
-    blocks = cues(transcript.segments, rules)
     shown = b""
     for name, path in job.outputs:
         chosen = style or WriteOptions()

@@ -10,7 +10,7 @@ from typing import Literal
 
 from crisp_align.errors import OptionError, TranscriptError
 from crisp_align.formats import find_format, format_of_path
-from crisp_align.formats.cue_text import cue_lines
+from crisp_align.formats.cue_text import clock, cue_lines
 from crisp_align.formats.encodings import read_text
 from crisp_align.formats.format import Entry, Format
 from crisp_align.formats.json import read_json_cues
@@ -20,7 +20,7 @@ from crisp_align.layout.rules import Rules, countable_words, frames, gap, line_c
 from crisp_align.text.width import columns
 from crisp_align.transcript import MIN_WORD, Cue, Word
 
-__all__ = ["Violation", "check", "check_file"]
+__all__ = ["Violation", "check", "check_file", "hurry"]
 
 _MILLISECOND = 0.0011  # times are written in whole ones
 _COARSE = {"ass": 0.0101, "ssa": 0.0101, "lrc": 0.0101}  # formats that write hundredths
@@ -69,6 +69,20 @@ def check(cues: Sequence[Cue], rules: Rules, tolerance: float = _MILLISECOND) ->
         found += _of_times(number + 1, before, cue, rules, tolerance)
         found += _of_pace(number + 1, before, cue, after, rules, tolerance)
     return found
+
+
+def hurry(cues: Sequence[Cue], rules: Rules) -> str | None:
+    """One line about the cues whose reading speed breaks `rules`: how many, and the worst. None: there are none."""
+    if not rules.max_cps and not rules.max_wpm:
+        return None
+    fast = [violation for violation in check(cues, rules) if violation.rule == "reading-speed"]
+    if not fast:
+        return None
+    worst = max(fast, key=lambda violation: (violation.measured or 0.0) / (violation.allowed or 1.0))
+    count = len({violation.cue for violation in fast})
+    told = f"{count} of {len(cues)} cues {'is' if count == 1 else 'are'} too fast to read"
+    reason = ", as the speech is" if all(violation.unavoidable for violation in fast) else ""
+    return f"{told}{reason}; worst: cue {worst.cue} at {clock(worst.start or 0.0)}, {worst.message.partition(';')[0]}"
 
 
 def check_file(

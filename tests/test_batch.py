@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from crisp_align.batch import STDOUT, Input, Job, blocked, gather, plan, write
 from crisp_align.errors import CrispAlignError, OptionError, OutputError
 from crisp_align.formats import read_format
-from crisp_align.layout import Rules
-from crisp_align.transcript import Segment, Transcript, Word
+from crisp_align.layout import Rules, cues
+from crisp_align.transcript import Cue, Segment, Transcript, Word
 
 
 def inputs(*names: str) -> list[Input]:
@@ -33,6 +33,10 @@ def transcript(words: int = 3) -> Transcript:
     said = tuple(Word(f" word{i}", i, i + 0.5) for i in range(words))
     segment = Segment("".join(word.text for word in said), 0.0, words - 0.5, "en", said)
     return Transcript((segment,), float(words), "a.wav")
+
+
+def blocks(said: Transcript, rules: Rules | None = None) -> list[Cue]:
+    return cues(said.segments, rules or Rules())
 
 
 class TestPlan:
@@ -178,17 +182,17 @@ class TestGather:
 class TestWrite:
     def test_each_format_is_written_and_reads_back(self, tmp_path: Path) -> None:
         job = Job("a.wav", (("srt", tmp_path / "a.srt"), ("json", tmp_path / "a.json")))
-        assert write(job, transcript(), Rules(max_chars=1)) == b""
+        assert write(job, transcript(), blocks(transcript(), Rules(max_chars=1))) == b""
         assert read_format(tmp_path / "a.json") == transcript()
         assert len(read_format(tmp_path / "a.srt").segments) == 3
 
     def test_standard_output_is_handed_back(self, tmp_path: Path) -> None:
-        shown = write(Job("-", (("vtt", STDOUT),)), transcript(), Rules())
+        shown = write(Job("-", (("vtt", STDOUT),)), transcript(), blocks(transcript()))
         assert shown.startswith(b"WEBVTT")
 
     def test_a_file_that_cannot_be_written_is_an_output_error(self, tmp_path: Path) -> None:
         with pytest.raises(OutputError, match="no such folder"):
-            write(Job("a.wav", (("srt", tmp_path / "nowhere" / "a.srt"),)), transcript(), Rules())
+            write(Job("a.wav", (("srt", tmp_path / "nowhere" / "a.srt"),)), transcript(), blocks(transcript()))
 
     def test_what_blocks_a_job_is_seen_beforehand(self, tmp_path: Path) -> None:
         missing = blocked(Job("a.wav", (("srt", tmp_path / "nowhere" / "a.srt"),)))
@@ -200,11 +204,12 @@ class TestWrite:
         # Two transcripts are written over one another for ever: whatever the moment, one of them is there, whole.
         code = (
             "import sys; from pathlib import Path; from crisp_align.batch import Job, write\n"
-            "from crisp_align.layout import Rules; from tests.test_batch import transcript\n"
+            "from tests.test_batch import blocks, transcript\n"
             "job = Job('a.wav', (('srt', Path(sys.argv[1], 'a.srt')), ('json', Path(sys.argv[1], 'a.json'))))\n"
             "first, second = transcript(400), transcript(700)\n"
-            "write(job, first, Rules()); print('go', flush=True)\n"
-            "while True: write(job, second, Rules()); write(job, first, Rules())"
+            "one, two = blocks(first), blocks(second)\n"
+            "write(job, first, one); print('go', flush=True)\n"
+            "while True: write(job, second, two); write(job, first, one)"
         )
         chance = random.Random(20)
         for _ in range(5):

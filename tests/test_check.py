@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from crisp_align.check import check, check_file
+from crisp_align.check import check, check_file, hurry
 from crisp_align.errors import OptionError, TranscriptError
 from crisp_align.formats import write_format
 from crisp_align.formats.cue_text import read_cue
@@ -79,6 +79,26 @@ def test_a_brief_cue_that_could_join_the_next_is_avoidable() -> None:
 
 def test_a_single_word_too_long_is_unavoidable() -> None:
     assert [v.unavoidable for v in check([cue(1, 5, "x" * 50)], NETFLIX)] == [True]
+
+
+def test_the_worst_of_the_cues_that_are_too_fast_is_named() -> None:
+    shown = [
+        cue(1, 2, "twenty-five characters it"),
+        cue(2.084, 3, "far too many words", "to be read in one second"),
+        cue(3.084, 6),
+    ]
+    assert hurry(shown, NETFLIX) == (
+        "2 of 3 cues are too fast to read, as the speech is; worst: cue 2 at 00:00:02.084, "
+        "45.9 characters a second, 20 allowed"
+    )
+    assert hurry([*shown[1:], cue(8, 8.9, "twenty-five characters it")], NETFLIX) == (
+        "2 of 3 cues are too fast to read; worst: cue 1 at 00:00:02.084, 45.9 characters a second, 20 allowed"
+    )
+
+
+def test_speech_that_can_be_read_is_no_hurry() -> None:
+    assert hurry([cue(1, 3), cue(3.02, 3.1)], Rules(max_cps=500, max_wpm=5000)) is None
+    assert hurry([cue(1, 1.1, "far too many words to be read")], Rules()) is None
 
 
 @pytest.mark.parametrize(

@@ -289,6 +289,21 @@ class TestRender:
         assert main(["render", str(talk), "--profile", "netflix-xx"]) == 2
         assert "no profile is called" in capsys.readouterr().err
 
+    def test_speech_too_fast_for_a_profile_is_told_in_one_line(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        line = "ask not what your country can do for you but what you can do for your country"
+        words = tuple(Word(f" {text}", i / 10, (i + 1) / 10) for i, text in enumerate(line.split()))
+        segment = Segment("".join(word.text for word in words), 0.0, words[-1].end, "en", words)
+        path = tmp_path / "fast.json"
+        path.write_text(transcript_to_json(Transcript((segment,), words[-1].end, "fast.wav")))
+        for profile, told in (("netflix-en", 1), ("auto", 1), ("sentence", 0)):
+            assert main(["render", str(path), "--profile", profile, "-osrt"]) == 0
+            lines = capsys.readouterr().err.splitlines()
+            assert [f"{path}: 1 of 1 cues is too fast to read" in line for line in lines] == [True] * told
+        assert main(["render", str(path), "--profile", "auto", "-osrt", "-np"]) == 0
+        assert capsys.readouterr().err == ""
+
     def test_it_reads_and_writes_through_pipes(self, talk: Path) -> None:
         done = run("render", "-", "-ovtt", stdin=talk.read_bytes())
         assert done.returncode == 0 and done.stdout.startswith("WEBVTT\n")

@@ -51,16 +51,20 @@ def run(params: Params) -> int:
 
 def _render(job: Job, rules: Rules, style: WriteOptions, display: Display) -> None:
     from crisp_align.batch import write
+    from crisp_align.check import hurry
     from crisp_align.cli.display import write_bytes
     from crisp_align.cli.work import console_line
-    from crisp_align.layout import cues
+    from crisp_align.layout import cues, rules_for
 
     transcript = _read(job.source)
+    blocks = cues(transcript.segments, rules)
     if job.outputs:
-        write_bytes(write(job, transcript, rules, style))
-        return
-    for cue in cues(transcript.segments, rules):
-        display.line(job.source, console_line(cue))
+        write_bytes(write(job, transcript, blocks, style))
+    else:
+        for cue in blocks:
+            display.line(job.source, console_line(cue))
+    if told := hurry(blocks, rules_for(transcript.segments, rules)):
+        display.say(f"{'standard input' if job.source == '-' else job.source}: {told}")
 
 
 def _read(source: str) -> Transcript:

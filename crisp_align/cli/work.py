@@ -8,12 +8,13 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from crisp_align.batch import STDIN, STDOUT, Job, write
+from crisp_align.check import hurry
 from crisp_align.cli.background import in_background
 from crisp_align.cli.display import Display, PipeClosedError, write_bytes
 from crisp_align.errors import CrispAlignError, OutputError
 from crisp_align.events import Advanced, Event, Failed, Finished, Noticed, SegmentReady, Started
 from crisp_align.formats import WriteOptions
-from crisp_align.layout import Rules, cues
+from crisp_align.layout import Rules, cues, rules_for
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript
 
@@ -106,7 +107,8 @@ class _Crew:
 
     def _finish(self, job: Job, transcript: Transcript) -> None:
         try:
-            shown = write(job, transcript, self.rules, self.style)
+            blocks = cues(transcript.segments, self.rules)
+            shown = write(job, transcript, blocks, self.style)
             if shown:
                 write_bytes(shown)
         except OutputError as error:
@@ -121,6 +123,8 @@ class _Crew:
         self.display.say(
             f"{name}: {pace} ({heard / max(took, 1e-3):.1f} × real time)" + (f" → {written}" if written else "")
         )
+        if told := hurry(blocks, rules_for(transcript.segments, self.rules)):
+            self.display.say(f"{name}: {told}")
 
     def _fail(self, error: CrispAlignError) -> None:
         self.tally.failures.append(error)

@@ -11,7 +11,7 @@ from crisp_align.layout.rules import Rules
 from crisp_align.layout.times import timed
 from crisp_align.transcript import Cue, Segment, Transcript
 
-__all__ = ["LanguageRules", "Rules", "cues", "default_profile", "profile_names", "profile_rules"]
+__all__ = ["LanguageRules", "Rules", "cues", "default_profile", "profile_names", "profile_rules", "rules_for"]
 
 
 def cues(segments: Sequence[Segment], rules: Rules) -> list[Cue]:
@@ -26,8 +26,12 @@ def cues(segments: Sequence[Segment], rules: Rules) -> list[Cue]:
             order; with it they are broken where they read best, across segments. `LanguageRules` become those for the
             language that most of the text is in.
     """
-    if isinstance(rules, LanguageRules):
-        rules = rules.of(Transcript(tuple(segments), 0.0, "").language)
+    rules = rules_for(segments, rules)
     if rules.max_lines and rules.max_chars != 1:
         return timed(broken(segments, rules), rules)
     return timed([block for segment in segments for block in packed(segment, rules)], rules)
+
+
+def rules_for(segments: Sequence[Segment], rules: Rules) -> Rules:
+    """The rules that `segments` are laid out by: `LanguageRules` become those for the language of most of the text."""
+    return rules.of(Transcript(tuple(segments), 0.0, "").language) if isinstance(rules, LanguageRules) else rules
