@@ -161,6 +161,12 @@ def test_the_word_spoken_at_a_time_is_lit(browser: Any, tmp_path: Path) -> None:
         assert lit(browser) == words
 
 
+def test_the_space_before_a_word_is_not_lit_with_it(browser: Any, tmp_path: Path) -> None:
+    opened(browser, tmp_path, spoken(" And", " so,"))
+    assert browser.execute_script("return words.map((word) => word.node.textContent)") == ["And", "so,"]
+    assert browser.find_element("css selector", ".text").text == "And so,"
+
+
 def test_playing_moves_the_light(browser: Any, tmp_path: Path) -> None:
     opened(browser, tmp_path, spoken(" And", " so,", " my"))
     browser.execute_script("media.currentTime = 1.0; media.play()")

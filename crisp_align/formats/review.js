@@ -28,7 +28,9 @@ function build() {
     line.dir = "auto";
     if (segment.language) line.lang = segment.language;
     for (const [shown, start, end, score] of segment.words) {
-      const word = element("span", "word", shown);
+      const bare = shown.trimStart();
+      line.append(shown.slice(0, shown.length - bare.length));  // the space before a word is not lit with it
+      const word = element("span", "word", bare);
       word.dataset.index = String(words.length);
       word.title = `${stamp(start)} – ${stamp(end)}` + (score === null ? "" : `, score ${score.toFixed(2)}`);
       if (score !== null && score < 0.6) word.style.backgroundColor = `rgba(var(--doubt), ${(0.6 * (1 - score / 0.6) + 0.08).toFixed(3)})`;
