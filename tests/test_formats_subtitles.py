@@ -14,7 +14,7 @@ import pysubs2
 import pytest
 import srt
 import webvtt
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crisp_align.errors import OptionError, TranscriptError
@@ -32,7 +32,7 @@ from crisp_align.layout import cues, profile_rules
 from crisp_align.layout.rules import Rules
 from crisp_align.transcript import Cue, Segment, Transcript, Word
 from tests.test_layout import JFK
-from tests.transcripts import transcripts
+from tests.transcripts import every_script, transcripts
 
 NETFLIX = profile_rules("netflix")
 CUE_FORMATS = [name for name, format in FORMATS.items() if format.cue_reader]
@@ -135,6 +135,20 @@ def test_ffmpeg_reads_every_cue_we_write(tmp_path: Path, name: str) -> None:
     assert len([entry for entry in srt.parse(done.stdout.decode()) if entry.content.strip()]) == len(made)
 
 
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs ffmpeg")
+@pytest.mark.parametrize("name", ["srt", "vtt"])
+@given(transcript=every_script())
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
+def test_ffmpeg_reads_every_script_we_write(name: str, transcript: Transcript) -> None:
+    made = laid(transcript)
+    command = ["ffmpeg", "-v", "error", "-f", "webvtt" if name == "vtt" else name, "-i", "-", "-f", "srt", "-"]
+    done = subprocess.run(command, input=write_format(name, transcript, made), capture_output=True, check=True)
+    assert done.stderr == b""
+    entries = srt.parse(done.stdout.decode())
+    found = [(round(e.start.total_seconds() * 1000), round(e.end.total_seconds() * 1000)) for e in entries]
+    assert found == times(made)
+
+
 def libass() -> bool:
     if shutil.which("ffmpeg") is None:
         return False
@@ -152,6 +166,26 @@ def test_libass_draws_what_we_write(tmp_path: Path, options: WriteOptions) -> No
          "-pix_fmt", "gray", "-"], cwd=tmp_path, capture_output=True, check=True,
     )  # fmt: skip
     assert max(drawn.stdout) > 200
+
+
+@pytest.mark.skipif(not libass(), reason="needs ffmpeg with libass")
+@given(transcript=every_script(), options=st.sampled_from([WriteOptions(), WriteOptions(karaoke="fill")]))
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
+def test_libass_draws_every_script_we_write(transcript: Transcript, options: WriteOptions) -> None:
+    made = [cue for cue, _ in shown(laid(transcript))]
+    moments = [(cue.start + cue.end) / 2 for cue in made[:: max(1, len(made) // 12)]]
+    clock = "+".join(f"eq(N,{number})*{moment:.3f}" for number, moment in enumerate(moments))
+    width, height = 480, 270
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "a.ass").write_bytes(write_format("ass", transcript, made, options))
+        drawn = subprocess.run(
+            ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"color=black:s={width}x{height}", "-vf",
+             f"setpts='({clock})/TB',ass=a.ass", "-frames:v", str(len(moments)), "-fps_mode", "passthrough",
+             "-f", "rawvideo", "-pix_fmt", "gray", "-"], cwd=folder, capture_output=True, check=True,
+        )  # fmt: skip
+    assert drawn.stderr == b""
+    size = width * height
+    assert [max(drawn.stdout[n * size : (n + 1) * size]) > 100 for n in range(len(moments))] == [True] * len(moments)
 
 
 PLAIN = WriteOptions()

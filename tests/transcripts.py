@@ -44,6 +44,15 @@ def segments(draw: st.DrawFn, start: float = 0.0, language: str | None = None) -
 
 
 @st.composite
+def every_script(draw: st.DrawFn) -> Transcript:
+    """A segment in each of the scripts, one after the other."""
+    made: list[Segment] = []
+    for code in sorted(VOCABULARIES):
+        made.append(draw(segments(start=made[-1].end if made else 0.0, language=code)))
+    return Transcript(tuple(made), made[-1].end, "speech.wav")
+
+
+@st.composite
 def transcripts(draw: st.DrawFn, max_segments: int = 5, language: str | None = None) -> Transcript:
     """Segments one after the other."""
     made: list[Segment] = []
