@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from crisp_align.errors import OptionError, TranscriptError
@@ -17,6 +18,7 @@ from crisp_align.formats.json import read_json_cues
 from crisp_align.formats.srt import srt_entries
 from crisp_align.formats.vtt import vtt_entries
 from crisp_align.layout.rules import Rules, countable_words, frames, gap, line_columns, needed_duration
+from crisp_align.text.breaks import starts_badly
 from crisp_align.text.width import columns
 from crisp_align.transcript import MIN_WORD, Cue, Word
 
@@ -33,8 +35,8 @@ class Violation:
     """One rule broken in one place."""
 
     rule: str
-    """line-length, lines, words, reading-speed, min-duration, max-duration, gap, short-gap, overlap, order, times,
-    empty, numbering, tags, encoding or syntax."""
+    """line-length, kinsoku, lines, words, reading-speed, min-duration, max-duration, gap, short-gap, overlap, order,
+    times, empty, numbering, tags, encoding or syntax."""
     message: str
     """What is wrong, with what was measured and what is allowed."""
     cue: int | None = None
@@ -48,8 +50,8 @@ class Violation:
 
     @property
     def severity(self) -> Literal["error", "warning"]:
-        """Unavoidable ones and gaps left open are warnings."""
-        return "warning" if self.unavoidable or self.rule in {"short-gap", "encoding"} else "error"
+        """Unavoidable ones, gaps left open and lines that begin badly are warnings."""
+        return "warning" if self.unavoidable or self.rule in {"kinsoku", "short-gap", "encoding"} else "error"
 
 
 def check(cues: Sequence[Cue], rules: Rules, tolerance: float = _MILLISECOND) -> list[Violation]:
@@ -131,6 +133,9 @@ def _of_text(number: int, cue: Cue, rules: Rules) -> Iterator[Violation]:
     if words > rules.max_words:
         message = f"{words} words, {rules.max_words} allowed"
         yield Violation("words", message, number, cue.start, words, rules.max_words)
+    for above, below in pairwise(shown):
+        if starts_badly(above, below):
+            yield Violation("kinsoku", f"a line begins with {below.strip()[0]!r}", number, cue.start)
     for line in cue.lines:
         width = line_columns(line)
         if 0 < rules.line_limit < width:

@@ -56,6 +56,22 @@ def test_a_violation_says_where_and_by_how_much() -> None:
     assert found.message == "30.0 characters a second, 20 allowed"
 
 
+@pytest.mark.parametrize(
+    ("lines", "rules"),
+    [
+        (("今天去北京", "，明天回来"), ["kinsoku"]),
+        (("これはき", "ゃくの"), ["kinsoku"]),
+        (("今天去北京，", "明天回来"), []),
+        (("今天去北京", "-明天回来"), []),
+        (("今天去北京", "…明天回来"), []),
+        (("so be it", ", he said"), []),
+    ],
+)
+def test_a_line_that_kinsoku_forbids_is_a_warning(lines: tuple[str, ...], rules: list[str]) -> None:
+    found = check([cue(0, 6, *lines)], profile_rules("netflix-zh"))
+    assert [(v.rule, v.severity) for v in found] == [(rule, "warning") for rule in rules]
+
+
 def test_words_a_minute_and_words_a_cue_are_counted() -> None:
     assert broken(cue(1, 2, "one two three four"), rules=Rules(max_wpm=180, max_words=3)) == ["words", "reading-speed"]
 

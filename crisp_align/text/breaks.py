@@ -13,7 +13,17 @@ from crisp_align.languages import is_spaced
 from crisp_align.text.sentences import sentence_ends
 from crisp_align.text.width import columns
 
-__all__ = ["BAD", "CLAUSE", "FORBIDDEN", "NEUTRAL", "SENTENCE", "break_costs", "is_glued", "word_starts"]
+__all__ = [
+    "BAD",
+    "CLAUSE",
+    "FORBIDDEN",
+    "NEUTRAL",
+    "SENTENCE",
+    "break_costs",
+    "is_glued",
+    "starts_badly",
+    "word_starts",
+]
 
 # What it costs to break between two words; the layout weighs these against its other costs.
 SENTENCE = -30.0  # after a sentence
@@ -32,6 +42,7 @@ _NO_LINE_START = frozenset(
     "、。，．・：；？！,.:;?!…‥゛゜ヽヾゝゞ々〻ー–~〜～%％‰℃°"
     "」』】〉》〕）］｝〙〗\u201d\u2019)]}»›ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿｧｨｩｪｫｬｭｮｯｰฯๆ។៕"
 )
+_LET_BE = frozenset("-–~～….‥・")
 _NO_LINE_END = frozenset("「『【〈《〔（［｛〘〖“‘([{«‹¿¡＄$￥¥£€#＃")
 _NUMBER = re.compile(r"[^\w]*\d[\d.,:/ ]*")
 _TRADITIONAL = re.compile("[們這個來時為說國會對過學後點開關門間問聽讓還進運動電車書長東風飛馬魚鳥龍]")
@@ -52,6 +63,15 @@ def is_glued(left: str, right: str, *, spaced: bool = False) -> bool:
     if before in _JOINERS or after in _JOINERS or unicodedata.category(after)[0] == "M":
         return True
     return spaced and _inside_word(before, after)
+
+
+def starts_badly(above: str, line: str) -> bool:
+    """Whether kinsoku forbids `line` to follow `above`, which ends with a wide character; dashes and dots are let be.
+
+    They begin the words of a second speaker, or what goes on from the cue before.
+    """
+    first = line.strip()[:1]
+    return first in _NO_LINE_START - _LET_BE and bool(above.strip()) and columns(above.strip()[-1]) == 2
 
 
 def break_costs(texts: Sequence[str], language: str | None) -> list[float]:
