@@ -164,7 +164,7 @@ class Pipeline:
                     batch.append((file, step))
                     if len(batch) >= size:
                         yield from self._process(batch)
-                        size = min(size * 2, self.batch_size)
+                        size = min(size * 4, self.batch_size)
                         yield from self._finished(files)
             except CrispAlignError as error:
                 yield from self._process([entry for entry in batch if entry[0] is not file])

@@ -98,8 +98,8 @@ def test_clips_of_several_files_share_a_batch_and_files_finish_in_order(tmp_path
     parrot = Parrot()
     events = list(route(parrot).transcribe(names))
     assert [event.source for event in events if isinstance(event, Finished)] == names
-    assert [len(batch) for batch in parrot.batches] == [1, 2, 4, 2]
-    assert parrot.batches[2] == ["1.wav", "1.wav", "1.wav", "2.wav"]
+    assert [len(batch) for batch in parrot.batches] == [1, 4, 4]
+    assert parrot.batches[1] == ["0.wav", "0.wav", "1.wav", "1.wav"]
     assert [len(transcript.segments) for transcript in finished(events)] == [3, 3, 3]
 
 
