@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check bench clean
+.PHONY: demo test test-nemo check bench clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +27,16 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n auto
 
+# NeMo is 150 packages and 2.2 GB: it has an environment and a target of its own.
+$(VENV)-nemo/dev.stamp: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)-nemo
+	$(VENV)-nemo/bin/python -m pip install --quiet -c constraints.txt "torch==2.13.0"
+	$(VENV)-nemo/bin/python -m pip install --quiet -c constraints.txt -e ".[test,nemo]"
+	touch $@
+
+test-nemo: $(VENV)-nemo/dev.stamp
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(VENV)-nemo/bin/python -m pytest tests/test_backend_nemo.py
+
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -34,7 +44,8 @@ check: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.accuracy
-	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.throughput --hours 3
+	$(BIN)/python -m benchmarks.layout
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-nemo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
