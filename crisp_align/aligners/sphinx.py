@@ -7,6 +7,7 @@ of its phone's codebook with weights of its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -28,7 +29,6 @@ _VARIANCE_FLOOR = 1e-4
 _WEIGHT_STEP = 0.1024  # nats: weights are stored as 8-bit negative logarithms to the base 1.0001, in steps of 1024
 _BYTE_ORDER = b"\x44\x33\x22\x11"
 _BLOCK = 256  # frames scored at once, so that what is between fits the cache
-_TINY = np.float32(1e-30)
 
 
 class Position(IntEnum):
@@ -103,26 +103,38 @@ class AcousticModel:
         order = np.argsort(codebooks, kind="stable")
         books, begins = np.unique(codebooks[order], return_index=True)
         spans = list(zip(books.tolist(), begins.tolist(), [*begins[1:].tolist(), len(senones)], strict=True))
-        scores = np.zeros((len(senones), len(features)), np.float32)
-        for stream in range(_STREAMS):
-            stored = self._weights[stream][:, senones[order]].T
-            weights = np.exp(-_WEIGHT_STEP * stored.astype(np.float32))
-            part = features[:, stream * _WIDTH : (stream + 1) * _WIDTH].T
-            terms = np.concatenate([part * part, part, np.ones_like(part[:1])])
-            for at in range(0, len(features), _BLOCK):
-                block = np.ascontiguousarray(terms[:, at : at + _BLOCK])
-                for book, begin, end in spans:
-                    density = self._gaussians[stream, book] @ block
-                    highest = density.max(axis=0)
-                    density -= highest
-                    np.exp(density, out=density)
-                    mixed = weights[begin:end] @ density
-                    np.log(mixed + _TINY, out=mixed)
-                    mixed += highest
-                    scores[begin:end, at : at + _BLOCK] += mixed
+        steps = np.exp(-_WEIGHT_STEP * np.arange(256)).astype(np.float32)
+        weights = [steps[stored[:, senones[order]].T] for stored in self._weights]
+        terms = [_terms(features[:, at : at + _WIDTH]) for at in range(0, _STREAMS * _WIDTH, _WIDTH)]
+        scores = np.empty((len(senones), len(features)), np.float32)
+        for at in range(0, len(features), _BLOCK):
+            block = [np.ascontiguousarray(part[:, at : at + _BLOCK]) for part in terms]
+            for book, begin, end in spans:
+                mixing = [weight[begin:end] for weight in weights]
+                scores[begin:end, at : at + _BLOCK] = _mixed(self._gaussians[:, book], mixing, block)
         by_frame = np.empty((len(features), len(senones)), np.float32)
         by_frame[:, order] = scores.T
         return by_frame
+
+
+def _terms(part: Floats) -> Floats:
+    """What a stream's Gaussians are linear in: x², x and 1, shape (27, frames)."""
+    return np.concatenate([part.T * part.T, part.T, np.ones_like(part[:, :1].T)])
+
+
+def _mixed(gaussians: Floats, weights: Sequence[Floats], terms: Sequence[Floats]) -> Floats:
+    """Log densities of senones of one codebook: (senones, frames)."""
+    mixed, level = np.float32(1), np.float32(0)
+    for stream in range(_STREAMS):
+        density = gaussians[stream] @ terms[stream]
+        highest = density.max(axis=0)
+        density -= highest
+        np.exp(density, out=density)
+        # The nearest Gaussian counts 1 now, and no weight is under 4e-12: three such factors do not underflow.
+        mixed = mixed * (weights[stream] @ density)
+        level = level + highest
+    scores: Floats = np.log(mixed) + level
+    return scores
 
 
 def _context_key(position: int, phone: int, left: int, right: int) -> int:
