@@ -8,7 +8,7 @@ from typing import TypeAlias
 from crisp_align.errors import CrispAlignError
 from crisp_align.transcript import Segment, Transcript
 
-__all__ = ["Advanced", "Event", "Failed", "Finished", "Noticed", "SegmentReady", "Started"]
+__all__ = ["Advanced", "ClipDone", "ClipResult", "Event", "Failed", "Finished", "Noticed", "SegmentReady", "Started"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,29 @@ class SegmentReady:
 
 
 @dataclass(frozen=True, slots=True)
+class ClipResult:
+    """All that a clip leaves behind."""
+
+    segments: tuple[Segment, ...]
+    notices: tuple[str, ...] = ()
+    """What was dropped or decoded again, and why."""
+    stand_ins: tuple[tuple[str, str, str], ...] = ()
+    """(aligner asked, aligner used, reason) of each that could not time the clip."""
+    language: str | None = None
+    """The language heard, where the backend was sure of it: clips after it that are unsure follow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipDone:
+    """A clip is transcribed and timed: a run that is cut off can go on after it. Clips of a file come in order."""
+
+    source: str
+    number: int
+    """Counted from 0 in its source."""
+    result: ClipResult
+
+
+@dataclass(frozen=True, slots=True)
 class Noticed:
     """Something a user may want to know; `detail` marks what only a curious one does."""
 
@@ -61,4 +84,4 @@ class Failed:
     error: CrispAlignError
 
 
-Event: TypeAlias = Started | Advanced | SegmentReady | Noticed | Finished | Failed
+Event: TypeAlias = Started | Advanced | SegmentReady | ClipDone | Noticed | Finished | Failed
