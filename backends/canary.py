@@ -138,4 +138,4 @@ def _transcription(text: str, ended: bool, language: str) -> Transcription:
         notices.append(f"cut a loop: {kept[:80]!r}")
     if not ended:
         notices.append(f"cut off, having become too long for the clip: {kept[-80:]!r}")
-    return Transcription(kept, language, notices=tuple(notices))
+    return Transcription(kept, language, notices=tuple(notices), certain=True)

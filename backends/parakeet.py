@@ -113,9 +113,10 @@ class Parakeet:
             lambda batch: self._engine.hear([clips[long_enough[i]].samples for i in batch]),
         )
         heard = dict(zip(long_enough, found, strict=True))
+        silence = Transcription("", language, certain=language is not None)
         return [
-            replace(heard[i], language=language) if i in heard and heard[i].text else Transcription("", language)
-            for i in range(len(clips))
+            replace(silence, text=one.text, words=one.words, notices=one.notices) if one.text else silence
+            for one in (heard.get(i, silence) for i in range(len(clips)))
         ]
 
 

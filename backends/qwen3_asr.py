@@ -117,7 +117,8 @@ class Qwen3Asr:
             lambda batch: self._hear([clips[long_enough[i]] for i in batch], options),
         )
         heard = dict(zip(long_enough, found, strict=True))
-        return [heard.get(i, Transcription("", options.language)) for i in range(len(clips))]
+        silence = Transcription("", options.language, certain=options.language is not None)
+        return [heard.get(i, silence) for i in range(len(clips))]
 
     def _tokens(self, seconds: float, options: DecodeOptions) -> int:
         """About how many tokens a clip may come to: context, audio and text."""
@@ -172,7 +173,7 @@ class Qwen3Asr:
             notices.append(f"cut a loop: {text[:80]!r}")
         if not ended:
             notices.append(f"cut off, having become too long for the clip: {text[-80:]!r}")
-        return Transcription(text, language, notices=tuple(notices))
+        return Transcription(text, language, notices=tuple(notices), certain=language is not None)
 
 
 def _request(options: DecodeOptions) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -14,6 +14,8 @@ from crisp_align.backends import DecodeOptions, Engine, LoadOptions, Profile, Tr
 from crisp_align.errors import ModelError, OptionError
 from crisp_align.languages import NAMES, language_name
 from crisp_align.transcript import Clip, Span
+
+from .last_language import LastLanguages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +71,7 @@ class Whisper:
         self.model = model
         self.device = device
         self.batch_size = _BATCH.get(device, 8)
-        self._last_language: dict[str, tuple[str, float]] = {}  # source → language, s where the sure clip ended
+        self._last_languages = LastLanguages()
         self._encoded: tuple[list[NDArray[np.float32]], Any] | None = None
 
     @classmethod
@@ -141,13 +143,14 @@ class Whisper:
         if not clips:
             return []
         encoded = self._encode(clips)
-        languages = self._languages(clips, encoded, options.language)
+        found = self._languages(clips, encoded, options.language)
+        languages = [language for language, _ in found]
         drafts = self._generate(encoded, languages, options)
         suspects = [i for i, draft in enumerate(drafts) if _is_suspect(draft, options)]
         retried = dict(zip(suspects, self._retry(encoded, suspects, languages, options), strict=True))
         return [
-            _judge(draft, retried.get(i), language, options)
-            for i, (draft, language) in enumerate(zip(drafts, languages, strict=True))
+            replace(_judge(draft, retried.get(i), language, options), certain=certain)
+            for i, (draft, (language, certain)) in enumerate(zip(drafts, found, strict=True))
         ]
 
     def token_times(
@@ -205,21 +208,17 @@ class Whisper:
         padded: NDArray[np.float32] = pad_or_trim(frames, _FRAMES)
         return padded
 
-    def _languages(self, clips: Sequence[Clip], encoded: Any, asked: str | None) -> list[str]:
-        """Language of each clip; one that is unsure follows the last sure clip of its source."""
+    def _languages(self, clips: Sequence[Clip], encoded: Any, asked: str | None) -> list[tuple[str, bool]]:
+        """Language of each clip and whether it is certain; one that is unsure follows the last sure one."""
         if asked is not None:
-            return [asked] * len(clips)
+            return [(asked, True)] * len(clips)
         if not self._engine.model.is_multilingual:
-            return ["en"] * len(clips)
+            return [("en", True)] * len(clips)
         found = []
         for clip, ranking in zip(clips, self._engine.model.detect_language(encoded), strict=True):
             token, probability = ranking[0]
-            language = token.strip("<|>")
-            if probability >= _SURE:
-                self._last_language[clip.source] = (language, clip.end)
-            elif clip.source in self._last_language and self._last_language[clip.source][1] <= clip.start:
-                language = self._last_language[clip.source][0]
-            found.append(language)
+            guess, sure = token.strip("<|>"), probability >= _SURE
+            found.append((self._last_languages.settle(clip, guess, sure=sure) or guess, sure))
         return found
 
     def _generate(

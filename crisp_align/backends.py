@@ -98,6 +98,9 @@ class Transcription:
     """The backend's own word times, s from the clip's start; their texts concatenate to `text`. None: it has none."""
     notices: tuple[str, ...] = ()
     """What was dropped or cut, and why; told under -v and kept in the Transcript."""
+    certain: bool = False
+    """The language was given, is the only one the model knows, or was detected with confidence; False where it is a
+    guess or follows an earlier clip. It says nothing of the text, which may be empty."""
 
 
 @dataclass(frozen=True, slots=True)

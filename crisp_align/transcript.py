@@ -32,6 +32,9 @@ class Clip:
     """The input it was cut from, as the user named it."""
     speech: tuple[tuple[float, float], ...] | None = None
     """Voice activity inside the clip: ordered, disjoint (start, end), s from the clip's start; None: not looked for."""
+    earlier_language: str | None = None
+    """Language of the last clip of its source whose language was certain, where the backend has not heard that clip
+    itself: a file that is gone on with in the middle."""
 
     @property
     def duration(self) -> float:

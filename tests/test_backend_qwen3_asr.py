@@ -99,16 +99,16 @@ def test_control_tokens_in_a_prompt_have_no_meaning(backend: Qwen3Asr, clips: li
 @pytest.mark.parametrize(
     ("raw", "forced", "expected"),
     [
-        ("language German<asr_text>Guten Tag.", None, Transcription("Guten Tag.", "de")),
-        ("language Cantonese<asr_text>你好", None, Transcription("你好", "yue")),
+        ("language German<asr_text>Guten Tag.", None, Transcription("Guten Tag.", "de", certain=True)),
+        ("language Cantonese<asr_text>你好", None, Transcription("你好", "yue", certain=True)),
         ("language None<asr_text>", None, Transcription("", None)),
-        ("Good morning.", "en", Transcription("Good morning.", "en")),
-        ("", "en", Transcription("", "en")),
+        ("Good morning.", "en", Transcription("Good morning.", "en", certain=True)),
+        ("", "en", Transcription("", "en", certain=True)),
         ("language None<asr_text>Hm.", None, Transcription("", None, notices=("heard in silence, left out: 'Hm.'",))),
         (
             "language English<asr_text>" + "no, " * 40,
             None,
-            Transcription("no, no,", "en", notices=("cut a loop: 'no, no,'",)),
+            Transcription("no, no,", "en", notices=("cut a loop: 'no, no,'",), certain=True),
         ),
     ],
 )
@@ -118,7 +118,7 @@ def test_answers_are_read(backend: Qwen3Asr, raw: str, forced: str | None, expec
 
 def test_a_language_that_is_not_known_is_told(backend: Qwen3Asr) -> None:
     heard = backend._transcription("language Klingon<asr_text>Qapla'", True, DecodeOptions())
-    assert (heard.text, heard.language) == ("Qapla'", None)
+    assert (heard.text, heard.language, heard.certain) == ("Qapla'", None, False)
     assert "Klingon" in heard.notices[0]
 
 

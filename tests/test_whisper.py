@@ -52,8 +52,21 @@ def test_an_unsure_clip_follows_the_last_sure_one_of_its_source(whisper: Whisper
     german = replace(sample("de-fleurs.wav"), source="film")
     fragment = german.samples[SAMPLE_RATE : SAMPLE_RATE * 3 // 2]
     after, elsewhere = Clip(fragment, 6.0, "film"), Clip(fragment, 6.0, "another film")
-    languages = [result.language for result in whisper.transcribe([german, after, elsewhere], DecodeOptions())]
-    assert languages == ["de", "de", "en"]
+    results = whisper.transcribe([german, after, elsewhere], DecodeOptions())
+    assert [(result.language, result.certain) for result in results] == [("de", True), ("de", False), ("en", False)]
+
+
+def test_an_unsure_clip_follows_what_is_known_of_a_source_gone_on_with(whisper: Whisper, sample: Sample) -> None:
+    fragment = sample("de-fleurs.wav").samples[SAMPLE_RATE : SAMPLE_RATE * 3 // 2]
+    clip = Clip(fragment, 6.0, "a film gone on with", earlier_language="de")
+    found = whisper.transcribe([clip], DecodeOptions())[0]
+    assert (found.language, found.certain) == ("de", False)
+
+
+def test_a_language_that_was_given_or_is_the_only_one_is_certain(whisper: Whisper, sample: Sample) -> None:
+    fragment = Clip(sample("de-fleurs.wav").samples[SAMPLE_RATE : SAMPLE_RATE * 3 // 2], 0.0, "given")
+    assert whisper.transcribe([fragment], DecodeOptions(language="fr"))[0].certain
+    assert Whisper.load("tiny.en", LoadOptions()).transcribe([fragment], DecodeOptions())[0].certain
 
 
 def test_a_source_heard_again_starts_afresh(whisper: Whisper, sample: Sample) -> None:
