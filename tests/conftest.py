@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,15 @@ ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "samples"
 SHARED = ROOT.parent / "shared" / "audio"
 """Recordings that may not be copied into the repository; tests that need them are skipped where it is absent."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for what runs remember, in place of the user's own."""
+    folder = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CRISP_ALIGN_STATE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")
