@@ -31,6 +31,19 @@ def test_text_that_fits_one_line_stays_on_one() -> None:
     ]
 
 
+def test_no_line_is_left_to_a_short_word() -> None:
+    words = [" ask", " not", " what", " your", " country", " can", " do", " for", " you,"]
+    starts = [3.285, 4.0, 4.31, 5.6, 5.85, 6.37, 6.67, 6.87, 7.09, 7.53]  # a pause after the first word
+    timed = tuple(Word(text, starts[i], min(starts[i + 1], starts[i] + 0.4)) for i, text in enumerate(words))
+    laid = cues([Segment("".join(words), 3.285, 7.53, "en", timed)], profile_rules("bbc"))
+    assert shown(laid) == ["ask not what\nyour country can do for you,"]
+
+
+def test_a_list_spoken_fast_is_not_a_cue_a_word() -> None:
+    text = "the right to copy, modify, merge, publish, distribute, sublicense, and sell."
+    assert all(len(cue.text.split()) > 2 for cue in cues([spoken(text, step=0.35)], profile_rules("bbc")))
+
+
 def test_japanese_breaks_between_phrases() -> None:
     segment = spoken("真っ昼間なのにキャンプの外れの電柱に電球がともっていた。", language="ja", step=0.3)
     assert shown(cues([segment], profile_rules("netflix-ja"))) == [
@@ -98,6 +111,7 @@ def test_no_other_layout_costs_less(transcript: Transcript, lines: int) -> None:
         for layout in every_layout(count, lines)
         # Text that fits one line stays on one, and atoms too wide for the lines are not put together, by rule.
         if all(row[-1] - row[0] == 1 or passage.columns(row[0], row[-1]) <= lines * 9 for row in layout)
+        and all(row[-1] - row[1] < 2 or passage.columns(row[1], row[-1]) < (lines - 1) * 9 for row in layout)
         and all(len(row) == 2 or passage.columns(row[0], row[-1]) > 8 for row in layout)
         and all(len(row) <= 3 or passage.columns(row[1], row[-1]) > 8 for row in layout)
     ]

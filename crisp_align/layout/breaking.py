@@ -2,7 +2,7 @@
 
 The layout of a passage is the one of least total cost. What a cue costs:
 
-    20          for being a cue
+    25          for being a cue
     1000        a line wider than the limit (only ever a single unbreakable word)
     1000 + 100·d   shorter than the minimum by the fraction d
     20 + 60·s   for reading time that is missing, a second of it
@@ -14,6 +14,7 @@ The layout of a passage is the one of least total cost. What a cue costs:
                 where the speaker changes; the end of a segment counts as that of a clause at least
     b/2         for each line break, where b is above 0, b/4 where below; b whole where it is forbidden
     8·u         for lines unequal by the fraction u of the limit, and 4 where a line is longer than the one below it
+    12          for each line narrower than a quarter of the limit, where there is another: an orphan
 
 Never part of a layout: a cue of more lines, words or seconds up to its last word than the rules allow. The window of
 atoms that a cue can hold is bounded, so the work grows linearly with the number of words.
@@ -39,7 +40,7 @@ __all__ = ["Breaks", "Passage", "best_breaks", "blocks_of", "broken", "passage_o
 Breaks: TypeAlias = tuple[int, ...]
 """Of one cue: its first atom, the atoms where its further lines start, the atom after its last."""
 
-CUE = 20.0
+CUE = 25.0
 TOO_WIDE = 1000.0
 TOO_SHORT = 1000.0
 TOO_FAST = 20.0
@@ -48,6 +49,9 @@ CUT_OFF = 40.0  # a second
 SPEAKERS = 200.0
 PAUSE = 15.0  # a second
 MID_LINE = 8.0
+UNEQUAL = 8.0  # times the part of the limit by which two lines differ
+TOP_HEAVY = 4.0
+ORPHAN = 12.0
 WINDOW = 400  # atoms in a cue at most, where no rule says less
 _NEVER = float("inf")
 
@@ -261,8 +265,13 @@ def _cue_cost(passage: Passage, rules: Rules, pause: float, first: int, last: in
     return cost
 
 
-def _best_lines(passage: Passage, rules: Rules, first: int, last: int, lines: int) -> tuple[float, Breaks]:
-    """The cheapest way to break the atoms into at most `lines` lines, and the breaks; one line where they fit."""
+def _best_lines(
+    passage: Passage, rules: Rules, first: int, last: int, lines: int, over: int = -1
+) -> tuple[float, Breaks]:
+    """The cheapest way to break the atoms into at most `lines` lines, and the breaks; one line where they fit.
+
+    `over` is the width of the line above them; below 0: there is none.
+    """
     limit = rules.line_limit
     best = _NEVER
     chosen: Breaks = (first, last)
@@ -272,18 +281,22 @@ def _best_lines(passage: Passage, rules: Rules, first: int, last: int, lines: in
         high = bisect_right(passage.right, passage.left[first] + limit, first + 1, last + 1)
         seconds = range(min(low, last - 1), min(max(high, first + 2), last))
         if lines == 2:
-            best, second = _best_second_line(passage, limit, first, last, seconds)
+            best, second = _best_second_line(passage, limit, first, last, seconds, over)
             chosen = (first, second, last)
         for second in seconds if lines > 2 else ():
-            row = (first, *_best_lines(passage, rules, second, last, lines - 1)[1])
-            cost = _lines_cost(passage, limit, row)
+            cost, rest = _best_lines(passage, rules, second, last, lines - 1, passage.columns(first, second))
+            cost += _line_cost(passage, limit, first, second, over, alone=False)
             if cost < best:
-                best, chosen = cost, row
-    return (best, chosen) if best < _NEVER else (_lines_cost(passage, limit, (first, last)), (first, last))
+                best, chosen = cost, (first, *rest)
+    if best < _NEVER:
+        return best, chosen
+    return _line_cost(passage, limit, first, last, over, alone=over < 0), (first, last)
 
 
-def _best_second_line(passage: Passage, limit: int, first: int, last: int, seconds: range) -> tuple[float, int]:
-    """Where the second of two lines best starts: `_lines_cost` unrolled, the most frequent question of all."""
+def _best_second_line(
+    passage: Passage, limit: int, first: int, last: int, seconds: range, over: int
+) -> tuple[float, int]:
+    """Where the second of two lines best starts: `_line_cost` unrolled, the most frequent question of all."""
     left, right, sentences, line_break = passage.left, passage.right, passage.sentences, passage.line_break
     begin, end = left[first], right[last]
     inside = sentences[last - 1] - sentences[first]
@@ -292,29 +305,44 @@ def _best_second_line(passage: Passage, limit: int, first: int, last: int, secon
         above, below = right[second] - begin, end - left[second]
         cost = line_break[second] + MID_LINE * (inside - sentences[second] + sentences[second - 1])
         if above > below:
-            cost += 4.0
-        cost += 8.0 * abs(above - below) / max(limit, above, below)
+            cost += TOP_HEAVY
+        cost += UNEQUAL * abs(above - below) / max(limit, above, below)
         if above > limit:
             cost += TOO_WIDE * (1 if second - first == 1 else 50)
         if below > limit:
             cost += TOO_WIDE * (1 if last - second == 1 else 50)
+        if 4 * above < limit:
+            cost += ORPHAN
+        if 4 * below < limit:
+            cost += ORPHAN
+        if over >= 0:
+            cost += line_break[first] + UNEQUAL * abs(over - above) / max(limit, over, above)
+            if over > above:
+                cost += TOP_HEAVY
         if cost < best:
             best, chosen = cost, second
     return best, chosen
 
 
 def _lines_cost(passage: Passage, limit: int, row: Breaks) -> float:
-    cost = 0.0
-    above = -1
+    cost, over = 0.0, -1
     for first, last in pairwise(row):
-        width = passage.right[last] - passage.left[first]
-        if 0 < limit < width:
-            # A single word that is too wide stays whole; several must never be put together so.
-            cost += TOO_WIDE * (1 if last - first == 1 else 50)
-        if above >= 0:
-            cost += passage.line_break[first] + 8.0 * abs(above - width) / max(limit, above, width, 1)
-            if above > width:
-                cost += 4.0
-        above = width
-        cost += MID_LINE * (passage.sentences[last - 1] - passage.sentences[first])
+        cost += _line_cost(passage, limit, first, last, over, alone=len(row) == 2)
+        over = passage.columns(first, last)
+    return cost
+
+
+def _line_cost(passage: Passage, limit: int, first: int, last: int, over: int, *, alone: bool) -> float:
+    """What a line costs below one `over` columns wide (below 0: none), and so the break between them."""
+    width = passage.right[last] - passage.left[first]
+    cost = MID_LINE * (passage.sentences[last - 1] - passage.sentences[first])
+    if 0 < limit < width:
+        # A single word that is too wide stays whole; several must never be put together so.
+        cost += TOO_WIDE * (1 if last - first == 1 else 50)
+    if not alone and 4 * width < limit:
+        cost += ORPHAN
+    if over >= 0:
+        cost += passage.line_break[first] + UNEQUAL * abs(over - width) / max(limit, over, width, 1)
+        if over > width:
+            cost += TOP_HEAVY
     return cost
