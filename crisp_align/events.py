@@ -8,7 +8,19 @@ from typing import TypeAlias
 from crisp_align.errors import CrispAlignError
 from crisp_align.transcript import Segment, Transcript
 
-__all__ = ["Advanced", "ClipDone", "ClipResult", "Event", "Failed", "Finished", "Noticed", "SegmentReady", "Started"]
+__all__ = ["Advanced", "ClipDone", "ClipResult", "Event", "Failed", "Finished", "Noticed", "Ready", "SegmentReady", "Started"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The models are loaded."""
+
+    description: str
+    """One line: which backend, model and aligner are at work."""
+    advice: str | None
+    """What would give better results than "auto" could find here."""
+    batch_size: int
+    """Clips in one call of the models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,8 @@ class Failed:
 
     source: str
     error: CrispAlignError
+    quarantined: bool = False
+    """Workers died or hung over it: it is not tried again unless asked."""
 
 
 Event: TypeAlias = Started | Advanced | SegmentReady | ClipDone | Noticed | Finished | Failed

@@ -7,28 +7,36 @@ is a stream of plain events. Nothing here prints, and nothing of a file is kept 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
 
 import crisp_align
 from crisp_align.aligners import Utterance
 from crisp_align.aligners.chain import EVERYONES_CLIP, AlignerChain, Timed
 from crisp_align.backends import Backend, DecodeOptions, LoadOptions, Transcription, load_backend
 from crisp_align.errors import AlignmentError, CrispAlignError, ModelError
-from crisp_align.events import Advanced, Event, Failed, Finished, Noticed, SegmentReady, Started
+from crisp_align.events import (
+    Advanced,
+    ClipDone,
+    ClipResult,
+    Event,
+    Failed,
+    Finished,
+    Noticed,
+    Ready,
+    SegmentReady,
+    Started,
+)
 from crisp_align.given import GivenText, fit, script_language
-from crisp_align.media import AudioStream, MediaOptions, open_audio
+from crisp_align.media import MediaOptions
 from crisp_align.partition import by_hearing, by_voice
+from crisp_align.reading import Feed, Listed, Read, Reading, Task, read
 from crisp_align.segments import cut, one_line
-from crisp_align.speech import VadOptions, clips
+from crisp_align.speech import VadOptions
 from crisp_align.text.units import UnitMode, split_units
 from crisp_align.timing import settle
-from crisp_align.transcript import SAMPLE_RATE, Clip, Segment, Transcript, Unit, Word
-
-if TYPE_CHECKING:
-    from crisp_align.transcript import Samples
+from crisp_align.transcript import Clip, Segment, Transcript, Unit, Word
 
 __all__ = [
     "Advanced",
@@ -40,6 +48,7 @@ __all__ = [
     "SegmentReady",
     "Settings",
     "Started",
+    "run",
 ]
 
 
@@ -69,18 +78,27 @@ class _File:
     segments: list[Segment] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     stand_ins: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    remarks: list[str] = field(default_factory=list)
+    """What there is to say of the file as a whole."""
     waiting: int = 0
     ended: bool = False
     failed: bool = False
     position: float = 0.0
 
-    def count(self, timed: Timed) -> None:
-        """Remember which aligners could not time a clip."""
-        for name, reason in timed.refusals:
-            self.stand_ins[(name, timed.aligner, reason)] += 1
+    def add(self, result: ClipResult) -> None:
+        """Take over what came of a clip."""
+        self.segments.extend(result.segments)
+        self.notices.extend(result.notices)
+        self.stand_ins.update(result.stand_ins)
 
 
-_Batch: TypeAlias = list[tuple[_File, Clip]]
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A clip on its way."""
+
+    file: _File
+    number: int
+    clip: Clip
 
 
 class Pipeline:
@@ -123,16 +141,15 @@ class Pipeline:
         return self._backend
 
     @property
-    def description(self) -> str:
-        """One line: which backend, model and aligner are at work."""
+    def ready(self) -> Ready:
+        """What was loaded."""
         aligner = self.aligners.names[0]
-        return (
-            f"{self._backend.name} {self._backend.model}, timed by {aligner}" if self._backend else f"aligner {aligner}"
-        )
+        if self._backend is None:
+            return Ready(f"aligner {aligner}", self._advice(), 1)
+        described = f"{self._backend.name} {self._backend.model}, timed by {aligner}"
+        return Ready(described, self._advice(), self.batch_size)
 
-    @property
-    def advice(self) -> str | None:
-        """What would give better results than "auto" could find here; None where nothing is missing."""
+    def _advice(self) -> str | None:
         ways = []
         if self._backend is not None and self.settings.model == "auto" and self._backend.model in ("base", "tiny.en"):
             ways.append("better text: crisp-align models pull large-v3-turbo")
@@ -147,28 +164,51 @@ class Pipeline:
             sources: paths; "-" is standard input.
 
         Yields:
-            Started, then Advanced, SegmentReady and Noticed in any number, then Finished; or Failed at any point.
+            Started, then Advanced, SegmentReady, ClipDone and Noticed in any number, then Finished; or Failed at any
+            point.
         """
-        batch: _Batch = []
+        limit: Future[float] = Future()
+        limit.set_result(self.max_clip)
+        feed = Listed(Task(source) for source in sources)
+        with Reading(feed, self.settings.media, self.settings.vad, limit) as reading:
+            yield from self._route(reading)
+
+    @property
+    def max_clip(self) -> float:
+        """s, the longest clip that backend and aligners take."""
+        return min(self.backend.max_clip, self.aligners.max_clip)
+
+    def _route(self, reading: Reading) -> Iterator[Event]:
+        batch: list[_Entry] = []
         files: list[_File] = []
         size = 1  # batches grow from one clip, so that the first lines come soon
-        for source in sources:
-            file = _File(source)
+        for entry in reading:
+            if entry is None:  # nothing more for now
+                yield from self._process(batch)
+                yield from self._finished(files)
+                continue
+            task, steps = entry
+            file = _File(task.source)
             files.append(file)
             try:
-                for step in self._clips(file, min(self.backend.max_clip, self.aligners.max_clip)):
-                    if not isinstance(step, Clip):
-                        yield step
-                        continue
-                    file.waiting += 1
-                    batch.append((file, step))
+                for step in steps:
+                    match step:
+                        case Started():
+                            yield step
+                            yield from _gone_on_with(file, task)
+                        case Read(position, notices):
+                            file.position = position
+                            yield from self._remark(file, notices)
+                        case (number, clip):
+                            file.waiting += 1
+                            batch.append(_Entry(file, number, clip))
                     if len(batch) >= size:
                         yield from self._process(batch)
                         size = min(size * 4, self.batch_size)
                         yield from self._finished(files)
+                    if file.failed:
+                        break
             except CrispAlignError as error:
-                yield from self._process([entry for entry in batch if entry[0] is not file])
-                batch.clear()
                 yield from self._fail(file, error)
             file.ended = True
             yield from self._finished(files)
@@ -196,11 +236,17 @@ class Pipeline:
 
     def _align_given(self, file: _File, text: str) -> Iterator[Event]:
         voiced: list[Clip] = []
-        for step in self._clips(file, EVERYONES_CLIP):
-            if isinstance(step, Clip):
-                voiced.append(step)
-            else:
-                yield step
+        limit: Future[float] = Future()
+        limit.set_result(EVERYONES_CLIP)
+        for step in read(Task(file.source), self.settings.media, self.settings.vad, limit):
+            match step:
+                case Started():
+                    yield step
+                case Read(position, notices):
+                    file.position = position
+                    yield from self._remark(file, notices)
+                case (_, clip):
+                    voiced.append(clip)
         if not voiced:
             raise AlignmentError("no speech was found", subject=file.source, hint="lower -vt, or use --no-vad")
         language, heard = self._listen(voiced, text)
@@ -221,7 +267,7 @@ class Pipeline:
         for segment in self._lines(file, given, placed, timed):
             file.segments.append(segment)
             yield SegmentReady(file.source, segment)
-        yield from self._notice(file, fit(file.segments, share))
+        yield from self._remark(file, fit(file.segments, share))
 
     def _listen(self, voiced: Sequence[Clip], text: str) -> tuple[str | None, list[list[Unit]] | None]:
         """Language of a given text and, where there are several clips, the units heard in each.
@@ -250,7 +296,7 @@ class Pipeline:
         spoken: list[Word] = []
         aligners: list[str] = []
         for utterance, result in zip(placed, timed, strict=True):
-            file.count(result)
+            file.stand_ins.update((name, result.aligner, reason) for name, reason in result.refusals)
             spoken.extend(words(utterance, result))
             aligners.extend([result.aligner] * len(utterance.units))
         made, at = [], 0
@@ -264,39 +310,46 @@ class Pipeline:
         """Clips in one call of the models."""
         return self.settings.decode.batch_size or self.backend.batch_size
 
-    def _clips(self, file: _File, max_clip: float) -> Iterator[Clip | Event]:
-        with closing(open_audio(file.source, self.settings.media)) as stream:
-            yield Started(file.source, stream.duration)
-            file.position = stream.start
-            yield from clips(
-                _counted(stream, file),
-                file.source,
-                start=stream.start,
-                max_clip=max_clip,
-                options=self.settings.vad,
-            )
-            yield from self._notice(file, stream.notices)
-
-    def _process(self, batch: _Batch) -> Iterator[Event]:
+    def _process(self, batch: list[_Entry]) -> Iterator[Event]:
         """Transcribe, align and cut into segments what has gathered; empties `batch`."""
-        entries = [entry for entry in batch if not entry[0].failed]
+        entries = [entry for entry in batch if not entry.file.failed]
         batch.clear()
-        heard: list[tuple[_File, Utterance]] = []
-        for (file, clip), result in zip(entries, self._hear([clip for _, clip in entries]), strict=True):
-            file.waiting -= 1
+        heard: list[tuple[_Entry, Transcription, Utterance]] = []
+        for entry, result in zip(entries, self._hear([entry.clip for entry in entries]), strict=True):
             if isinstance(result, CrispAlignError):
-                yield from self._fail(file, result)
-                continue
-            yield from self._notice(file, result.notices, detail=True)
-            utterance = self._utterance(clip, result)
-            if utterance.units:
-                heard.append((file, utterance))
-            elif result.text.strip():
-                said = f"at {clip.start:.1f} s nothing but {result.text.strip()!r} was heard; left out"
-                yield from self._notice(file, (said,), detail=True)
-        yield from self._align([entry for entry in heard if not entry[0].failed])
-        for source in dict.fromkeys(file.source for file, _ in entries if not file.failed):
-            yield Advanced(source, max(clip.end for owner, clip in entries if owner.source == source))
+                yield from self._fail(entry.file, result)
+            else:
+                heard.append((entry, result, self._utterance(entry.clip, result)))
+        timed = iter(self._time([utterance for _, _, utterance in heard if utterance.units]))
+        for entry, transcription, utterance in heard:
+            outcome = next(timed) if utterance.units else None
+            if isinstance(outcome, CrispAlignError):
+                yield from self._fail(entry.file, outcome)
+            elif not entry.file.failed:
+                yield from self._done(entry, transcription, utterance, outcome)
+        for entry in entries:
+            entry.file.waiting -= 1
+        for file in {id(entry.file): entry.file for entry in entries if not entry.file.failed}.values():
+            yield Advanced(file.source, max(entry.clip.end for entry in entries if entry.file is file))
+
+    def _done(
+        self, entry: _Entry, transcription: Transcription, utterance: Utterance, timed: Timed | None
+    ) -> Iterator[Event]:
+        notices = transcription.notices
+        if timed is None and transcription.text.strip():
+            nothing = transcription.text.strip()
+            notices = (*notices, f"at {entry.clip.start:.1f} s nothing but {nothing!r} was heard; left out")
+        result = ClipResult(
+            segments=() if timed is None else tuple(cut(words(utterance, timed), utterance.language, timed.aligner)),
+            notices=notices,
+            stand_ins=() if timed is None else tuple((name, timed.aligner, why) for name, why in timed.refusals),
+            language=transcription.language if transcription.certain else None,
+        )
+        entry.file.add(result)
+        source = entry.file.source
+        yield from (Noticed(source, text, detail=True) for text in result.notices)
+        yield from (SegmentReady(source, segment) for segment in result.segments)
+        yield ClipDone(source, entry.number, result)
 
     def _hear(self, batch: Sequence[Clip]) -> list[Transcription | CrispAlignError]:
         """Transcribe a batch; where it fails, each clip alone, so that a failure costs one file only."""
@@ -323,22 +376,17 @@ class Pipeline:
             translated=self.settings.decode.translate,
         )
 
-    def _align(self, heard: Sequence[tuple[_File, Utterance]]) -> Iterator[Event]:
+    def _time(self, utterances: Sequence[Utterance]) -> list[Timed | CrispAlignError]:
+        """Align a batch; where that fails, each utterance alone."""
         try:
-            timed = self.aligners.align([utterance for _, utterance in heard])
-        except CrispAlignError as error:
-            if len({file.source for file, _ in heard}) == 1:
-                yield from self._fail(heard[0][0], error)
-                return
-            for entry in heard:
-                if not entry[0].failed:
-                    yield from self._align([entry])
-            return
-        for (file, utterance), result in zip(heard, timed, strict=True):
-            file.count(result)
-            for segment in cut(words(utterance, result), utterance.language, result.aligner):
-                file.segments.append(segment)
-                yield SegmentReady(file.source, segment)
+            return list(self.aligners.align(utterances)) if utterances else []
+        except (RuntimeError, ValueError, MemoryError, CrispAlignError) as error:
+            if len(utterances) > 1:
+                return [result for utterance in utterances for result in self._time([utterance])]
+            if isinstance(error, CrispAlignError):
+                return [error]
+            clip = utterances[0].clip
+            return [CrispAlignError(f"alignment failed at {clip.start:.1f} s: {error}", subject=clip.source)]
 
     def _finished(self, files: list[_File]) -> Iterator[Event]:
         """Finish, in order, the files at the head of the queue whose last clip is done."""
@@ -349,7 +397,7 @@ class Pipeline:
             for (asked, used, reason), count in file.stand_ins.items():
                 clips_ = "1 clip" if count == 1 else f"{count} clips"
                 said = f"{clips_} timed by {used}, not {asked}: {reason}"
-                yield from self._notice(file, (said,), detail=self.settings.aligner == "auto")
+                yield from self._remark(file, (said,), detail=self.settings.aligner == "auto")
             yield Advanced(file.source, file.position)
             yield Finished(file.source, self._transcript(file))
 
@@ -362,7 +410,7 @@ class Pipeline:
             model=self._backend.model if self._backend else None,
             aligner=self.aligners.names[0],
             version=crisp_align.__version__,
-            notices=tuple(file.notices),
+            notices=(*file.notices, *file.remarks),
         )
 
     @staticmethod
@@ -372,10 +420,28 @@ class Pipeline:
             yield Failed(file.source, error)
 
     @staticmethod
-    def _notice(file: _File, texts: Iterable[str], *, detail: bool = False) -> Iterator[Event]:
+    def _remark(file: _File, texts: Iterable[str], *, detail: bool = False) -> Iterator[Event]:
         for text in texts:
-            file.notices.append(text)
+            file.remarks.append(text)
             yield Noticed(file.source, text, detail)
+
+
+def run(settings: Settings, feed: Feed) -> Generator[Ready | Event]:
+    """Load the models and run a feed of tasks through them; the first files are decoded meanwhile.
+
+    Yields:
+        Ready, then what `Pipeline.transcribe` gives.
+
+    Raises:
+        OptionError: no such backend or aligner, or an option it cannot honour.
+        ModelError: weights missing, damaged or of the wrong kind; an engine not installed.
+    """
+    limit: Future[float] = Future()
+    with Reading(feed, settings.media, settings.vad, limit) as reading:
+        pipeline = Pipeline.load(settings)
+        limit.set_result(pipeline.max_clip)
+        yield pipeline.ready
+        yield from pipeline._route(reading)
 
 
 def words(utterance: Utterance, timed: Timed) -> list[Word]:
@@ -384,10 +450,11 @@ def words(utterance: Utterance, timed: Timed) -> list[Word]:
     return [Word(u.text, s.start, s.end, s.score) for u, s in zip(utterance.units, spans, strict=True)]
 
 
-def _counted(stream: AudioStream, file: _File) -> Iterator[Samples]:
-    """Pass blocks on and keep the file's position."""
-    read = 0
-    for block in stream:
-        read += len(block)
-        file.position = stream.start + read / SAMPLE_RATE
-        yield block
+def _gone_on_with(file: _File, task: Task) -> Iterator[Event]:
+    """Take over what an earlier run finished."""
+    for result in task.finished:
+        file.add(result)
+    if task.finished:
+        file.position = max((segment.end for segment in file.segments), default=0.0)
+        yield Noticed(file.source, f"{len(task.finished)} clips were done before; goes on after them")
+        yield Advanced(file.source, file.position)

@@ -11,10 +11,11 @@ from types import FrameType
 
 import click
 
-from crisp_align.cli.background import is_working
+from crisp_align.background import is_working
+from crisp_align.cli import log
 from crisp_align.cli.command import Program
-from crisp_align.cli.display import PipeClosedError, complain, prepare_streams, tell
-from crisp_align.errors import CrispAlignError, printable
+from crisp_align.cli.streams import PipeClosedError, complain, on_terminal, prepare_streams, tell
+from crisp_align.errors import CrispAlignError, OptionError
 
 __all__ = ["main", "program"]
 
@@ -76,16 +77,27 @@ def main(args: Sequence[str] | None = None) -> int:
         the like: ended by another signal.
     """
     prepare_streams()
+    words = list(sys.argv[1:] if args is None else args)
+    if log.wanted(words):
+        with log.as_json() as events:
+            code = _guarded(words)
+            events.finish(code)
+    else:
+        code = _guarded(words)
+    _leave(code)
+    return code
+
+
+def _guarded(args: list[str]) -> int:
+    """Run to the end or to a signal."""
     try:
         with _signals():
-            code = _run(list(sys.argv[1:] if args is None else args))
+            return _run(args)
     except KeyboardInterrupt:
         code = 128 + signal.SIGINT
     except _Terminated as end:
         code = 128 + end.number
-    if code > 128:
-        tell("interrupted; finished files are kept")
-    _leave(code)
+    tell("interrupted; finished files are kept")
     return code
 
 
@@ -105,15 +117,15 @@ def _run(args: list[str]) -> int:
     except click.ClickException as error:
         where = getattr(getattr(error, "ctx", None), "command_path", None) or _NAME
         text = " ".join(error.format_message().split())
-        complain(printable(f"{text[:1].lower()}{text[1:].rstrip('.')}; see {where} --help"))
+        complain(OptionError(f"{text[:1].lower()}{text[1:].rstrip('.')}", hint=f"see {where} --help"))
         return error.exit_code
     except CrispAlignError as error:
-        complain(str(error))
+        complain(error)
         return error.exit_code
     except (PipeClosedError, BrokenPipeError):
         return 0  # the reader of our output has what it wanted
     except MemoryError:
-        complain("out of memory; a smaller model or --batch-size 1 needs less")
+        complain(CrispAlignError("out of memory", hint="a smaller model or --batch-size 1 needs less"))
         return 1
 
 
@@ -130,7 +142,7 @@ def _signals() -> Iterator[None]:
 
     def unwind(number: int, frame: FrameType | None) -> None:
         for name in names:
-            signal.signal(name, lambda again, _: os._exit(128 + again))
+            signal.signal(name, lambda again, _: _end_at_once(128 + again))
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         raise _Terminated(number)
@@ -144,6 +156,12 @@ def _signals() -> Iterator[None]:
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)
+
+
+def _end_at_once(code: int) -> None:
+    if on_terminal():
+        os.write(sys.stderr.fileno(), b"\x1b[?25h")  # a live view hides the cursor
+    os._exit(code)
 
 
 def _leave(code: int) -> None:

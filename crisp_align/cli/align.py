@@ -14,8 +14,7 @@ from crisp_align.cli.transcribe import check_input, ready, start
 from crisp_align.errors import OptionError, TranscriptError
 
 if TYPE_CHECKING:
-    from crisp_align.cli.work import Ready
-    from crisp_align.events import Event
+    from crisp_align.events import Event, Ready
     from crisp_align.pipeline import Settings
 
 __all__ = ["command", "run"]
@@ -46,11 +45,10 @@ def run(params: Params) -> int:
 
 
 def _work(settings: Settings, media: str, text: str) -> Generator[Ready | Event]:
-    from crisp_align.cli.work import Ready
     from crisp_align.pipeline import Pipeline
 
     pipeline = Pipeline.load(settings, transcribes=False)
-    yield Ready(pipeline.description, pipeline.advice)
+    yield pipeline.ready
     yield from pipeline.align(media, text)
 
 

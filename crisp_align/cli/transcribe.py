@@ -17,8 +17,8 @@ from crisp_align.errors import CrispAlignError, MediaError, OptionError, OutputE
 if TYPE_CHECKING:
     from crisp_align.batch import Job
     from crisp_align.cli.display import Display
-    from crisp_align.cli.work import Ready, Tally
-    from crisp_align.events import Event
+    from crisp_align.cli.work import Tally
+    from crisp_align.events import Event, Ready
     from crisp_align.pipeline import Settings
 
 __all__ = ["check_input", "command", "ready", "refuse", "start"]
@@ -66,12 +66,10 @@ def run(params: Params) -> int:
 
 
 def _work(settings: Settings, sources: Sequence[str]) -> Generator[Ready | Event]:
-    from crisp_align.cli.work import Ready
-    from crisp_align.pipeline import Pipeline
+    from crisp_align.pipeline import run
+    from crisp_align.reading import Listed, Task
 
-    pipeline = Pipeline.load(settings)
-    yield Ready(pipeline.description, pipeline.advice)
-    yield from pipeline.transcribe(sources)
+    return run(settings, Listed(Task(source) for source in sources))
 
 
 def _only_file(params: Params) -> str:

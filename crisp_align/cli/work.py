@@ -5,28 +5,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
+from crisp_align.background import Background
 from crisp_align.batch import STDIN, STDOUT, Job, write
 from crisp_align.check import hurry
-from crisp_align.cli.background import in_background
 from crisp_align.cli.display import Display, PipeClosedError, write_bytes
 from crisp_align.errors import CrispAlignError, OutputError
-from crisp_align.events import Advanced, Event, Failed, Finished, Noticed, SegmentReady, Started
-from crisp_align.formats import WriteOptions
+from crisp_align.events import Advanced, Event, Failed, Finished, Noticed, Ready, SegmentReady, Started
+from crisp_align.formats import WriteOptions, find_format
 from crisp_align.layout import Rules, cues, rules_for
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript
 
-__all__ = ["Ready", "Tally", "carry_out", "console_line"]
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """The models are loaded."""
-
-    description: str
-    advice: str | None
+__all__ = ["Tally", "carry_out", "console_line"]
 
 
 class Tally:
@@ -58,8 +50,9 @@ def carry_out(
     """
     crew = _Crew({job.source: job for job in jobs}, display, rules, style, tally)
     try:
-        for event in in_background(work):
-            crew.take(event)
+        with Background(work) as events:
+            for event in events:
+                crew.take(event)
     except PipeClosedError:
         return  # nobody listens and there are no files to write
     finally:
@@ -77,7 +70,7 @@ class _Crew:
     def take(self, event: Ready | Event) -> None:
         display = self.display
         match event:
-            case Ready(description, advice):
+            case Ready(description, advice, _):
                 display.say(f"crisp-align: {description}" + (f" ({advice})" if advice else ""))
             case Started(source, duration):
                 self.began[source] = time.monotonic()
@@ -85,7 +78,7 @@ class _Crew:
             case Advanced(source, position):
                 display.advanced(source, position)
             case SegmentReady(source, segment):
-                self._show(source, cues([segment], self.rules))
+                self._show(source, [_as_spoken(cue) for cue in cues([segment], self.rules)])
             case Noticed(source, text, detail):
                 display.say(f"{source}: {text}", detail=detail)
             case Finished(source, transcript):
@@ -123,12 +116,18 @@ class _Crew:
         self.display.say(
             f"{name}: {pace} ({heard / max(took, 1e-3):.1f} × real time)" + (f" → {written}" if written else "")
         )
-        if told := hurry(blocks, rules_for(transcript.segments, self.rules)):
+        holds_cues = any(find_format(name).cue_reader for name, _ in job.outputs)
+        if holds_cues and (told := hurry(blocks, rules_for(transcript.segments, self.rules))):
             self.display.say(f"{name}: {told}")
 
     def _fail(self, error: CrispAlignError) -> None:
         self.tally.failures.append(error)
         self.display.error(error)
+
+
+def _as_spoken(cue: Cue) -> Cue:
+    """A cue that goes out with its last word: how long it may linger is not known before the next is heard."""
+    return replace(cue, end=min(cue.end, max(cue.start, cue.lines[-1][-1].end)))
 
 
 def console_line(cue: Cue) -> str:
