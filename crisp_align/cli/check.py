@@ -10,7 +10,7 @@ import click
 
 from crisp_align.cli import options
 from crisp_align.cli.command import Command, Params
-from crisp_align.cli.display import complain, write_bytes
+from crisp_align.cli.streams import complain, write_bytes
 from crisp_align.errors import CrispAlignError, printable
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def run(params: Params) -> int:
         try:
             found[path] = _judged(path, params)
         except CrispAlignError as error:
-            complain(str(error))
+            complain(error)
             failed = True
     report = {"text": _text, "json": _json, "github": _github}[params["report"]](found)
     write_bytes(report.encode("utf-8", "backslashreplace"))

@@ -2,97 +2,50 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
+from crisp_align import __version__
+from crisp_align.cli import log
+from crisp_align.cli.standing import Outcome, Standing
+from crisp_align.cli.streams import PipeClosedError, abandon_stdout, error_line, on_terminal, to_stderr, write_bytes
 from crisp_align.errors import OutputError, printable
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress, TaskID
+    from crisp_align.cli.live import LiveView
 
-__all__ = ["Display", "PipeClosedError", "complain", "prepare_streams", "tell", "write_bytes"]
+__all__ = ["Display", "Outcome", "PipeClosedError", "write_bytes"]
 
 _PERCENT_STEP = 10  # between two lines of progress where there is no terminal
 
 
-class PipeClosedError(Exception):
-    """Whoever read our standard output has gone."""
-
-
-def prepare_streams() -> None:
-    """Make stdout and stderr take any text: what their encoding lacks is escaped, and a closed one swallows all."""
-    for name in ("stdout", "stderr"):
-        stream: TextIO | None = getattr(sys, name)
-        if stream is None:  # started with the descriptor closed
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123
-        elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def complain(text: str) -> None:
-    """One line about an error on stderr, shown even under -np."""
-    head = "crisp-align: error:"
-    if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
-        head = f"\x1b[1;31m{head}\x1b[0m"
-    _to_stderr(f"{head} {text}")
-
-
-def write_bytes(data: bytes) -> None:
-    """Put a file's bytes on stdout as they are, whatever the terminal's encoding.
-
-    Raises:
-        PipeClosedError: nobody reads it any more.
-        OutputError: it cannot be written; e.g. redirected to a full disk.
-    """
-    try:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError as error:
-        _abandon_stdout()
-        raise PipeClosedError from error
-    except OSError as error:
-        _abandon_stdout()
-        raise OutputError(f"cannot be written ({error.strerror})", subject="standard output") from error
-
-
-def tell(text: str) -> None:
-    """One line on stderr, shown even under -np."""
-    _to_stderr(f"crisp-align: {text}")
-
-
-def _to_stderr(line: str) -> None:
-    try:
-        print(line, file=sys.stderr, flush=True)
-    except OSError:  # nobody reads it any more; the work goes on
-        return
-
-
 class Display:
-    """One run's output. Close it before anything else writes to the terminal.
+    """One run's output: a live view on a terminal, events for machines under --log-json, else plain lines.
+
+    Close it before anything else writes to the terminal.
 
     Args:
-        quiet: nothing but errors.
+        quiet: nothing but errors; events are not hushed.
         verbose: details too.
         progress: lines of progress where stderr is no terminal; on a terminal there are bars anyway.
         lines: whether speech is shown on stdout as it is heard.
-        files: how many files there are to do.
+        files: how many files will be told of as done, failed or skipped; None: nobody knows yet.
         origin: s in each source at which the work begins.
     """
 
     def __init__(
-        self, *, quiet: bool, verbose: bool, progress: bool, lines: bool, files: int, origin: float = 0.0
+        self, *, quiet: bool, verbose: bool, progress: bool, lines: bool, files: int | None, origin: float = 0.0
     ) -> None:
         self.quiet, self.verbose, self.lines = quiet, verbose, lines and not quiet
-        self.files, self.origin = files, origin
-        self._bars: _Bars | None = _Bars(files) if not quiet and sys.stderr.isatty() else None
-        self._percent = _Percent() if progress and not quiet and self._bars is None else None
+        self.origin = origin
+        self.standing = Standing(files)
+        self._log = log.current()
+        self._drawn = not quiet and self._log is None and on_terminal()
+        self._view: LiveView | None = None
+        self._percent = _Percent() if progress and not quiet and self._log is None and not self._drawn else None
         self._heading = ""
+        if self._log is not None:
+            self._log.begin(__version__, self.standing)
 
     def line(self, source: str, text: str) -> None:
         """A line of speech; where there are several files, under a heading with the file's name.
@@ -104,76 +57,177 @@ class Display:
         if not self.lines:
             return
         try:
-            if self.files > 1 and source != self._heading:
+            if self.standing.files != 1 and source != self._heading:
                 self._speak(("\n" if self._heading else "") + f"==> {printable(source)} <==")
                 self._heading = source
             self._speak(text)
         except BrokenPipeError as error:
             self.lines = False
-            _abandon_stdout()
+            abandon_stdout()
             raise PipeClosedError from error
         except OSError as error:
             self.lines = False
-            _abandon_stdout()
+            abandon_stdout()
             raise OutputError(f"cannot be written ({error.strerror})", subject="standard output") from error
 
     def _speak(self, text: str) -> None:
-        if self._bars is not None and sys.stdout.isatty():
-            self._bars.above(text)
+        if self._view is not None and sys.stdout.isatty():
+            self._view.above(text)
         else:
             print(text, flush=True)
 
-    def say(self, text: str, *, detail: bool = False) -> None:
-        """A notice on stderr; one of `detail` only when -v was given."""
-        if self.quiet or (detail and not self.verbose):
+    def say(self, text: str, *, source: str | None = None, detail: bool = False) -> None:
+        """A notice on stderr, about one file if `source` is given; one of `detail` only when -v was given."""
+        if detail and not self.verbose:
             return
-        with self._aside():
-            _to_stderr(printable(text))
+        if self._log is not None:
+            self._log.emit("notice", file=source, text=text)
+        elif not self.quiet:
+            self._put(printable(text if source is None else f"{_called(source)}: {text}"))
 
     def error(self, error: Exception) -> None:
-        """An error on stderr, in any case."""
-        with self._aside():
-            complain(str(error))
+        """An error on stderr, in any case, that costs no file of those counted."""
+        if self._log is not None:
+            self._log.failed(None, error)
+        elif self._view is not None and self.standing.files != 1:
+            self._view.fail(error_line(error))
+        else:
+            self._put(error_line(error))
 
-    def started(self, source: str, duration: float | None) -> None:
-        """A file is being worked on; `duration`: s of it to come, where that is known."""
-        for progress in (self._bars, self._percent):
-            if progress is not None:
-                progress.started(source, duration)
+    def started(self, source: str, duration: float | None, earlier: float = 0.0) -> None:
+        """A file is being worked on.
+
+        Args:
+            source: the file.
+            duration: s of it from `origin` on, where that is known.
+            earlier: s of it, from `origin` on, that an earlier run did.
+        """
+        self.standing.started(source, duration, earlier)
+        if self._percent is not None:
+            self._percent.started(source, duration)
+        if self._log is not None:
+            self._log.emit("started", file=source, audio_seconds=None if duration is None else round(duration, 3))
+        self._draw()
+
+    def stage(self, source: str, name: str) -> None:
+        """What is being done to a file now, e.g. "aligning"."""
+        self.standing.staged(source, name)
+        if self._log is not None:
+            self._log.progress(source, self.standing)
+        self._draw()
 
     def advanced(self, source: str, position: float) -> None:
         """A file is done up to `position`, s in the source."""
-        for progress in (self._bars, self._percent):
-            if progress is not None:
-                progress.advanced(source, max(0.0, position - self.origin))
+        position = max(0.0, position - self.origin)
+        self.standing.advanced(source, position)
+        if self._percent is not None:
+            self._percent.advanced(source, position)
+        if self._log is not None:
+            self._log.progress(source, self.standing)
 
     def ended(self, source: str) -> None:
-        """A file is done or has failed."""
-        for progress in (self._bars, self._percent):
-            if progress is not None:
-                progress.ended(source)
+        """A file is no longer worked on; `done`, `failed` or `skipped` tell what came of it."""
+        self.standing.ended(source)
+        if self._percent is not None:
+            self._percent.ended(source)
+
+    def done(self, source: str, outcome: Outcome) -> None:
+        """A file is done and its outputs are written."""
+        self.standing.finished(source, outcome)
+        self.ended(source)
+        if self._log is not None:
+            self._log.done(source, outcome)
+            return
+        pace = f"{outcome.audio_seconds:.1f} s of audio in {outcome.seconds:.1f} s"
+        times = outcome.audio_seconds / max(outcome.seconds, 1e-3)
+        written = f" → {', '.join(outcome.outputs)}" if outcome.outputs else ""
+        self.say(f"{pace} ({times:.1f} × real time){written}", source=source)
+
+    def failed(self, source: str, error: Exception) -> None:
+        """A file could not be done; told in any case."""
+        self.ended(source)
+        self.standing.refused(source)
+        if self._log is not None:
+            self._log.failed(source, error)
+        else:
+            self.error(error)
+
+    def skipped(self, source: str, reason: str) -> None:
+        """A file needs no work, e.g. because it was done before."""
+        self.ended(source)
+        self.standing.passed(source)
+        if self._log is not None:
+            self._log.emit("skipped", file=source, reason=reason)
+        else:
+            self.say(f"skipped: {reason}", source=source, detail=True)
+
+    def paused(self, message: str) -> None:
+        """Nothing goes on until `resumed`; `message`: why, e.g. "disk full on /srv/subtitles". Told once."""
+        if self.standing.pause == message:
+            return
+        self.standing.paused(message)
+        if self._log is not None:
+            self._log.emit("paused", reason=message)
+        elif self._drawn:
+            self._draw()
+        else:
+            self.say(f"crisp-align: paused: {message}; goes on when that is mended")
+
+    def resumed(self) -> None:
+        """Work goes on after a pause."""
+        if self.standing.pause is None:
+            return
+        self.standing.resumed()
+        if self._log is not None:
+            self._log.emit("resumed")
+        elif not self._drawn:
+            self.say("crisp-align: going on")
+
+    def finished(self) -> None:
+        """The run is over: close, and sum it up in one line where there was more than one file."""
+        self.close()
+        run = self.standing
+        if self._log is not None or run.files == 1:
+            return
+        told = run.done + run.failed + run.skipped
+        total = told if run.files is None else max(run.files, told)
+        parts = [f"{run.done} of {total} done"]
+        parts += [f"{run.failed} failed"] if run.failed else []
+        parts += [f"{run.skipped} skipped"] if run.skipped else []
+        pace = f"; {_span(run.audio_seconds)} of audio in {_span(run.seconds)} ({run.speed:.1f} × real time)"
+        self.say(", ".join(parts) + (pace if run.audio_seconds > 0 else ""))
 
     def close(self) -> None:
-        """Take the bars away for good."""
-        if self._bars is not None:
-            self._bars.close()
-            self._bars = None
+        """Take the live view away for good."""
+        self._drawn = False
+        if self._view is not None:
+            view, self._view = self._view, None
+            view.close()
 
-    @contextmanager
-    def _aside(self) -> Iterator[None]:
-        """Bars out of the way while something else writes to stderr."""
-        if self._bars is None:
-            yield
-            return
-        with self._bars.hidden():
-            yield
+    def _draw(self) -> None:
+        """Begin to draw: as late as possible, so that what a model's loading prints stands above it."""
+        if self._drawn and self._view is None:
+            from crisp_align.cli.live import LiveView
+
+            self._view = LiveView(self.standing)
+
+    def _put(self, line: str) -> None:
+        if self._view is not None:
+            self._view.above(line)
+        else:
+            to_stderr(line)
 
 
-def _abandon_stdout() -> None:
-    """Point stdout at nothing, so that what is left in its buffer raises no error at exit."""
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, sys.stdout.fileno())
-    os.close(nothing)
+def _called(source: str) -> str:
+    return "standard input" if source == "-" else source
+
+
+def _span(seconds: float) -> str:
+    """`4.3 s`, `12 min`, `3 h 20 min`."""
+    if seconds < 99.95:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 class _Percent:
@@ -191,79 +245,7 @@ class _Percent:
         percent = int(100 * min(position / duration, 1.0)) if duration > 0 else 0
         if percent - shown >= _PERCENT_STEP:
             self._files[source] = (duration, percent)
-            _to_stderr(f"{printable(source)}: {percent} %")
+            to_stderr(f"{printable(source)}: {percent} %")
 
     def ended(self, source: str) -> None:
         self._files.pop(source, None)
-
-
-class _Bars:
-    """Progress on a terminal: a bar a file being worked on, and one for all where there are several."""
-
-    def __init__(self, files: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._console: Console = Console(stderr=True, highlight=False)
-        # Rich would send everything printed on stdout to stderr: we place our own lines above the bars.
-        self._progress: Progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[speed]}"),
-            TimeRemainingColumn(compact=True),
-            console=self._console,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._tasks: dict[str, tuple[TaskID, float]] = {}
-        """Source → its bar and when it began, s."""
-        self._shares: dict[str, float] = {}
-        """Source → how much of it is done, [0, 1], while it is being worked on."""
-        self._done = 0
-        self._all = self._progress.add_task(f"{files} files", total=files, speed="") if files > 1 else None
-        self._progress.start()
-
-    def started(self, source: str, duration: float | None) -> None:
-        name = printable(os.path.basename(source) or source)  # noqa: PTH119 (a name, not a path)
-        task = self._progress.add_task(name, total=duration, speed="")
-        self._tasks[source] = (task, time.monotonic())
-
-    def advanced(self, source: str, position: float) -> None:
-        if source not in self._tasks:
-            return
-        task, began = self._tasks[source]
-        speed = position / max(time.monotonic() - began, 1e-3)
-        self._progress.update(task, completed=position, speed=f"{speed:.1f} × real time")
-        total = next((t.total for t in self._progress.tasks if t.id == task), None)
-        self._shares[source] = min(position / total, 1.0) if total else 0.0
-        self._show_all()
-
-    def ended(self, source: str) -> None:
-        task, _ = self._tasks.pop(source, (None, 0.0))
-        if task is not None:
-            self._progress.remove_task(task)
-        self._shares.pop(source, None)
-        self._done += 1
-        self._show_all()
-
-    def _show_all(self) -> None:
-        if self._all is not None:
-            self._progress.update(self._all, completed=self._done + sum(self._shares.values()))
-
-    def above(self, text: str) -> None:
-        from rich.text import Text
-
-        self._console.print(Text(text), soft_wrap=True)
-
-    @contextmanager
-    def hidden(self) -> Iterator[None]:
-        self._progress.stop()
-        try:
-            yield
-        finally:
-            self._progress.start()
-
-    def close(self) -> None:
-        self._progress.stop()

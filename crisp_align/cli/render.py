@@ -52,7 +52,7 @@ def run(params: Params) -> int:
 def _render(job: Job, rules: Rules, style: WriteOptions, display: Display) -> None:
     from crisp_align.batch import write
     from crisp_align.check import hurry
-    from crisp_align.cli.display import write_bytes
+    from crisp_align.cli.streams import write_bytes
     from crisp_align.cli.work import console_line
     from crisp_align.layout import cues, rules_for
 

@@ -1,0 +1,168 @@
+"""`--log-json`: what happens, one JSON object a line on stderr, for machines. The events are those of docs/log.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from threading import Lock, Thread
+
+from crisp_align.cli.standing import Outcome, Standing
+from crisp_align.errors import CrispAlignError
+
+__all__ = ["JsonLog", "as_json", "current", "wanted"]
+
+_EVERY = 1.0  # s between two reports of one file's progress
+_PATIENCE = 0.5  # s for what was written to stderr at the very end to come through
+
+_current: JsonLog | None = None
+
+
+class JsonLog:
+    """Writes events.
+
+    Args:
+        write: takes a line, without its end.
+        now: the time to put on an event, s since 1970.
+        clock: s, monotonic; for what is told at most so often.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._write, self._now, self._clock = write, now, clock
+        self._lock = Lock()
+        self._told: dict[str, float] = {}
+        """Source → when its progress was last told."""
+        self._standing: Standing | None = None
+
+    def emit(self, event: str, **fields: object) -> None:
+        """One event."""
+        stamp = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line = json.dumps({"time": stamp, "event": event, **fields})
+        with self._lock:
+            self._write(line)
+
+    def begin(self, version: str, standing: Standing) -> None:
+        """A run begins; `standing` is asked for its totals in the end."""
+        self._standing = standing
+        self.emit("run-started", version=version, files=standing.files)
+
+    def progress(self, source: str, standing: Standing) -> None:
+        """How far a file is; told once a second at most."""
+        file, now = standing.underway.get(source), self._clock()
+        if file is None or now - self._told.get(source, -_EVERY) < _EVERY:
+            return
+        self._told[source] = now
+        self.emit(
+            "progress",
+            file=source,
+            stage=file.stage or None,
+            position=round(file.position, 3),
+            audio_seconds=_rounded(file.duration),
+        )
+
+    def done(self, source: str, outcome: Outcome) -> None:
+        """A file is done."""
+        self._told.pop(source, None)
+        self.emit(
+            "done",
+            file=source,
+            outputs=list(outcome.outputs),
+            seconds=round(outcome.seconds, 3),
+            audio_seconds=round(outcome.audio_seconds, 3),
+            words=outcome.words,
+            score=_rounded(outcome.score),
+        )
+
+    def failed(self, source: str | None, error: Exception) -> None:
+        """A file failed, or the run itself where `source` is None."""
+        if source is not None:
+            self._told.pop(source, None)
+        self.emit("failed", file=source, error=_described(error))
+
+    def finish(self, exit_code: int) -> None:
+        """The run is over, however it ended."""
+        run = self._standing or Standing(0)
+        self.emit(
+            "run-finished",
+            exit_code=exit_code,
+            done=run.done,
+            failed=run.failed,
+            skipped=run.skipped,
+            left=run.left,
+            seconds=round(run.seconds, 3),
+            audio_seconds=round(run.audio_seconds, 3),
+            words=run.words,
+        )
+
+
+def _described(error: Exception) -> dict[str, object]:
+    if isinstance(error, CrispAlignError):
+        told = {"what": error.what, "subject": error.subject, "hint": error.hint, "exit_code": error.exit_code}
+    else:
+        told = {"what": str(error), "subject": None, "hint": None, "exit_code": 1}
+    return {"kind": type(error).__name__, **told}
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 3)
+
+
+def wanted(args: Sequence[str]) -> bool:
+    """Whether a command line asks for the log. Looked at before it is parsed: that it is wrong is an event, too."""
+    words = list(args)
+    return "--log-json" in (words[: words.index("--")] if "--" in words else words)
+
+
+def current() -> JsonLog | None:
+    """The log of this process, while there is one."""
+    return _current
+
+
+@contextmanager
+def as_json() -> Iterator[JsonLog]:
+    """Only events go to stderr: what libraries and child processes write there becomes notices."""
+    global _current
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # the hub's client draws its bars itself
+    sys.stderr.flush()
+    place = sys.stderr.fileno()
+    real = os.dup(place)
+    read, write = os.pipe()
+    os.dup2(write, place)
+    os.close(write)
+    _current = log = JsonLog(lambda line: _write_line(real, line))
+    relay = Thread(target=_relay, args=(read, log), name="stderr", daemon=True)
+    relay.start()
+    try:
+        yield log
+    finally:
+        with suppress(OSError):
+            sys.stderr.flush()
+        os.dup2(real, place)  # the pipe's last writer but for child processes: the relay ends
+        relay.join(_PATIENCE)
+        _current = None
+        if not relay.is_alive():
+            os.close(real)
+
+
+def _write_line(descriptor: int, line: str) -> None:
+    data = memoryview(f"{line}\n".encode("ascii"))
+    with suppress(OSError):  # nobody reads it any more; the work goes on
+        while data:
+            data = data[os.write(descriptor, data) :]
+
+
+def _relay(descriptor: int, log: JsonLog) -> None:
+    """Turn lines into notices; of a line that was drawn over and over, the last state."""
+    with os.fdopen(descriptor, encoding="utf-8", errors="backslashreplace", newline="\n") as lines:
+        for line in lines:
+            if text := line.rstrip().rpartition("\r")[2]:
+                log.emit("notice", file=None, text=text)
