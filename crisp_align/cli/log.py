@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -143,6 +144,11 @@ def as_json() -> Iterator[JsonLog]:
     relay.start()
     try:
         yield log
+    except Exception as error:  # a mistake of our own: even so the log has its end
+        traceback.print_exc()
+        log.failed(None, error)
+        log.finish(1)
+        raise SystemExit(1) from error
     finally:
         with suppress(OSError):
             sys.stderr.flush()
