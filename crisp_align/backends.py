@@ -7,6 +7,7 @@ module must be cheap to import: the engine (ctranslate2, torch, …) is imported
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -30,6 +31,8 @@ __all__ = [
 
 GROUP = "crisp_align.backends"
 
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
+
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
@@ -51,6 +54,15 @@ class LoadOptions:
     """How the forced aligner reads times off its posteriors: the best path in order, or as its makers' code does."""
     align_refine: bool = False
     """Let the forced aligner's times fall between its 80 ms classes; not yet measured on real weights."""
+
+    def __post_init__(self) -> None:
+        """Refuse a name that no device has, whoever would run there.
+
+        Raises:
+            OptionError: naming it.
+        """
+        if not _DEVICE.fullmatch(self.device):
+            raise OptionError(f"no device {self.device!r}", hint="use auto, cpu, cuda, cuda:1 or mps")
 
     @property
     def cpu_threads(self) -> int:

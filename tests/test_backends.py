@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from crisp_align import cli
+from crisp_align.aligners import aligner_names
 from crisp_align.backends import Backend, Engine, Profile, backend_class, backend_names
 from crisp_align.languages import NAMES
 from tests.command import JFK, run
@@ -56,30 +58,52 @@ def test_an_engine_that_is_missing_is_not_installed() -> None:
     assert not Engine("gone", ("no_such_engine.part",), "").is_installed
 
 
+@pytest.mark.parametrize("model", ["owner/model", "auto"])
 @pytest.mark.parametrize(
-    ("backend", "command"),
+    ("asked", "command"),
     [
-        ("qwen3-asr", 'pip install "crisp-align[qwen]"'),
-        ("parakeet", 'pip install "crisp-align[nvidia]"'),
-        ("canary", 'pip install "crisp-align[nvidia]"'),
+        (["qwen3-asr"], 'pip install "crisp-align[qwen]"'),
+        (["parakeet"], 'pip install "crisp-align[nvidia]"'),
+        (["canary"], 'pip install "crisp-align[nvidia]"'),
+        (["parakeet", "--runtime", "nemo"], 'pip install "crisp-align[nemo]"'),
+        (["canary", "--runtime", "nemo"], 'pip install "crisp-align[nemo]"'),
     ],
+    ids=" ".join,
 )
 def test_a_missing_engine_is_named_with_the_command_that_installs_it(
-    tmp_path: Path, backend: str, command: str
+    tmp_path: Path, asked: list[str], command: str, model: str
 ) -> None:
+    """Whether or not there are weights: without an engine they are of no use."""
     hidden = (
         "import sys, importlib.abc\n"
         "class Hide(importlib.abc.MetaPathFinder):\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.split('.')[0] in ('torch', 'transformers'):\n"
+        "        if name.split('.')[0] in ('torch', 'transformers', 'nemo'):\n"
         "            raise ModuleNotFoundError(name)\n"
         "sys.meta_path.insert(0, Hide())\n"
     )
     (tmp_path / "sitecustomize.py").write_text(hidden)
-    done = run(str(JFK), "--backend", backend, "-m", "owner/model", "-l", "en", env={"PYTHONPATH": str(tmp_path)})
+    done = run(str(JFK), "--backend", *asked, "-m", model, "-l", "en", env={"PYTHONPATH": str(tmp_path)})
     assert done.returncode == 3
     assert command in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("backend", backend_names())
+@pytest.mark.parametrize("device", ["banana", "cuda:x"])
+def test_a_device_that_does_not_exist_is_wrong_usage(tmp_path: Path, backend: str, device: str) -> None:
+    code = cli._run(
+        [str(JFK), "--backend", backend, "-osrt", "-of", str(tmp_path / "out"), "-l", "en", "--device", device]
+    )
+    assert code == 2
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("aligner", aligner_names())
+def test_so_it_is_with_every_aligner(tmp_path: Path, aligner: str) -> None:
+    asked = ["align", str(JFK), "--text", "And so", "-am", aligner, "-osrt", "-of", str(tmp_path / "out")]
+    assert cli._run([*asked, "--device", "banana"]) == 2
+    assert not list(tmp_path.iterdir())
 
 
 def documented(fence: str) -> str:

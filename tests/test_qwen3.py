@@ -371,7 +371,7 @@ def test_a_config_without_dimensions_is_refused(copy: Callable[[str], Path]) -> 
 
 
 def test_a_device_that_is_not_there_is_refused(folders: dict[str, Path]) -> None:
-    assert "no device 'tpu'" in load_error(folders["hf"], OptionError, LoadOptions(device="tpu"))
+    assert "no device 'cuda:99'" in load_error(folders["hf"], OptionError, LoadOptions(device="cuda:99"))
 
 
 def test_a_type_that_is_not_known_is_refused(folders: dict[str, Path]) -> None:

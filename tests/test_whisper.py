@@ -113,10 +113,17 @@ def test_an_english_model_is_asked_for_english_only() -> None:
 
 
 def test_a_device_that_is_not_there_is_named() -> None:
-    with pytest.raises(ModelError, match="tpu"):
-        Whisper.load("base", LoadOptions(device="tpu"))
-    with pytest.raises(ModelError, match="CUDA device cuda:99"):
+    with pytest.raises(OptionError, match="mps"):
+        Whisper.load("base", LoadOptions(device="mps"))
+    with pytest.raises(OptionError, match="CUDA device cuda:99"):
         Whisper.load("base", LoadOptions(device="cuda:99"))
+
+
+def test_a_type_or_runtime_that_it_has_not_is_named() -> None:
+    with pytest.raises(OptionError, match="dtype 'float8' on cpu; use .*int8"):
+        Whisper.load("base", LoadOptions(device="cpu", dtype="float8"))
+    with pytest.raises(OptionError, match="runtime 'nemo'"):
+        Whisper.load("base", LoadOptions(runtime="nemo"))
 
 
 def test_damaged_weights_are_refused_by_name(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
@@ -59,7 +60,10 @@ class AttentionAligner:
         """
         shared: object = backend
         if not isinstance(shared, CrossAttention):
-            shared = backend_class("whisper").load(model, options)
+            # What was said of the other backend's engine means nothing to this one.
+            device = "auto" if options.device == "mps" else options.device
+            own = replace(options, device=device, dtype="auto", runtime="auto")
+            shared = backend_class("whisper").load(model, own)
         return cls(_attentive(shared), translates=shared is backend)
 
     def align(self, utterances: Sequence[Utterance]) -> list[Alignment | Refusal]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from crisp_align import models
 from crisp_align.aligners import Aligner, Alignment, Refusal, Utterance, aligner_class, aligner_names
 from crisp_align.backends import Backend, LoadOptions
-from crisp_align.errors import AlignmentError, ModelError
+from crisp_align.errors import AlignmentError, ModelError, OptionError
 from crisp_align.timing import spread
 
 __all__ = ["EVERYONES_CLIP", "SPREAD", "AlignerChain", "Timed", "load_aligner"]
@@ -101,7 +101,7 @@ class AlignerChain:
         if name not in self._loaded and name not in self._missing:
             try:
                 self._loaded[name] = self._load(name)
-            except ModelError as error:
+            except (ModelError, OptionError) as error:  # a device or type may suit the first aligner alone
                 self._missing[name] = error.what
         if name in self._missing:
             return [Refusal(self._missing[name])] * len(utterances)
