@@ -289,6 +289,33 @@ class TestRender:
         assert main(["render", str(talk), "--profile", "netflix-xx"]) == 2
         assert "no profile is called" in capsys.readouterr().err
 
+    def test_the_layout_is_the_profile_of_the_language_unless_whisper_cpps_is_asked_for(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        line = "And so, my fellow Americans, ask not what your country can do for you; ask what you can do."
+        words = tuple(Word(f" {text}", i / 2, (i + 1) / 2) for i, text in enumerate(line.split()))
+        segment = Segment("".join(word.text for word in words), 0.0, words[-1].end, "en", words)
+        path = tmp_path / "talk.json"
+        path.write_text(transcript_to_json(Transcript((segment,), words[-1].end, "talk.wav")))
+
+        def lines(*args: str) -> list[str]:
+            assert main(["render", str(path), *args]) == 0
+            return [row.partition("]  ")[2] for row in capsys.readouterr().out.splitlines()]
+
+        assert lines() == lines("--profile", "netflix-en") == lines("--profile", "auto")
+        assert len(lines()) == 2
+        for filled in (["-ml", "0"], ["-sow"], ["-ml", "0", "--max-duration", "3"]):
+            assert lines(*filled) == [line]
+        assert max(map(len, lines("--max-lines", "1"))) <= 42  # one rule of the language's profile is changed
+        assert lines("--max-duration", "3") == lines("--profile", "netflix-en", "--max-duration", "3") != lines()
+
+    def test_a_rule_that_contradicts_a_languages_profile_is_refused_at_once(
+        self, talk: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["render", str(talk), "--min-duration", "8", "-osrt"]) == 2
+        assert "the longest duration of a cue is below the shortest" in capsys.readouterr().err
+        assert main(["render", str(talk), "--min-duration", "8", "--max-duration", "9", "-osrt"]) == 0
+
     def test_speech_too_fast_for_a_profile_is_told_in_one_line(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crisp_align.layout import Rules, cues, profile_names, profile_rules
+from crisp_align.layout import Rules, cues, heard, profile_names, profile_rules
 from crisp_align.layout.breaking import Breaks, best_breaks, passage_of, total_cost
 from crisp_align.layout.rules import line_columns
 from crisp_align.text.breaks import BAD, CLAUSE, FORBIDDEN, SENTENCE, break_costs
@@ -159,6 +159,12 @@ def test_a_change_of_speaker_begins_a_cue() -> None:
 
 def test_social_captions_hold_three_words_at_most() -> None:
     assert shown(cues([JFK], profile_rules("social")))[:3] == ["And so,", "my fellow", "Americans,"]
+
+
+def test_what_was_just_heard_goes_out_with_its_last_word() -> None:
+    laid, live = cues([JFK], NETFLIX), heard(JFK, NETFLIX)
+    assert [(cue.start, cue.lines) for cue in live] == [(cue.start, cue.lines) for cue in laid]
+    assert [cue.end for cue in live] == [cue.lines[-1][-1].end for cue in laid]
 
 
 def test_thousands_of_invisible_words_do_not_widen_the_window() -> None:

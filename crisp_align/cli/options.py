@@ -258,7 +258,8 @@ LAYOUT = (
     whole(
         *("-ml", "--max-len", "max_chars"),
         metavar="N",
-        text="0: a cue a segment; 1: a cue a word; N: at most N characters a cue, or a line where --max-lines is set",
+        text="as in whisper.cpp: 0: a cue a segment; 1: a cue a word; N: at most N characters a cue, or a line where "
+        "--profile or --max-lines is set",
         low=0,
         high=10_000,
     ),
@@ -268,8 +269,9 @@ LAYOUT = (
         option(
             "--profile",
             metavar="NAME",
-            text="lay out as professional subtitles: auto (by language), netflix-en, netflix, netflix-ja, netflix-ko, "
-            "netflix-zh, bbc, amazon, arte, social, sentence, or a .toml file; the other options here change its rules",
+            text="professional subtitles: auto (by language; the default without -ml, -sow, -sp), netflix-en, netflix, "
+            "netflix-ja, netflix-ko, netflix-zh, bbc, amazon, arte, social, sentence, or a .toml file; the other "
+            "options here change its rules",
         ),
         _complete_profiles,
     ),
@@ -282,6 +284,7 @@ LAYOUT = (
     option("--linger", metavar="S", text="how long a cue may stay after its last word", type=Number(0, 60)),
     option("--fps", metavar="N", text="times fall on frames of this rate", type=Number(0, 1000)),
 )
+_FILLED = frozenset({"max_chars", "split_on_word", "split_on_punctuation"})  # whisper.cpp's layout
 _RULES = (
     *("max_chars", "split_on_word", "split_on_punctuation", "max_lines", "max_words", "max_duration", "min_duration"),
     *("max_cps", "min_gap", "linger", "fps"),
@@ -412,15 +415,19 @@ def _given(value: T | None, default: T) -> T:
 def rules(params: Params) -> Rules:
     """How words become cues: the profile's rules, and over them what was typed.
 
+    Without a profile it is the one for the language; but -ml, -sow and -sp mean whisper.cpp's layout then.
+
     Raises:
         OptionError: no such profile, or rules that contradict each other.
     """
     from crisp_align.layout import LanguageRules, Rules, profile_rules
 
     given = {name: params[name] for name in _RULES if params[name] is not None and params[name] is not False}
-    if params["profile"] == "auto":
+    if params["profile"] is None and not _FILLED.isdisjoint(given):
+        return Rules(**given)
+    if params["profile"] in (None, "auto"):
         return LanguageRules(**given, given=frozenset(given))
-    return replace(Rules() if params["profile"] is None else profile_rules(params["profile"]), **given)
+    return replace(profile_rules(params["profile"]), **given)
 
 
 def write_options(params: Params) -> WriteOptions:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Generator, Sequence
-from dataclasses import replace
 
 from crisp_align.background import Background
 from crisp_align.batch import STDIN, STDOUT, Job, write
@@ -14,7 +13,7 @@ from crisp_align.cli.display import Display, PipeClosedError, write_bytes
 from crisp_align.errors import CrispAlignError, OutputError
 from crisp_align.events import Advanced, Event, Failed, Finished, Noticed, Ready, SegmentReady, Started
 from crisp_align.formats import WriteOptions, find_format
-from crisp_align.layout import Rules, cues, rules_for
+from crisp_align.layout import Rules, cues, heard, rules_for
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript
 
@@ -78,7 +77,7 @@ class _Crew:
             case Advanced(source, position):
                 display.advanced(source, position)
             case SegmentReady(source, segment):
-                self._show(source, [_as_spoken(cue) for cue in cues([segment], self.rules)])
+                self._show(source, heard(segment, self.rules))
             case Noticed(source, text, detail):
                 display.say(f"{source}: {text}", detail=detail)
             case Finished(source, transcript):
@@ -123,11 +122,6 @@ class _Crew:
     def _fail(self, error: CrispAlignError) -> None:
         self.tally.failures.append(error)
         self.display.error(error)
-
-
-def _as_spoken(cue: Cue) -> Cue:
-    """A cue that goes out with its last word: how long it may linger is not known before the next is heard."""
-    return replace(cue, end=min(cue.end, max(cue.start, cue.lines[-1][-1].end)))
 
 
 def console_line(cue: Cue) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from crisp_align.layout.breaking import broken
 from crisp_align.layout.packing import packed
@@ -11,7 +12,7 @@ from crisp_align.layout.rules import Rules
 from crisp_align.layout.times import timed
 from crisp_align.transcript import Cue, Segment, Transcript
 
-__all__ = ["LanguageRules", "Rules", "cues", "default_profile", "profile_names", "profile_rules", "rules_for"]
+__all__ = ["LanguageRules", "Rules", "cues", "default_profile", "heard", "profile_names", "profile_rules", "rules_for"]
 
 
 def cues(segments: Sequence[Segment], rules: Rules) -> list[Cue]:
@@ -21,7 +22,7 @@ def cues(segments: Sequence[Segment], rules: Rules) -> list[Cue]:
     frames), and none is empty. A blank word stays with the word before it.
 
     Args:
-        segments: one, for printing as they come, or all of a transcript.
+        segments: all of a transcript.
         rules: what to keep to. Without `max_lines`, or with `max_chars` 1, cues are one line each and filled in
             order; with it they are broken where they read best, across segments. `LanguageRules` become those for the
             language that most of the text is in.
@@ -30,6 +31,11 @@ def cues(segments: Sequence[Segment], rules: Rules) -> list[Cue]:
     if rules.max_lines and rules.max_chars != 1:
         return timed(broken(segments, rules), rules)
     return timed([block for segment in segments for block in packed(segment, rules)], rules)
+
+
+def heard(segment: Segment, rules: Rules) -> list[Cue]:
+    """Cues of a segment that was just heard; each goes out with its last word, as what comes next is not known."""
+    return [replace(cue, end=min(cue.end, max(cue.start, cue.lines[-1][-1].end))) for cue in cues([segment], rules)]
 
 
 def rules_for(segments: Sequence[Segment], rules: Rules) -> Rules:

@@ -19,10 +19,19 @@ _BY_LANGUAGE = {"en": "netflix-en", "ja": "netflix-ja", "ko": "netflix-ko", "zh"
 
 @dataclass(frozen=True, slots=True)
 class LanguageRules(Rules):
-    """The rules of the profile for the language that is laid out, but for the fields named in `given`."""
+    """The rules of the profile for the language that is laid out, but for the fields named in `given`.
+
+    Raises:
+        OptionError: what is given contradicts the profile of some language.
+    """
 
     given: frozenset[str] = frozenset()
     """Names of fields whose value here stands whatever the language."""
+
+    def __post_init__(self) -> None:
+        Rules.__post_init__(self)
+        for language in (None, "de", *_BY_LANGUAGE) if self.given else ():
+            self.of(language)
 
     def of(self, language: str | None) -> Rules:
         """The rules for text in `language`."""
