@@ -1,0 +1,370 @@
+"""Worker processes: each holds the models and goes through tasks; what kills one costs the file it was at, no other.
+
+A worker works on several files at once, whose clips share batches. When it dies or hangs, all of them are tried again,
+each alone, from their last finished clip on; the one over which a worker dies alone as well is given up.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from pickle import UnpicklingError
+from queue import Empty, Queue
+from threading import Thread
+from typing import TYPE_CHECKING, TypeAlias
+
+from crisp_align.errors import CrispAlignError, ModelError
+from crisp_align.events import ClipDone, Event, Failed, Finished, Noticed, Ready, Started
+from crisp_align.reading import Feed, Task
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+    from crisp_align.pipeline import Settings
+
+__all__ = ["WorkerDiedError", "WorkerOptions", "run"]
+
+_UNOPENED = 4  # tasks that wait at a worker: what it reads ahead, and one
+_TICK = 0.2  # s between two looks at workers that say nothing
+_IDLE = 0.5  # s for which a worker without work waits before it asks again
+_FAREWELL = 5.0  # s that a worker is given to end by itself
+_CPUS = 8  # threads a model on a CPU makes good use of
+_STARTS = 2  # times that a worker may die while it loads its models
+
+_Message: TypeAlias = Ready | Event | CrispAlignError
+
+
+class WorkerDiedError(CrispAlignError):
+    """A worker process crashed or hung over a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """How many workers there are, and what is asked of them."""
+
+    count: int = 0
+    """Processes; 0: one a CUDA device, else one for every eight CPU threads."""
+    timeout: float = 1800.0
+    """s without a sign of life after which a worker is taken for hung."""
+    memory: int | None = None
+    """Bytes that all workers together should stay under: one that has outgrown its share is replaced."""
+
+
+def run(settings: Settings, feed: Feed, options: WorkerOptions | None = None) -> Generator[Ready | Event]:
+    """Run a feed of tasks through worker processes.
+
+    Args:
+        settings: for each worker, but that the CPU threads are divided among them and each has a GPU of its own.
+        feed: of tasks, each source once.
+        options: how many workers, and what is asked of them.
+
+    Yields:
+        Ready, when the first worker is; then what `Pipeline.transcribe` gives. Files of one worker come in order.
+
+    Raises:
+        CrispAlignError: the models do not load.
+    """
+    crew = _Crew(settings, feed, options or WorkerOptions())
+    try:
+        yield from crew.work()
+    finally:
+        crew.dismiss()
+
+
+def shares(settings: Settings, count: int) -> list[Settings]:
+    """The settings of each of `count` workers (0: as many as suit the machine)."""
+    device, threads = settings.load.device, settings.load.cpu_threads
+    gpus = _cuda_devices() if device in ("auto", "cuda") else 0
+    count = count or gpus or (max(threads // _CPUS, 1) if device in ("auto", "cpu") else 1)
+    each = max(threads // count, 1)
+    return [
+        replace(
+            settings,
+            load=replace(settings.load, threads=each, device=f"cuda:{number % gpus}" if gpus else device),
+        )
+        for number in range(count)
+    ]
+
+
+def _cuda_devices() -> int:
+    try:
+        import ctranslate2
+    except ImportError:
+        return 0
+    return int(ctranslate2.get_cuda_device_count())
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    """A worker process as its owner sees it."""
+
+    settings: Settings
+    process: SpawnProcess
+    connection: Connection
+    log: Path
+    """What it and the libraries in it print."""
+    tasks: dict[str, Task] = field(default_factory=dict)
+    """What it was given and has not finished, by source."""
+    unopened: int = 0
+    alone: bool = False
+    """It has a task that a worker died over, and gets no other."""
+    ready: bool = False
+    retiring: bool = False
+    """It gets no further task, and is replaced when it has finished those it has."""
+    heard: float = field(default_factory=time.monotonic)
+    """When it last gave a sign of life."""
+
+    @classmethod
+    def start(cls, settings: Settings) -> _Worker:
+        ours, theirs = get_context("spawn").Pipe()
+        handle, log = tempfile.mkstemp(prefix="crisp-align-worker-", suffix=".log")
+        os.close(handle)
+        process = get_context("spawn").Process(target=_serve, args=(theirs, settings, log), daemon=True)
+        process.start()
+        theirs.close()
+        return cls(settings, process, ours, Path(log))
+
+    def give(self, task: Task) -> None:
+        self.tasks[task.source] = task
+        self.unopened += 1
+        self.heard = time.monotonic() if len(self.tasks) == 1 else self.heard
+        with suppress(OSError):  # it has just died: that is found out in a moment
+            self.connection.send(task)
+
+    def messages(self) -> Iterator[_Message]:
+        """What has arrived.
+
+        Raises:
+            EOFError: the worker is gone.
+        """
+        try:
+            while self.connection.poll():
+                yield self.connection.recv()
+        except (OSError, UnpicklingError) as error:
+            raise EOFError from error
+
+    def note(self, event: Event) -> None:
+        """Keep account of what an event means for the tasks."""
+        self.heard = time.monotonic()
+        match event:
+            case Started():
+                self.unopened -= 1
+            case ClipDone(source, _, result):
+                task = self.tasks[source]
+                self.tasks[source] = replace(task, finished=(*task.finished, result))
+            case Finished(source) | Failed(source):
+                del self.tasks[source]
+
+    @property
+    def resident(self) -> int:
+        """Bytes of memory it holds; 0 where the system does not tell."""
+        try:
+            pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        except (OSError, ValueError, IndexError):
+            return 0
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def end(self) -> str:
+        """Make sure that it is gone, and clean up after it; how it ended, in words."""
+        self.connection.close()
+        self.process.join(_TICK)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        code = self.process.exitcode or 0
+        printed = _last_line(self.log)
+        self.log.unlink(missing_ok=True)
+        self.process.close()
+        if code == -signal.SIGKILL:
+            return "was killed (SIGKILL), as the system does when memory runs out"
+        if code < 0:
+            return f"crashed ({signal.Signals(-code).name})"
+        return f"ended with {printed}" if printed else f"ended with exit code {code}"
+
+
+class _Crew:
+    """The workers, and what is still to do."""
+
+    def __init__(self, settings: Settings, feed: Feed, options: WorkerOptions) -> None:
+        self.feed, self.options = feed, options
+        self.suspects: deque[Task] = deque()
+        self.deaths_at_start = 0
+        self.announced = False
+        self.workers = [_Worker.start(share) for share in shares(settings, options.count)]
+
+    def work(self) -> Generator[Ready | Event]:
+        while True:
+            self.hand_out()
+            if self.feed.ended and not self.suspects and not any(worker.tasks for worker in self.workers):
+                return
+            arrived = wait([worker.connection for worker in self.workers], _TICK)
+            for worker in list(self.workers):
+                gone = None
+                if worker.connection in arrived:
+                    gone = yield from self.listen(worker)
+                if gone is None and worker.tasks and worker.ready:
+                    silent = time.monotonic() - worker.heard
+                    if silent > self.options.timeout:
+                        worker.process.kill()
+                        gone = f"made no progress for {silent:.0f} s"
+                if gone is not None:
+                    yield from self.replace(worker, gone)
+                elif worker.retiring and not worker.tasks:
+                    self.renew(worker)
+
+    def hand_out(self) -> None:
+        """Give every worker what it has room for; what is suspect goes to one that has nothing else."""
+        for worker in self.workers:
+            if not worker.ready or worker.retiring or worker.alone:
+                continue
+            if self.suspects and not worker.tasks:
+                worker.alone = True
+                worker.give(self.suspects.popleft())
+                continue
+            while worker.unopened < _UNOPENED and not self.feed.ended:
+                task = self.feed.take(wait=not any(other.tasks for other in self.workers))
+                if task is None:
+                    return
+                worker.give(task)
+
+    def listen(self, worker: _Worker) -> Generator[Ready | Event, None, str | None]:
+        """Pass on what a worker says; how it ended, if it did."""
+        try:
+            for message in worker.messages():
+                if isinstance(message, CrispAlignError):
+                    raise message
+                if isinstance(message, Ready):
+                    worker.ready = True
+                    if not self.announced:
+                        self.announced = True
+                        yield message
+                    continue
+                worker.note(message)
+                asked = time.monotonic()
+                yield message
+                self.excuse(time.monotonic() - asked)
+                if isinstance(message, Finished | Failed):
+                    worker.alone = False
+                    self.weigh(worker)
+        except EOFError:
+            return worker.end()
+        return None
+
+    def excuse(self, spent: float) -> None:
+        """Nobody listened for a while, so nobody could give a sign of life."""
+        if spent > _TICK:
+            for worker in self.workers:
+                worker.heard += spent
+
+    def weigh(self, worker: _Worker) -> None:
+        """Retire a worker that has outgrown its share of the memory."""
+        share = self.options.memory // len(self.workers) if self.options.memory else 0
+        worker.retiring = bool(share) and worker.resident > share
+
+    def replace(self, worker: _Worker, gone: str) -> Iterator[Event]:
+        """Put a new worker in the place of one that is gone, and see to what it leaves.
+
+        Raises:
+            ModelError: it died while it loaded its models, not for the first time.
+        """
+        if not worker.ready:
+            self.deaths_at_start += 1
+            if self.deaths_at_start >= _STARTS:
+                raise ModelError(f"the worker that loads the models {gone}", hint="see: crisp-align doctor")
+        for task in worker.tasks.values():
+            if worker.alone:
+                error = WorkerDiedError(f"its worker {gone}, twice", subject=task.source, hint="left out from now on")
+                yield Failed(task.source, error, quarantined=True)
+            else:
+                self.suspects.append(task)
+                yield Noticed(task.source, f"its worker {gone}; tried again, alone")
+        self.renew(worker)
+
+    def renew(self, worker: _Worker) -> None:
+        with suppress(OSError, ValueError):
+            worker.end()
+        self.workers[self.workers.index(worker)] = _Worker.start(worker.settings)
+
+    def dismiss(self) -> None:
+        """End all workers; those that are still at work at once."""
+        for worker in self.workers:
+            with suppress(OSError):
+                worker.connection.send(None)
+        deadline = time.monotonic() + _FAREWELL
+        for worker in self.workers:
+            if worker.ready and not worker.tasks:
+                worker.process.join(max(deadline - time.monotonic(), 0))
+            with suppress(OSError, ValueError):
+                if worker.process.is_alive():
+                    worker.process.kill()
+                worker.end()
+
+
+def _last_line(log: Path) -> str:
+    try:
+        lines = log.read_text("utf-8", "replace").split("\n")
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+class _Piped:
+    """A feed of tasks that come through a pipe. The process ends when the other side is gone."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.ended = False
+        self._tasks: Queue[Task | None] = Queue()
+        # Its own thread, so that the other side is never kept waiting.
+        Thread(target=self._receive, args=(connection,), daemon=True).start()
+
+    def _receive(self, connection: Connection) -> None:
+        while True:
+            try:
+                task: Task | None = connection.recv()
+            except (EOFError, OSError):
+                os._exit(1)
+            self._tasks.put(task)
+            if task is None:
+                return
+
+    def take(self, *, wait: bool) -> Task | None:
+        """The next task."""
+        try:
+            task = self._tasks.get(timeout=_IDLE) if wait else self._tasks.get_nowait()
+        except Empty:
+            return None
+        self.ended = task is None
+        return task
+
+
+def _serve(connection: Connection, settings: Settings, log: str) -> None:
+    """A worker process."""
+    import faulthandler
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever owns the workers ends them
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    for number in (1, 2):
+        os.dup2(descriptor, number)
+    faulthandler.enable(descriptor)
+
+    from crisp_align import pipeline
+
+    try:
+        for event in pipeline.run(settings, _Piped(connection)):
+            connection.send(event)
+    except CrispAlignError as error:
+        connection.send(error)
+    connection.close()
+    os._exit(0)  # a library's threads must not keep the process
