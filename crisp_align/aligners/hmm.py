@@ -168,8 +168,7 @@ class HmmAligner:
         """
         plain = self._model.plain_senones
         distinct = np.unique(np.concatenate([senones[senones != ANYTHING], plain]))
-        scores = self._model.log_likelihoods(heard, distinct)
-        scores -= scores[:, np.searchsorted(distinct, plain)].max(axis=1, keepdims=True)
+        scores = self._model.fits(heard, distinct)
         pause = self._model.silence
         silence = self._model.sequence(pause, pause, pause, Position.ONLY)
         scores[np.ix_(silent, np.isin(distinct, silence))] = 0.0

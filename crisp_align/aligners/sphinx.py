@@ -7,7 +7,6 @@ of its phone's codebook with weights of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -29,6 +28,13 @@ _VARIANCE_FLOOR = 1e-4
 _WEIGHT_STEP = 0.1024  # nats: weights are stored as 8-bit negative logarithms to the base 1.0001, in steps of 1024
 _BYTE_ORDER = b"\x44\x33\x22\x11"
 _BLOCK = 256  # frames scored at once, so that what is between fits the cache
+
+# A float32 read as an integer is, but for the curve between powers of two, 2**23 (log2 + 127). Densities are computed
+# on that scale, so that rounding to integers takes the exponential, up to 6 % too large.
+_OCTAVE = 2.0**23
+_MIDDLE = 127 * _OCTAVE  # 1.0
+_RANGE = 40  # octaves to each side: the product of three streams is neither zero nor infinite
+_SPARSE = 16  # of so many Gaussians one tells the level of a frame
 
 
 class Position(IntEnum):
@@ -58,7 +64,8 @@ class AcousticModel:
     _contexts: Integers  # sorted keys of phones in context
     _in_context: Integers  # sequence of each key
     _codebook: Integers  # (senones,): the phone whose Gaussians a senone mixes
-    _gaussians: Floats  # (streams, phones, 128, 27): coefficients of x², x and 1 in the log density
+    _gaussians: Floats  # (phones, streams, 128, 28): coefficients of `_terms` in the log2 density, times `_OCTAVE`
+    _sparse: Floats  # (streams, n, 27): some of them, the most pointed of all included
     _weights: NDArray[np.uint8]  # (streams, 128, senones)
     _found: dict[int, tuple[int, ...]] = field(default_factory=dict)  # what `sequence` has answered, by key
 
@@ -89,52 +96,51 @@ class AcousticModel:
         outer_right = self.silence if position in (Position.LAST, Position.ONLY) else right
         return [(left, right), (outer_left, outer_right)]
 
-    def log_likelihoods(self, features: Floats, senones: Integers) -> Floats:
-        """Log density of every frame under every senone.
+    def fits(self, features: Floats, senones: Integers) -> Floats:
+        """Log density of every frame under every senone, less that under the best senone without context.
 
         Args:
             features: float32, shape (frames, 39), from `cepstra.features`.
-            senones: int, shape (n,).
+            senones: int, shape (n,); those of all phones without context among them.
 
         Returns:
             float32, shape (frames, n).
         """
+        plain = np.flatnonzero(np.isin(senones, self.plain_senones))
         codebooks = self._codebook[senones]
-        order = np.argsort(codebooks, kind="stable")
-        books, begins = np.unique(codebooks[order], return_index=True)
-        spans = list(zip(books.tolist(), begins.tolist(), [*begins[1:].tolist(), len(senones)], strict=True))
         steps = np.exp(-_WEIGHT_STEP * np.arange(256)).astype(np.float32)
-        weights = [steps[stored[:, senones[order]].T] for stored in self._weights]
-        terms = [_terms(features[:, at : at + _WIDTH]) for at in range(0, _STREAMS * _WIDTH, _WIDTH)]
-        scores = np.empty((len(senones), len(features)), np.float32)
+        parts = []
+        for book in np.unique(codebooks).tolist():
+            members = np.flatnonzero(codebooks == book)
+            parts.append(
+                (self._gaussians[book], members, steps[self._weights[:, :, senones[members]]].transpose(0, 2, 1))
+            )
+        fits = np.empty((len(features), len(senones)), np.float32)
         for at in range(0, len(features), _BLOCK):
-            block = [np.ascontiguousarray(part[:, at : at + _BLOCK]) for part in terms]
-            for book, begin, end in spans:
-                mixing = [weight[begin:end] for weight in weights]
-                scores[begin:end, at : at + _BLOCK] = _mixed(self._gaussians[:, book], mixing, block)
-        by_frame = np.empty((len(features), len(senones)), np.float32)
-        by_frame[:, order] = scores.T
-        return by_frame
+            terms = self._terms(features[at : at + _BLOCK])
+            mixed = np.empty((len(senones), terms.shape[2]), np.float32)
+            for gaussians, members, weights in parts:
+                streams = weights @ _densities(gaussians, terms)
+                mixed[members] = streams[0] * streams[1] * streams[2]
+            np.log(mixed, out=mixed)
+            mixed -= mixed[plain].max(axis=0)
+            fits[at : at + _BLOCK] = mixed.T
+        return fits
+
+    def _terms(self, features: Floats) -> Floats:
+        """What log densities are linear in: x², x, 1 and what brings them near `_MIDDLE`; (streams, 28, frames)."""
+        streams = features.T.reshape(_STREAMS, _WIDTH, -1)
+        one = np.ones_like(streams[:, :1])
+        terms = np.concatenate([streams * streams, streams, one, one], axis=1)
+        terms[:, -1] -= (self._sparse @ terms[:, :-1]).max(axis=1) / np.float32(_MIDDLE)
+        return terms
 
 
-def _terms(part: Floats) -> Floats:
-    """What a stream's Gaussians are linear in: x², x and 1, shape (27, frames)."""
-    return np.concatenate([part.T * part.T, part.T, np.ones_like(part[:, :1].T)])
-
-
-def _mixed(gaussians: Floats, weights: Sequence[Floats], terms: Sequence[Floats]) -> Floats:
-    """Log densities of senones of one codebook: (senones, frames)."""
-    mixed, level = np.float32(1), np.float32(0)
-    for stream in range(_STREAMS):
-        density = gaussians[stream] @ terms[stream]
-        highest = density.max(axis=0)
-        density -= highest
-        np.exp(density, out=density)
-        # The nearest Gaussian counts 1 now, and no weight is under 4e-12: three such factors do not underflow.
-        mixed = mixed * (weights[stream] @ density)
-        level = level + highest
-    scores: Floats = np.log(mixed) + level
-    return scores
+def _densities(gaussians: Floats, terms: Floats) -> Floats:
+    """Densities of the Gaussians of a codebook, relative to each frame's level: (streams, Gaussians, frames)."""
+    logs = gaussians @ terms
+    np.clip(logs, _MIDDLE - _RANGE * _OCTAVE, _MIDDLE + _RANGE * _OCTAVE, out=logs)
+    return logs.astype(np.int32).view(np.float32)
 
 
 def _context_key(position: int, phone: int, left: int, right: int) -> int:
@@ -232,6 +238,8 @@ def _assembled(
     with np.errstate(divide="ignore"):
         chain = np.log(transitions / transitions.sum(axis=2, keepdims=True))[plain["tmat"]]
     states = np.arange(STATES)
+    variances = np.maximum(variances, _VARIANCE_FLOOR)
+    gaussians = _quadratics(means, variances)
     return AcousticModel(
         phones={name: number for number, name in enumerate(definition.names)},
         silence=definition.silence,
@@ -243,7 +251,8 @@ def _assembled(
         _contexts=keys[order],
         _in_context=contexts["ssid"][order].astype(np.int64),
         _codebook=codebook,
-        _gaussians=_quadratics(means, np.maximum(variances, _VARIANCE_FLOOR)),
+        _gaussians=gaussians,
+        _sparse=_sparse(gaussians, variances),
         _weights=weights,
     )
 
@@ -253,7 +262,15 @@ def _context_keys(position: Integers, phone: Integers, left: Integers, right: In
 
 
 def _quadratics(means: Floats, variances: Floats) -> Floats:
-    """Coefficients of x², x and 1 in each Gaussian's log density: (streams, phones, Gaussians, 27)."""
+    """Coefficients of `_terms` in each Gaussian's log2 density, times `_OCTAVE`: (phones, streams, Gaussians, 28)."""
     constant = -0.5 * (np.log(2 * np.pi * variances) + means**2 / variances).sum(axis=-1, keepdims=True)
-    terms = np.concatenate([-0.5 / variances, means / variances, constant], axis=-1)
-    return np.ascontiguousarray(terms.transpose(1, 0, 2, 3).astype(np.float32))
+    terms = np.concatenate([-0.5 / variances, means / variances, constant], axis=-1) * (_OCTAVE / np.log(2))
+    return np.concatenate([terms, np.full_like(constant, _MIDDLE)], axis=-1).astype(np.float32)
+
+
+def _sparse(quadratics: Floats, variances: Floats) -> Floats:
+    """Every sixteenth Gaussian of each stream, in the order of their height: (streams, n, 27)."""
+    height = -np.log(variances).sum(axis=-1).swapaxes(0, 1).reshape(_STREAMS, -1)
+    chosen = np.argsort(-height, axis=1)[:, ::_SPARSE]
+    everyone = quadratics[..., :-1].swapaxes(0, 1).reshape(_STREAMS, -1, quadratics.shape[-1] - 1)
+    return np.take_along_axis(everyone, chosen[..., None], axis=1)
