@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from crisp_align.aligners.cepstra import Floats
 from crisp_align.aligners.sphinx import STATES, AcousticModel, Integers, Position
@@ -251,45 +250,71 @@ def best_path(lattice: Lattice, scores: Floats, columns: Integers, beam: float) 
     Returns:
         The state of each frame: (frames,).
     """
-    steps, low, final = _forward(lattice, scores, columns, beam)
-    final = final + lattice.closing[low : low + len(final)]
-    if len(steps) < len(scores) - 1 or final.max() == -np.inf:
+    stretches = _forward(lattice, scores, columns, beam)
+    if not stretches:
         return None
-    return _traced(lattice, steps, low + int(final.argmax()))
+    low, last = stretches[-1].low, stretches[-1].best[-1, 1:]
+    final = last + lattice.closing[low : low + len(last)]
+    if final.max() == -np.inf:
+        return None
+    return _traced(lattice, stretches, low + int(final.argmax()))
 
 
-_Step: TypeAlias = tuple[int, NDArray[np.bool_], Integers]
-"""Of one frame: the lowest state looked at, which states were moved to, and by which of their entries joins were."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stretch:
+    """The frames between two prunings."""
+
+    low: int
+    """The lowest state looked at."""
+    best: Floats
+    """(frames + 1, 1 + states): the score of the best path to each state from `low` on, from the frame before the
+    stretch on; -inf in front, which stands for all other states."""
 
 
-def _forward(lattice: Lattice, scores: Floats, columns: Integers, beam: float) -> tuple[list[_Step], int, Floats]:
-    """The step into each frame but the first; then the lowest state alive at the end, and the scores from it on."""
-    count = len(lattice.senones)
+def _forward(lattice: Lattice, scores: Floats, columns: Integers, beam: float) -> list[_Stretch]:
+    """The best paths to all states in all frames; none where the beam or the audio does not reach the end."""
     first_join, reach = _first_joins(lattice), lattice.reach.tolist()
-    advance, stays, joins = lattice.advance, lattice.stay, lattice.joins
-    sources, entries, rows = lattice.sources, lattice.entries, np.arange(len(lattice.joins))
-    steps: list[_Step] = []
-    best = np.full(count + 1, -np.inf, np.float32)  # of the state before; best[0] stands for none
-    best[1:] = lattice.opening + scores[0][columns]
-    low, high = 0, count
-    for frame in range(1, len(scores)):
-        if frame % _PRUNE == 1:
-            low, high = _pruned(best, low, high, beam)
-            if high == low:
-                break
-        high = reach[high - 1] + 1
-        move = best[low:high] + advance[low:high]
-        begin, end = first_join[low], first_join[high]
-        arrivals = best[sources[begin:end]]
-        arrivals += entries[begin:end]
-        chosen = arrivals.argmax(axis=1)
-        move[joins[begin:end] - low] = arrivals[rows[: end - begin], chosen]
-        stay = best[low + 1 : high + 1] + stays[low:high]
-        steps.append((low, move > stay, chosen))
-        np.maximum(stay, move, out=stay)
-        stay += scores[frame][columns[low:high]]
-        best[low + 1 : high + 1] = stay
-    return steps, low, best[low + 1 : high + 1]
+    begins, sources, entries = _flat_entries(lattice)
+    stretches: list[_Stretch] = []
+    best, low = lattice.opening + scores[0][columns], 0
+    for frame in range(1, max(len(scores), 2), _PRUNE):
+        heard = scores[frame : frame + _PRUNE]
+        first, best = _pruned(best, beam)
+        low += first
+        high = low + len(best)
+        if high == low:
+            return []
+        for _ in heard:
+            high = reach[high - 1] + 1
+        stretch = _Stretch(low, np.full((len(heard) + 1, high - low + 1), -np.inf, np.float32))
+        stretches.append(stretch)
+        stretch.best[0, 1 : len(best) + 1] = best
+        joins = lattice.joins[first_join[low] : first_join[high]] - low
+        begin, end = begins[first_join[low]], begins[first_join[high]]
+        groups = begins[first_join[low] : first_join[high]] - begin
+        origins, costs = sources[begin:end] - low, entries[begin:end]
+        advance, stay = lattice.advance[low:high], lattice.stay[low:high]
+        for before, after, score in zip(
+            stretch.best, stretch.best[1:, 1:], heard.take(columns[low:high], axis=1), strict=False
+        ):
+            move = before[:-1] + advance
+            if len(joins):
+                arrivals = before.take(origins, mode="clip")  # states under `low` are all the one in front
+                arrivals += costs
+                move[joins] = np.maximum.reduceat(arrivals, groups)
+            np.add(before[1:], stay, out=after)
+            np.maximum(after, move, out=after)
+            after += score
+        best = stretch.best[-1, 1:]
+    return stretches
+
+
+def _flat_entries(lattice: Lattice) -> tuple[Integers, Integers, Floats]:
+    """Where each join's entries begin, and the end; the sources of all entries, plus one; their log probabilities."""
+    there = lattice.sources > 0
+    there[:, 0] = True
+    begins = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
+    return begins, lattice.sources[there], lattice.entries[there]
 
 
 def _first_joins(lattice: Lattice) -> list[int]:
@@ -298,31 +323,32 @@ def _first_joins(lattice: Lattice) -> list[int]:
     return first
 
 
-def _pruned(best: Floats, low: int, high: int, beam: float) -> tuple[int, int]:
-    """Give up, in place, the states outside the beam; the range that is left, empty if none is alive."""
-    window = best[low + 1 : high + 1]
-    highest = window.max()
+def _pruned(best: Floats, beam: float) -> tuple[int, Floats]:
+    """The first state inside the beam, and the scores from there to the last one; empty if none is alive."""
+    highest = best.max()
     if highest == -np.inf:
-        return low, low
-    window -= highest
-    alive = window > -beam
+        return 0, best[:0]
+    best = best - highest
+    alive = best > -beam
     first, end = int(alive.argmax()), len(alive) - int(alive[::-1].argmax())
-    window[:first] = -np.inf
-    window[end:] = -np.inf
-    return low + first, low + end
+    return first, best[first:end]
 
 
-def _traced(lattice: Lattice, steps: Sequence[_Step], state: int) -> Integers:
+def _traced(lattice: Lattice, stretches: Sequence[_Stretch], state: int) -> Integers:
     """The states of the path that ends in `state`."""
-    first_join = _first_joins(lattice)
-    joins = set(lattice.joins.tolist())
+    joins = {join: row for row, join in enumerate(lattice.joins.tolist())}
     states = [state]
-    for low, moved, chosen in reversed(steps):
-        if moved[state - low]:
+    for stretch in reversed(stretches):
+        for before in stretch.best[-2::-1]:
+            at = state - stretch.low
             if state in joins:
-                entry = chosen[first_join[state] - first_join[low]]
-                state = int(lattice.sources[first_join[state], entry]) - 1
+                row = joins[state]
+                arrivals = before.take(lattice.sources[row] - stretch.low, mode="clip") + lattice.entries[row]
+                source = int(lattice.sources[row, arrivals.argmax()]) - 1
+                move = arrivals.max()
             else:
-                state -= 1
-        states.append(state)
+                source, move = state - 1, before[at] + lattice.advance[state]
+            if move > before[at + 1] + lattice.stay[state]:
+                state = source
+            states.append(state)
     return np.array(states[::-1])
