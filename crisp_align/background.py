@@ -34,11 +34,12 @@ class Background(Generic[T]):
     Args:
         work: the generator; nobody else may touch it.
         ahead: items that may wait to be consumed: a reader that stalls stalls the work, not the memory.
+        until: once it is set the work is stopped; what waits to be consumed is still given.
     """
 
-    def __init__(self, work: Generator[T], ahead: int = 64) -> None:
+    def __init__(self, work: Generator[T], ahead: int = 64, until: Event | None = None) -> None:
         self._queue: Queue[_Item[T] | BaseException | None] = Queue(ahead)
-        self._stop = Event()
+        self._stop = Event() if until is None else until
         self._over = False
         self._thread = Thread(target=_drive, args=(work, self._queue, self._stop), name="work", daemon=True)
         _workers.add(self._thread)
@@ -52,6 +53,7 @@ class Background(Generic[T]):
             try:
                 item = self._queue.get(timeout=_TICK)  # a wait without limit could not be interrupted on Windows
             except Empty:
+                self._over = self._stop.is_set()
                 continue
             if isinstance(item, _Item):
                 return item.value

@@ -44,6 +44,8 @@ class Arrival:
     size: int
     """Bytes."""
     mtime_ns: int
+    again: bool = False
+    """Whether it arrived before and was changed since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +135,8 @@ class Watch:
         for path in ripe:
             if path not in busy:
                 size, mtime_ns, _ = self._settling.pop(path)
+                arrivals.append(Arrival(Path(path), size, mtime_ns, path in self._known))
                 self._known[path] = size, mtime_ns
-                arrivals.append(Arrival(Path(path), size, mtime_ns))
         return sorted(arrivals, key=lambda arrival: (arrival.mtime_ns, arrival.path))
 
     def _is_wanted(self, path: str) -> bool:

@@ -89,7 +89,7 @@ class TestArrival:
         world.files["a.wav"] = 10, 2
         assert watch.look() == []
         world.now += 5
-        assert watch.look() == [Arrival(Path("a.wav"), 10, 2)]
+        assert watch.look() == [Arrival(Path("a.wav"), 10, 2, again=True)]
 
     def test_an_empty_file_waits_for_its_content(self, world: World, watch: Watch) -> None:
         world.files["a.wav"] = 0, 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from threading import Lock
 
 __all__ = ["Outcome", "Standing", "Underway"]
 
@@ -58,6 +59,7 @@ class Standing:
 
     def __init__(self, files: int | None, clock: Callable[[], float] = time.monotonic) -> None:
         self.files = files
+        self._counting = Lock()  # files may be refused in one thread while others are written in another
         self.done = self.failed = self.skipped = self.words = 0
         self.underway: dict[str, Underway] = {}
         """Source → the file, in the order they were begun."""
@@ -103,12 +105,14 @@ class Standing:
         """A file failed."""
         if source is not None:
             self.ended(source)
-        self.failed += 1
+        with self._counting:
+            self.failed += 1
 
     def passed(self, source: str) -> None:
         """A file needs no work."""
         self.ended(source)
-        self.skipped += 1
+        with self._counting:
+            self.skipped += 1
 
     def paused(self, message: str) -> None:
         """Nothing goes on until `resumed`."""
