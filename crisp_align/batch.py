@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from crisp_align.errors import CrispAlignError, MediaError, OptionError, OutputError
+from crisp_align.errors import OptionError, OutputError
 from crisp_align.formats import WriteOptions, find_format, format_of_path, write_atomically, write_format
+from crisp_align.formats.files import sweep as sweep_folder
+from crisp_align.inputs import STDIN, Input, gather
+from crisp_align.ledger import Ledger
+from crisp_align.naming import Output, check_pattern, named_by
 from crisp_align.review import with_media
 from crisp_align.transcript import Cue, Transcript
 
-__all__ = ["STDIN", "STDOUT", "Input", "Job", "blocked", "gather", "plan", "write"]
+__all__ = [
+    "STDIN",
+    "STDOUT",
+    "Input",
+    "Job",
+    "Output",
+    "blocked",
+    "gather",
+    "left",
+    "plan",
+    "rendered",
+    "save",
+    "sweep",
+    "write",
+]
 
-STDIN = "-"
-"""The source that is standard input."""
 STDOUT = Path("-")
 """The output that is standard output."""
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One file to work on."""
-
-    source: str
-    """As the user named it, or found in a folder that was named; "-" is standard input."""
-    place: Path
-    """Where its outputs go inside an output folder; the suffix is replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,39 +42,13 @@ class Job:
     """One input and the files that come of it."""
 
     source: str
-    outputs: tuple[tuple[str, Path], ...]
-    """(name of the format, where to) each; empty: lines on the screen only."""
+    outputs: tuple[Output, ...]
+    """Empty: lines on the screen only."""
 
-
-def gather(names: Iterable[str], *, recursive: bool = False) -> Iterator[Input | CrispAlignError]:
-    """Every file that `names` stand for: folders give the media in them, sorted; a file named twice comes once.
-
-    Yields:
-        An input, or for a folder without media or that cannot be read, an error in its place.
-    """
-    seen: set[str] = set()
-    for name in names:
-        if not name:
-            yield MediaError("an empty name is no file")
-            continue
-        if name != STDIN and os.path.isdir(name):  # noqa: PTH112 (a Path would drop a trailing slash or ./)
-            from crisp_align.media import media_files
-
-            try:
-                found = [Input(os.fspath(path), path.relative_to(name)) for path in media_files(Path(name), recursive)]
-            except OSError as error:
-                yield MediaError(f"the folder cannot be read ({error.strerror})", subject=name)
-                continue
-            if not found:
-                hint = None if recursive else "-R looks into its subfolders too"
-                yield MediaError("no media file is in this folder", subject=name, hint=hint)
-        else:
-            found = [Input(name, Path("stdin") if name == STDIN else Path(Path(name).name))]
-        for entry in found:
-            key = entry.source if entry.source == STDIN else os.path.realpath(entry.source)
-            if key not in seen:
-                seen.add(key)
-                yield entry
+    @property
+    def pipes(self) -> bool:
+        """Whether an output is standard output."""
+        return any(output.path() == STDOUT for output in self.outputs)
 
 
 def plan(
@@ -77,6 +58,8 @@ def plan(
     named: Sequence[str] = (),
     base: str | None = None,
     folder: str | None = None,
+    pattern: str | None = None,
+    language: str | None = None,
 ) -> list[Job]:
     """Where each output of each input goes. Nothing is written; of the disk only symbolic links are looked at.
 
@@ -87,11 +70,18 @@ def plan(
         base: path of the one input's outputs without extension; "-": standard output. None: beside the input, and
             what came from standard input goes to standard output.
         folder: where outputs go instead of beside their inputs.
+        pattern: names of the outputs, as `naming` reads them, inside the folder they go to; None: the input's name
+            with the extension of the format.
+        language: code of the language, where it is known already.
 
     Raises:
         OptionError: `base` or `named` with several inputs, an extension that stands for no format, two outputs of one
-            name, an output that is an input, several formats on standard output.
+            name, an output that is an input, several formats on standard output, a pattern that names no file.
     """
+    if pattern is not None:
+        if base is not None:
+            raise OptionError("-of and --name both name the outputs", hint="leave one out")
+        check_pattern(pattern)
     if named and len(inputs) > 1:
         raise OptionError(
             f"-o names an output of one input, and there are {len(inputs)}",
@@ -106,19 +96,24 @@ def plan(
             "-of is a name without extension, and this is a folder", subject=base, hint="use --output-dir"
         )
     further = [_named(path, folder) for path in named]
-    jobs = [Job(entry.source, (*_outputs(entry, formats, base, folder), *further)) for entry in inputs]
+    if pattern is None:
+        jobs = [Job(entry.source, (*_outputs(entry, formats, base, folder), *further)) for entry in inputs]
+    else:
+        jobs = [
+            Job(entry.source, (*_patterned(entry, formats, pattern, folder, language), *further)) for entry in inputs
+        ]
     _refuse_clashes(jobs)
     return jobs
 
 
-def _outputs(entry: Input, formats: Sequence[str], base: str | None, folder: str | None) -> Iterator[tuple[str, Path]]:
+def _outputs(entry: Input, formats: Sequence[str], base: str | None, folder: str | None) -> Iterator[Output]:
     if base == "-" or (base is None and folder is None and entry.source == STDIN):
         if len(formats) > 1:
             raise OptionError(
                 f"standard output takes one format, not {len(formats)}",
                 hint="name the outputs with -of or --output-dir",
             )
-        yield from ((name, STDOUT) for name in formats)
+        yield from (Output.at(name, STDOUT) for name in formats)
         return
     for name in formats:
         extension = find_format(name).extension
@@ -129,27 +124,40 @@ def _outputs(entry: Input, formats: Sequence[str], base: str | None, folder: str
             path = (
                 entry.place.with_suffix(extension) if folder is not None else Path(entry.source).with_suffix(extension)
             )
-        yield name, path if folder is None else Path(folder) / path
+        yield Output.at(name, path if folder is None else Path(folder) / path)
 
 
-def _named(path: str, folder: str | None) -> tuple[str, Path]:
+def _patterned(
+    entry: Input, formats: Sequence[str], pattern: str, folder: str | None, language: str | None
+) -> Iterator[Output]:
+    if folder is not None:
+        home = Path(folder) / entry.place.parent
+    else:
+        home = Path("stdin" if entry.source == STDIN else entry.source).parent
+    name = entry.place.name if entry.source == STDIN else Path(entry.source).name
+    for format in formats:
+        yield named_by(pattern, os.fspath(home) if home != Path() else "", name, format, language)
+
+
+def _named(path: str, folder: str | None) -> Output:
     if path.endswith(("/", os.sep)) or os.path.isdir(path):  # noqa: PTH112
         raise OptionError("-o names a file, and this is a folder", subject=path, hint="add the file's name to it")
     name = format_of_path(path).name
-    return name, Path(path) if folder is None else Path(folder) / path
+    return Output.at(name, Path(path) if folder is None else Path(folder) / path)
 
 
 def _refuse_clashes(jobs: Sequence[Job]) -> None:
     sources = {_key(job.source): job.source for job in jobs if job.source != STDIN}
     taken: dict[str, Job] = {}
     for job in jobs:
-        for name, path in job.outputs:
+        paths = [output.path() for output in job.outputs]
+        for output, path in zip(job.outputs, paths, strict=True):
             if path == STDOUT:
                 continue
             key = _key(path)
-            if key in sources:
+            if key in sources and output.is_known:
                 raise OptionError(
-                    f"the {name} output of {job.source} would overwrite an input",
+                    f"the {output.format} output of {job.source} would overwrite an input",
                     subject=sources[key],
                     hint="name another place with -of or --output-dir",
                 )
@@ -158,9 +166,9 @@ def _refuse_clashes(jobs: Sequence[Job]) -> None:
                 raise OptionError(
                     f"both {other.source} and {job.source} would write this file",
                     subject=os.fspath(path),
-                    hint="do them one at a time with -of, or rename one",
+                    hint="{name} in --name keeps them apart, or do them one at a time with -of",
                 )
-            if [_key(path) for _, path in job.outputs].count(key) > 1:
+            if [_key(path) for path in paths].count(key) > 1:
                 raise OptionError(
                     "two formats would write this file", subject=os.fspath(path), hint="ask for one of them"
                 )
@@ -173,13 +181,58 @@ def _key(path: str | Path) -> str:
         return os.fspath(path)
 
 
-def blocked(job: Job) -> OutputError | None:
-    """Why a job's outputs could not be written, looked at before hours are spent on it; None: nothing seems amiss."""
-    for _, path in job.outputs:
-        parent = path.parent
-        if path == STDOUT or (parent.is_dir() and os.access(parent, os.W_OK)):
+def sweep(jobs: Iterable[Job]) -> None:
+    """Clear the folders that jobs write to of what processes left behind that were killed while writing there."""
+    for folder in dict.fromkeys(output.folder for job in jobs for output in job.outputs if output.path() != STDOUT):
+        sweep_folder(folder)
+
+
+def left(job: Job, ledger: Ledger) -> Job | None:
+    """What there is left to do of a job when outputs that are there are kept; None: nothing.
+
+    An output is there when it is no older than its input; an empty one only if we wrote it, since others leave such
+    files behind when they crash. Where a name has gaps, any file that fits it will do.
+    """
+    try:
+        changed = None if job.source == STDIN else Path(job.source).stat().st_mtime_ns
+    except (OSError, ValueError):
+        changed = None  # whoever opens it will tell
+    if changed is None or not job.outputs:
+        return job
+    missing = tuple(
+        output for output in job.outputs if not any(_is_kept(p, changed, ledger) for p in output.existing())
+    )
+    return replace(job, outputs=missing) if missing else None
+
+
+def _is_kept(path: Path, changed: int, ledger: Ledger) -> bool:
+    try:
+        seen = path.stat()
+    except OSError:
+        return False
+    return seen.st_mtime_ns >= changed and (seen.st_size > 0 or ledger.is_ours(path))
+
+
+def blocked(job: Job, ledger: Ledger | None = None) -> OutputError | None:
+    """Why a job's outputs could not be written, looked at before hours are spent on it; None: nothing seems amiss.
+
+    Args:
+        job: what is to be written.
+        ledger: knows which files that are there may be written over; None: all.
+    """
+    for output in job.outputs:
+        path = output.path()
+        if path == STDOUT:
             continue
-        reason = "no permission to write there" if parent.is_dir() else "no such folder"
+        parent = output.folder
+        if not parent.is_dir():
+            reason = "no such folder"
+        elif not os.access(parent, os.W_OK):
+            reason = "no permission to write there"
+        elif ledger is not None and output.is_known and (refusal := ledger.refusal([path])):
+            return refusal
+        else:
+            continue
         return OutputError(
             f"cannot be written: {reason}",
             subject=os.fspath(path),
@@ -188,29 +241,70 @@ def blocked(job: Job) -> OutputError | None:
     return None
 
 
-def write(job: Job, transcript: Transcript, blocks: Sequence[Cue], style: WriteOptions | None = None) -> bytes:
-    """Write a job's files, each whole or not at all.
+def rendered(
+    job: Job, transcript: Transcript, blocks: Sequence[Cue], style: WriteOptions | None = None
+) -> dict[Path, bytes]:
+    """A job's files: path, `STDOUT` among them, → bytes. Nothing is written.
 
     Args:
         job: what to write, and where.
         transcript: the words.
         blocks: the cues they are laid out as.
         style: choices of writing.
+    """
+    files: dict[Path, bytes] = {}
+    for output in job.outputs:
+        chosen, path = style or WriteOptions(), output.path(transcript)
+        if output.format == "html" and path != STDOUT:
+            chosen = with_media(chosen, transcript, path)
+        files[path] = write_format(output.format, transcript, blocks, chosen)
+    return files
+
+
+def save(job: Job, files: Mapping[Path, bytes], ledger: Ledger | None = None) -> bytes:
+    """Write a job's files, each whole or not at all.
+
+    Args:
+        job: they are of. Folders that are part of a gap in a name are made; others that are gone are not, lest the
+            files land beside the disk that was mounted there.
+        files: from `rendered`.
+        ledger: asked which files that are there may be written over, and told what is written.
 
     Returns:
         What goes to standard output; empty where nothing does.
 
     Raises:
-        OutputError: one could not be written; those before it were.
+        OutputError: one could not be written; those before it were. Or one is there and not ours; none was.
     """
-    shown = b""
-    for name, path in job.outputs:
-        chosen = style or WriteOptions()
-        if name == "html" and path != STDOUT:
-            chosen = with_media(chosen, transcript, path)
-        data = write_format(name, transcript, blocks, chosen)
-        if path == STDOUT:
-            shown = data
-        else:
-            write_atomically(path, data)
-    return shown
+    targets = {path: data for path, data in files.items() if path != STDOUT}
+    if ledger is not None:
+        if refusal := ledger.refusal(targets):
+            raise refusal
+        ledger.remember(targets)
+    _make_gaps(job, targets)
+    for path, data in targets.items():
+        write_atomically(path, data)
+    return files.get(STDOUT, b"")
+
+
+def _make_gaps(job: Job, targets: Iterable[Path]) -> None:
+    homes = [output.folder for output in job.outputs if not output.is_known]
+    for path in targets:
+        if any(path.is_relative_to(home) and home.is_dir() for home in homes):
+            with suppress(OSError):  # whoever writes will tell
+                path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def write(
+    job: Job,
+    transcript: Transcript,
+    blocks: Sequence[Cue],
+    style: WriteOptions | None = None,
+    ledger: Ledger | None = None,
+) -> bytes:
+    """Write a job's files: `save` what is `rendered`; see there.
+
+    Raises:
+        OutputError: one could not be written.
+    """
+    return save(job, rendered(job, transcript, blocks, style), ledger)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -47,14 +48,18 @@ class Ledger:
 
     Args:
         path: of its file; None: in `state_folder`.
+        overwrite: whatever is there may be written over.
         patience: s to wait for other processes that write.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None, *, patience: float = 5.0) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str] | None = None, *, overwrite: bool = False, patience: float = 5.0
+    ) -> None:
         self._path = None if path is None else Path(path)
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._asked = False
+        self._overwrite = overwrite
         self._patience = patience
 
     def close(self) -> None:
@@ -95,9 +100,12 @@ class Ledger:
         return False
 
     def refusal(self, paths: Iterable[str | os.PathLike[str]]) -> OutputError | None:
-        """Why these may not be written: one is there that we did not write, or that was edited since."""
-        for path in paths:
-            if os.path.lexists(path) and _is_regular(path) and not self.is_ours(path):
+        """Why these may not be written: one is there that we did not write, or that was edited since.
+
+        An empty file is nobody's loss.
+        """
+        for path in () if self._overwrite else paths:
+            if _holds_something(path) and not self.is_ours(path):
                 return OutputError(
                     "is already there, and not as crisp-align wrote it",
                     subject=os.fsdecode(path),
@@ -137,9 +145,10 @@ def _name(path: str | os.PathLike[str]) -> bytes:
     return os.fsencode(os.path.realpath(path))
 
 
-def _is_regular(path: str | os.PathLike[str]) -> bool:
-    """A folder or a device is refused, or written to, by whoever writes."""
+def _holds_something(path: str | os.PathLike[str]) -> bool:
+    """Whether it is a file that is not empty; a folder or a device is refused, or written to, by whoever writes."""
     try:
-        return Path(path).is_file()
+        seen = os.stat(path)  # noqa: PTH116 (names need not be str)
+        return stat.S_ISREG(seen.st_mode) and seen.st_size > 0
     except (OSError, ValueError):
         return False

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["Owner", "lives", "myself"]
+__all__ = ["Owner", "is_dead", "lives", "mark", "myself"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,39 @@ def lives(owner: Owner) -> bool | None:
     if owner.born:
         return _born(owner.pid) == owner.born
     return _answers(owner.pid)
+
+
+def mark() -> str:
+    """This process as a part of a file's name: host, number, and what tells it from others of that number."""
+    return _mark(os.getpid())
+
+
+def is_dead(mark: str) -> bool:
+    """Whether the process that made a mark is known to be gone; False where nobody here can say."""
+    fits = re.fullmatch(r"(.+)-(\d+)-([0-9a-f]{6})", mark)
+    if not fits or fits[1] != _machine() or not myself().born:
+        return False
+    born = _born(int(fits[2]))
+    return born is None or _short(born) != fits[3]
+
+
+@lru_cache(1)
+def _mark(pid: int) -> str:
+    return f"{_machine()}-{pid}-{_short(_born(pid) or '')}"
+
+
+@lru_cache(1)
+def _machine() -> str:
+    """Where process numbers mean the same as here."""
+    space = ""
+    with suppress(OSError):
+        space = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 (it is a name, not a path)
+    name = re.sub(r"[^A-Za-z0-9]", "_", socket.gethostname())[:24] or "host"
+    return f"{name}-{_short(_host() + space)}"
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:6]
 
 
 def _host() -> str:

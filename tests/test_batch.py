@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crisp_align.batch import STDOUT, Input, Job, blocked, gather, plan, write
+from crisp_align.batch import STDOUT, Input, Job, Output, blocked, gather, plan, write
 from crisp_align.errors import CrispAlignError, OptionError, OutputError
 from crisp_align.formats import read_format
 from crisp_align.layout import Rules, cues
@@ -26,7 +26,11 @@ def inputs(*names: str) -> list[Input]:
 
 
 def outputs(job: Job) -> list[str]:
-    return [os.fspath(path) for _, path in job.outputs]
+    return [os.fspath(output.path()) for output in job.outputs]
+
+
+def at(format: str, path: str | Path) -> Output:
+    return Output.at(format, path)
 
 
 def transcript(words: int = 3) -> Transcript:
@@ -61,7 +65,7 @@ class TestPlan:
 
     def test_several_formats_come_at_once(self) -> None:
         (job,) = plan(inputs("a.mkv"), ["srt", "vtt", "json"])
-        assert job.outputs == (("srt", Path("a.srt")), ("vtt", Path("a.vtt")), ("json", Path("a.json")))
+        assert job.outputs == (at("srt", "a.srt"), at("vtt", "a.vtt"), at("json", "a.json"))
 
     def test_without_a_format_nothing_is_written(self) -> None:
         assert plan(inputs("a.mkv", "b.mkv"), []) == [Job("a.mkv", ()), Job("b.mkv", ())]
@@ -77,7 +81,7 @@ class TestPlan:
 
     def test_a_named_output_has_the_format_of_its_extension(self) -> None:
         (job,) = plan(inputs("in/a.mkv"), ["ass"], named=["b.VTT", "x/c.json"])
-        assert job.outputs == (("ass", Path("in/a.ass")), ("vtt", Path("b.VTT")), ("json", Path("x/c.json")))
+        assert job.outputs == (at("ass", "in/a.ass"), at("vtt", "b.VTT"), at("json", "x/c.json"))
         (job,) = plan(inputs("in/a.mkv"), [], named=["b.vtt"], folder="subs")
         assert outputs(job) == ["subs/b.vtt"]
 
@@ -106,7 +110,7 @@ class TestPlan:
 
     def test_standard_input_goes_to_standard_output(self) -> None:
         (job,) = plan([Input("-", Path("stdin"))], ["srt"])
-        assert job.outputs == (("srt", STDOUT),)
+        assert job.outputs == (at("srt", STDOUT),)
 
     def test_standard_input_gets_a_name_in_an_output_folder(self) -> None:
         (job,) = plan([Input("-", Path("stdin"))], ["srt", "vtt"], folder="subs")
@@ -114,7 +118,7 @@ class TestPlan:
 
     def test_a_base_of_dash_is_standard_output(self) -> None:
         (job,) = plan(inputs("a.mkv"), ["vtt"], base="-")
-        assert job.outputs == (("vtt", STDOUT),)
+        assert job.outputs == (at("vtt", STDOUT),)
 
     @pytest.mark.parametrize(
         ("names", "formats", "base", "told"),
@@ -155,7 +159,7 @@ class TestPlan:
             jobs = plan(inputs(*names), ["srt", "json"], folder="subs" if in_folder else None)
         except OptionError:
             return
-        written = [os.path.realpath(path) for job in jobs for _, path in job.outputs if path != STDOUT]
+        written = [os.path.realpath(path) for job in jobs for path in outputs(job) if path != "-"]
         assert len(written) == len(set(written))
         assert not {os.path.realpath(name) for name in names if name != "-"} & set(written)
 
@@ -181,31 +185,31 @@ class TestGather:
 
 class TestWrite:
     def test_each_format_is_written_and_reads_back(self, tmp_path: Path) -> None:
-        job = Job("a.wav", (("srt", tmp_path / "a.srt"), ("json", tmp_path / "a.json")))
+        job = Job("a.wav", (at("srt", tmp_path / "a.srt"), at("json", tmp_path / "a.json")))
         assert write(job, transcript(), blocks(transcript(), Rules(max_chars=1))) == b""
         assert read_format(tmp_path / "a.json") == transcript()
         assert len(read_format(tmp_path / "a.srt").segments) == 3
 
     def test_standard_output_is_handed_back(self, tmp_path: Path) -> None:
-        shown = write(Job("-", (("vtt", STDOUT),)), transcript(), blocks(transcript()))
+        shown = write(Job("-", (at("vtt", STDOUT),)), transcript(), blocks(transcript()))
         assert shown.startswith(b"WEBVTT")
 
     def test_a_file_that_cannot_be_written_is_an_output_error(self, tmp_path: Path) -> None:
         with pytest.raises(OutputError, match="no such folder"):
-            write(Job("a.wav", (("srt", tmp_path / "nowhere" / "a.srt"),)), transcript(), blocks(transcript()))
+            write(Job("a.wav", (at("srt", tmp_path / "nowhere" / "a.srt"),)), transcript(), blocks(transcript()))
 
     def test_what_blocks_a_job_is_seen_beforehand(self, tmp_path: Path) -> None:
-        missing = blocked(Job("a.wav", (("srt", tmp_path / "nowhere" / "a.srt"),)))
+        missing = blocked(Job("a.wav", (at("srt", tmp_path / "nowhere" / "a.srt"),)))
         assert missing is not None and "no such folder" in str(missing)
-        assert blocked(Job("a.wav", (("srt", tmp_path / "a.srt"),))) is None
-        assert blocked(Job("-", (("srt", STDOUT),))) is None
+        assert blocked(Job("a.wav", (at("srt", tmp_path / "a.srt"),))) is None
+        assert blocked(Job("-", (at("srt", STDOUT),))) is None
 
     def test_a_process_killed_at_any_moment_leaves_whole_files_only(self, tmp_path: Path) -> None:
         # Two transcripts are written over one another for ever: whatever the moment, one of them is there, whole.
         code = (
             "import sys; from pathlib import Path; from crisp_align.batch import Job, write\n"
-            "from tests.test_batch import blocks, transcript\n"
-            "job = Job('a.wav', (('srt', Path(sys.argv[1], 'a.srt')), ('json', Path(sys.argv[1], 'a.json'))))\n"
+            "from tests.test_batch import at, blocks, transcript\n"
+            "job = Job('a.wav', (at('srt', Path(sys.argv[1], 'a.srt')), at('json', Path(sys.argv[1], 'a.json'))))\n"
             "first, second = transcript(400), transcript(700)\n"
             "one, two = blocks(first), blocks(second)\n"
             "write(job, first, one); print('go', flush=True)\n"

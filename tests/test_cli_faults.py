@@ -186,7 +186,9 @@ class TestText:
 class TestOutput:
     def test_a_full_disk_leaves_no_part_of_a_file(self, clip: Path) -> None:
         clip.with_suffix(".srt").write_text("what was there before")
-        done = run(str(clip), *TINY, "-osrt", "-oj", before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (40, 40)))
+        limit = (40, 40)
+        args = (str(clip), *TINY, "-osrt", "-oj", "--overwrite")
+        done = run(*args, before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
         assert done.returncode == 1
         assert "larger than allowed" in one_line(done.stderr)
         assert clip.with_suffix(".srt").read_text() == "what was there before"

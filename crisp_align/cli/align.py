@@ -10,7 +10,7 @@ import click
 
 from crisp_align.cli import options
 from crisp_align.cli.command import Command, Params
-from crisp_align.cli.transcribe import check_input, ready, start
+from crisp_align.cli.transcribe import check_input, planned, ready, start
 from crisp_align.errors import OptionError, TranscriptError
 
 if TYPE_CHECKING:
@@ -28,19 +28,17 @@ def run(params: Params) -> int:
     style = options.write_options(params)
     text = _text(params)
 
-    from crisp_align.batch import Input, gather, plan
+    from crisp_align.batch import Input, gather
     from crisp_align.cli.work import Tally, carry_out
 
     found = list(gather([media]))
     inputs = [entry for entry in found if isinstance(entry, Input)]
     if len(inputs) != 1:
         raise OptionError("a text is timed against one file, not a folder", subject=media)
-    jobs = plan(
-        inputs, options.formats(params), named=params["named"], base=params["base"], folder=params["output_dir"]
-    )
-    display, tally = start(params, jobs), Tally()
-    if jobs := ready(jobs, params, tally, display):
-        carry_out(jobs, _work(settings, media, text), display, rules, style, tally)
+    jobs = planned(inputs, params)
+    display, tally, ledger = start(params, jobs), Tally(), options.ledger(params)
+    if jobs := ready(jobs, params, tally, display, ledger):
+        carry_out(jobs, _work(settings, media, text), display, rules, style, tally, ledger)
     return tally.exit_code
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from itertools import islice
+from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import click
 from click.shell_completion import CompletionItem
+
+from crisp_align.errors import OptionError
 
 __all__ = ["Command", "Groups", "Params", "Program"]
 
@@ -54,9 +59,11 @@ class Command(click.Command):
         super().__init__(name, params=list(params), help=text, context_settings=dict(CONTEXT))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse, after refusing single-dash words that click would read as something else than was meant."""
+        """Parse, with response files put in, after refusing single-dash words that click would read otherwise."""
         if not ctx.resilient_parsing:
-            _refuse_guesses(args, _takes_value(self.get_params(ctx)))
+            spellings = _takes_value(self.get_params(ctx))
+            args = list(_with_responses(args, spellings))
+            _refuse_guesses(args, spellings)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> int:
@@ -108,7 +115,7 @@ class Program(click.Group):
         """Put the default command in front where no command is named."""
         own = {opt for param in self.get_params(ctx) for opt in param.opts}
         if args and args[0] not in self.homes and args[0] not in own:
-            meant = get_close_matches(args[0], self.homes, n=1, cutoff=0.75)
+            meant = [] if args[0].startswith("@") else get_close_matches(args[0], self.homes, n=1, cutoff=0.75)
             if meant and not ctx.resilient_parsing and not os.path.lexists(args[0]):
                 raise click.UsageError(f"no such file or command: {args[0]}; did you mean {meant[0]}?", ctx)
             args = [self.default, *args]
@@ -144,6 +151,42 @@ def _takes_value(params: Sequence[click.Parameter]) -> dict[str, bool]:
         if isinstance(option, click.Option)
         for spelling in (*option.opts, *option.secondary_opts)
     }
+
+
+def _with_responses(args: Sequence[str], spellings: Mapping[str, bool]) -> Iterator[str]:
+    """`args` with the words of a response file in place of each @FILE; not in a value, nor where such a file exists.
+
+    Raises:
+        OptionError: a response file cannot be read.
+    """
+    words = iter(args)
+    for word in words:
+        if word == "--":
+            yield word
+            yield from words
+        elif word.startswith("@") and len(word) > 1 and not os.path.lexists(word):
+            yield from _response(word[1:])
+        else:
+            yield word
+            if spellings.get(word):
+                yield from islice(words, 1)
+
+
+def _response(path: str) -> list[str]:
+    """The words of a response file, quoted as in a shell.
+
+    Raises:
+        OptionError: it cannot be read, or is no text.
+    """
+    try:
+        data = Path(path).read_bytes()
+        if b"\0" in data:
+            raise ValueError("it is no text")
+        return shlex.split(os.fsdecode(data.removeprefix(b"\xef\xbb\xbf")))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        hint = f"for a file whose name begins with @ type ./@{path}"
+        raise OptionError(f"the response file cannot be read ({reason})", subject=path, hint=hint) from error
 
 
 def _refuse_guesses(args: Sequence[str], spellings: Mapping[str, bool]) -> None:

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from crisp_align.cli.command import Params
     from crisp_align.formats import WriteOptions
     from crisp_align.layout import Rules
+    from crisp_align.ledger import Ledger
     from crisp_align.pipeline import Settings
     from crisp_align.voice import VadOptions
 
 __all__ = [
     "CONSOLE",
     "LAYOUT",
+    "LISTS",
     "MEDIA",
     "MODELS",
     "OUTPUT",
@@ -35,7 +37,9 @@ __all__ = [
     "Number",
     "flag",
     "formats",
+    "ledger",
     "option",
+    "output_language",
     "rules",
     "settings",
     "write_options",
@@ -136,6 +140,10 @@ MEDIA = (
     whole("--audio-track", metavar="N", text="which audio track, counted from 0 (the default one)", low=0, high=999),
     whole("-ot", "--offset-t", "--offset", "offset", metavar="MS", text="begin at", low=0, high=_DAYS, default=0),
     whole("-d", "--duration", metavar="MS", text="stop after; 0: at the end", low=0, high=_DAYS, default=0),
+)
+LISTS = (
+    option("--from-file", metavar="LIST", text="a file that names the inputs, one a line; -: standard input"),
+    flag("-0", "--null", "null", text="names in LIST are parted by null characters, as find -print0 does"),
 )
 MODELS = (
     _completing(
@@ -324,6 +332,13 @@ OUTPUT = (
         text="path of the outputs without extension (one input); -: standard output",
     ),
     option("--output-dir", metavar="DIR", text="folder for the outputs; made if it is not there"),
+    option(
+        *("--name", "pattern"),
+        metavar="PATTERN",
+        text="names of the outputs, e.g. {stem}.{lang}.{ext}; also {name}, {format}, {backend}, {model}, {aligner}",
+    ),
+    flag("--skip-existing", text="do only what is missing, or older than its input"),
+    flag("--overwrite", text="write over files that crisp-align did not write, or that were edited since"),
 )
 STYLE = (
     flag("--highlight-words", text="show each cue once a word, the spoken one marked (SRT, WebVTT, ASS)"),
@@ -361,6 +376,21 @@ def formats(params: Params) -> list[str]:
         name.removeprefix("to_").replace("_", "-") for name, given in params.items() if name.startswith("to_") and given
     ]
     return [name for name in asked if not (name == "json" and "json-full" in asked)]
+
+
+def output_language(params: Params) -> str | None:
+    """Code of the language that outputs will be in, where that is settled before anything is heard."""
+    if params.get("translate") or params.get("target_language") is not None:
+        return language_code(params["target_language"] or "en")
+    named = params.get("language", "auto")
+    return None if named.strip().lower() == "auto" else language_code(named)
+
+
+def ledger(params: Params) -> Ledger:
+    """What tells which files may be written over."""
+    from crisp_align.ledger import Ledger
+
+    return Ledger(overwrite=params["overwrite"])
 
 
 def _vad(params: Params) -> VadOptions:

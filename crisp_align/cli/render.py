@@ -9,7 +9,7 @@ import click
 
 from crisp_align.cli import options
 from crisp_align.cli.command import Command, Params
-from crisp_align.cli.transcribe import check_input, ready, refuse, start
+from crisp_align.cli.transcribe import check_input, planned, ready, refuse, start
 from crisp_align.errors import CrispAlignError
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from crisp_align.cli.display import Display
     from crisp_align.formats import WriteOptions
     from crisp_align.layout import Rules
+    from crisp_align.ledger import Ledger
     from crisp_align.transcript import Transcript
 
 __all__ = ["command"]
@@ -24,7 +25,7 @@ __all__ = ["command"]
 
 def run(params: Params) -> int:
     """Lay out every file; the exit code."""
-    from crisp_align.batch import Input, gather, plan
+    from crisp_align.batch import Input, gather
     from crisp_align.cli.work import Tally
 
     for name in params["files"]:
@@ -32,15 +33,13 @@ def run(params: Params) -> int:
     rules, style, tally = options.rules(params), options.write_options(params), Tally()
     found = list(gather(params["files"]))
     inputs = [entry for entry in found if isinstance(entry, Input)]
-    jobs = plan(
-        inputs, options.formats(params), named=params["named"], base=params["base"], folder=params["output_dir"]
-    )
-    display = start(params, jobs)
+    jobs = planned(inputs, params)
+    display, ledger = start(params, jobs), options.ledger(params)
     try:
         refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
-        for job in ready(jobs, params, tally, display):
+        for job in ready(jobs, params, tally, display, ledger):
             try:
-                _render(job, rules, style, display)
+                _render(job, rules, style, display, ledger)
                 tally.done += 1
             except CrispAlignError as error:
                 refuse(tally, display, [error])
@@ -49,7 +48,7 @@ def run(params: Params) -> int:
     return tally.exit_code
 
 
-def _render(job: Job, rules: Rules, style: WriteOptions, display: Display) -> None:
+def _render(job: Job, rules: Rules, style: WriteOptions, display: Display, ledger: Ledger) -> None:
     from crisp_align.batch import write
     from crisp_align.check import hurry
     from crisp_align.cli.streams import write_bytes
@@ -59,7 +58,7 @@ def _render(job: Job, rules: Rules, style: WriteOptions, display: Display) -> No
     transcript = _read(job.source)
     blocks = cues(transcript.segments, rules)
     if job.outputs:
-        write_bytes(write(job, transcript, blocks, style))
+        write_bytes(write(job, transcript, blocks, style, ledger))
     else:
         for cue in blocks:
             display.line(job.source, console_line(cue))

@@ -15,13 +15,14 @@ from crisp_align.cli.command import Command, Params
 from crisp_align.errors import CrispAlignError, MediaError, OptionError, OutputError
 
 if TYPE_CHECKING:
-    from crisp_align.batch import Job
+    from crisp_align.batch import Input, Job
     from crisp_align.cli.display import Display
     from crisp_align.cli.work import Tally
     from crisp_align.events import Event, Ready
+    from crisp_align.ledger import Ledger
     from crisp_align.pipeline import Settings
 
-__all__ = ["check_input", "command", "ready", "refuse", "start"]
+__all__ = ["check_input", "command", "planned", "ready", "refuse", "start"]
 
 _LONG_DASHES = ("\u2012", "\u2013", "\u2014", "\u2212")  # what word processors make of a hyphen
 
@@ -36,32 +37,28 @@ def run(params: Params) -> int:
         raise OptionError(
             "a text to time was given", hint="add --align-only, or say `crisp-align align MEDIA --text …`"
         )
-    names = [*params["file"], *params["files"]]
-    if not names:
+    names = _names(params)
+    if not names and params["from_file"] is None:
         raise OptionError("no file to transcribe", hint="crisp-align --help shows what to type")
     settings, rules = options.settings(params), options.rules(params)
     style = options.write_options(params)
 
-    from crisp_align.batch import Input, gather, plan
+    from crisp_align.batch import Input, gather
     from crisp_align.cli.work import Tally, carry_out
 
-    for name in names:
-        check_input(name)
-    tally = Tally()
+    tally, ledger = Tally(), options.ledger(params)
     found = list(gather(names, recursive=params["recursive"]))
     inputs = [entry for entry in found if isinstance(entry, Input)]
-    jobs = plan(
-        inputs, options.formats(params), named=params["named"], base=params["base"], folder=params["output_dir"]
-    )
+    jobs = planned(inputs, params)
     display = start(params, jobs)
     refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
-    jobs = ready(jobs, params, tally, display)
+    jobs = ready(jobs, params, tally, display, ledger)
     if jobs:
-        carry_out(jobs, _work(settings, [job.source for job in jobs]), display, rules, style, tally)
-    if len(found) > 1:
-        display.say(
-            f"{tally.done} of {len(found)} done" + (f", {len(tally.failures)} failed" if tally.failures else "")
-        )
+        carry_out(jobs, _work(settings, [job.source for job in jobs]), display, rules, style, tally, ledger)
+    if len(found) != 1:
+        skipped = f", {tally.skipped} skipped" if tally.skipped else ""
+        failed = f", {len(tally.failures)} failed" if tally.failures else ""
+        display.say(f"{tally.done} of {len(found)} done{skipped}{failed}")
     return tally.exit_code
 
 
@@ -70,6 +67,47 @@ def _work(settings: Settings, sources: Sequence[str]) -> Generator[Ready | Event
     from crisp_align.reading import Listed, Task
 
     return run(settings, Listed(Task(source) for source in sources))
+
+
+def _names(params: Params) -> list[str]:
+    """All that was named, on the command line and in a list.
+
+    Raises:
+        OptionError: a slip of the keyboard; a list that cannot be read, or that shares standard input with a recording.
+    """
+    names = [*params["file"], *params["files"]]
+    for name in names:
+        check_input(name)
+    if params["from_file"] is None:
+        if params["null"]:
+            raise OptionError("-0 says how --from-file is read, and there is none")
+        return names
+    from crisp_align.inputs import STDIN, read_list
+
+    if params["from_file"] == STDIN:
+        check_input(STDIN)
+        if STDIN in names:
+            raise OptionError("a recording and the list of files cannot both come from standard input")
+    return [*names, *read_list(params["from_file"], null=params["null"])]
+
+
+def planned(inputs: Sequence[Input], params: Params) -> list[Job]:
+    """The jobs that inputs become.
+
+    Raises:
+        OptionError: names of outputs that cannot be; see `batch.plan`.
+    """
+    from crisp_align.batch import plan
+
+    return plan(
+        inputs,
+        options.formats(params),
+        named=params["named"],
+        base=params["base"],
+        folder=params["output_dir"],
+        pattern=params["pattern"],
+        language=options.output_language(params),
+    )
 
 
 def _only_file(params: Params) -> str:
@@ -97,12 +135,11 @@ def check_input(name: str) -> None:
 
 def start(params: Params, jobs: Sequence[Job]) -> Display:
     """The display for a run; speech is shown on stdout unless a file goes there."""
-    from crisp_align.batch import STDOUT
     from crisp_align.cli.display import Display
 
     if params["quiet"]:
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # the hub's client draws its bars itself
-    piped = any(path == STDOUT for job in jobs for _, path in job.outputs)
+    piped = any(job.pipes for job in jobs)
     return Display(
         quiet=params["quiet"],
         verbose=params.get("verbose", False),
@@ -113,16 +150,24 @@ def start(params: Params, jobs: Sequence[Job]) -> Display:
     )
 
 
-def ready(jobs: Sequence[Job], params: Params, tally: Tally, display: Display) -> list[Job]:
-    """The jobs that nothing visible stands in the way of; the others are told and counted as failed.
+def ready(jobs: Sequence[Job], params: Params, tally: Tally, display: Display, ledger: Ledger) -> list[Job]:
+    """The jobs that are to be done and nothing visible stands in the way of; the others are told and counted.
 
     Looked at before a model is loaded, let alone downloaded.
     """
-    from crisp_align.batch import blocked
+    from crisp_align.batch import blocked, left, sweep
 
     if params["output_dir"] is not None:
         make_folders(jobs)
-    reasons = [unreadable(job.source) or blocked(job) for job in jobs]
+    sweep(jobs)
+    if params["skip_existing"]:
+        rest = [left(job, ledger) for job in jobs]
+        for job, remains in zip(jobs, rest, strict=True):
+            if remains is None:
+                display.say(f"{job.source}: skipped, its outputs are there", detail=True)
+        tally.skipped += rest.count(None)
+        jobs = [job for job in rest if job is not None]
+    reasons = [unreadable(job.source) or blocked(job, ledger) for job in jobs]
     refuse(tally, display, [reason for reason in reasons if reason is not None])
     return [job for job, reason in zip(jobs, reasons, strict=True) if reason is None]
 
@@ -145,7 +190,7 @@ def make_folders(jobs: Sequence[Job]) -> None:
     Raises:
         OutputError: one cannot be made.
     """
-    for folder in dict.fromkeys(path.parent for job in jobs for _, path in job.outputs):
+    for folder in dict.fromkeys(output.folder for job in jobs for output in job.outputs):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:
@@ -169,7 +214,8 @@ command = Command(
             options.option(
                 "-f", "--file", metavar="FILE", text="an input, as an argument is; again for more", multiple=True
             ),
-            options.flag("-R", "--recursive", text="look into the subfolders of folders, too"),
+            options.flag("-R", "-r", "--recursive", text="look into the subfolders of folders, too"),
+            *options.LISTS,
             *options.MEDIA,
         ),
         "Output": options.OUTPUT,

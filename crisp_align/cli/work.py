@@ -14,6 +14,7 @@ from crisp_align.errors import CrispAlignError, OutputError
 from crisp_align.events import Advanced, Event, Failed, Finished, Noticed, Ready, SegmentReady, Started
 from crisp_align.formats import WriteOptions, find_format
 from crisp_align.layout import Rules, cues, heard, rules_for
+from crisp_align.ledger import Ledger
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript
 
@@ -25,6 +26,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.done = 0
+        self.skipped = 0
         self.failures: list[CrispAlignError] = []
 
     @property
@@ -41,13 +43,14 @@ def carry_out(
     rules: Rules,
     style: WriteOptions,
     tally: Tally,
+    ledger: Ledger | None = None,
 ) -> None:
     """Do the work in the background; write each file's outputs the moment it is finished.
 
     Raises:
         CrispAlignError: nothing could be started.
     """
-    crew = _Crew({job.source: job for job in jobs}, display, rules, style, tally)
+    crew = _Crew({job.source: job for job in jobs}, display, rules, style, tally, ledger)
     try:
         with Background(work) as events:
             for event in events:
@@ -61,7 +64,16 @@ def carry_out(
 class _Crew:
     """What is known of the files on their way."""
 
-    def __init__(self, jobs: dict[str, Job], display: Display, rules: Rules, style: WriteOptions, tally: Tally) -> None:
+    def __init__(
+        self,
+        jobs: dict[str, Job],
+        display: Display,
+        rules: Rules,
+        style: WriteOptions,
+        tally: Tally,
+        ledger: Ledger | None,
+    ) -> None:
+        self.ledger = ledger
         self.jobs, self.display, self.rules, self.style, self.tally = jobs, display, rules, style, tally
         self.writes = any(job.outputs for job in jobs.values())
         self.began: dict[str, float] = {}
@@ -100,7 +112,7 @@ class _Crew:
     def _finish(self, job: Job, transcript: Transcript) -> None:
         try:
             blocks = cues(transcript.segments, self.rules)
-            shown = write(job, transcript, blocks, self.style)
+            shown = write(job, transcript, blocks, self.style, self.ledger)
             if shown:
                 write_bytes(shown)
         except OutputError as error:
@@ -108,14 +120,15 @@ class _Crew:
             return
         self.tally.done += 1
         took = time.monotonic() - self.began.get(job.source, time.monotonic())
-        written = ", ".join(os.fspath(path) for _, path in job.outputs if path != STDOUT)
+        paths = [output.path(transcript) for output in job.outputs]
+        written = ", ".join(os.fspath(path) for path in paths if path != STDOUT)
         name = "standard input" if job.source == STDIN else job.source
         heard = max(0.0, transcript.duration - self.display.origin)
         pace = f"{heard:.1f} s of audio in {took:.1f} s"
         self.display.say(
             f"{name}: {pace} ({heard / max(took, 1e-3):.1f} × real time)" + (f" → {written}" if written else "")
         )
-        holds_cues = any(find_format(name).cue_reader for name, _ in job.outputs)
+        holds_cues = any(find_format(output.format).cue_reader for output in job.outputs)
         if holds_cues and (told := hurry(blocks, rules_for(transcript.segments, self.rules))):
             self.display.say(f"{name}: {told}")
 

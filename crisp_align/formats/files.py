@@ -7,11 +7,16 @@ import errno
 import os
 import stat
 import tempfile
+import time
 from pathlib import Path
 
 from crisp_align.errors import OutputError
+from crisp_align.owners import is_dead, mark
 
-__all__ = ["write_atomically"]
+__all__ = ["sweep", "write_atomically"]
+
+_HEAD, _TAIL = ".crisp-align-", ".part"
+_DAY = 24 * 3600  # s; no write takes that long
 
 _HINTS = {
     errno.ENOSPC: ("the disk is full", "free some space, or choose another folder with --output-dir"),
@@ -51,6 +56,19 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         raise _output_error(path, error) from error
 
 
+def sweep(folder: str | os.PathLike[str]) -> None:
+    """Remove temporary files from a folder that processes left behind when they were killed while writing."""
+    with contextlib.suppress(OSError, ValueError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not (entry.name.startswith(_HEAD) and entry.name.endswith(_TAIL)):
+                continue
+            with contextlib.suppress(OSError):  # somebody was quicker, or it is not ours to remove
+                seen = entry.stat(follow_symlinks=False)
+                maker = entry.name.removeprefix(_HEAD).removesuffix(_TAIL).rpartition("-")[0]
+                if stat.S_ISREG(seen.st_mode) and (is_dead(maker) or time.time() - seen.st_mtime > _DAY):
+                    Path(entry.path).unlink()
+
+
 def _mode_of(target: Path) -> int | None:
     try:
         return target.stat().st_mode
@@ -59,7 +77,7 @@ def _mode_of(target: Path) -> int | None:
 
 
 def _replace(target: Path, data: bytes, mode: int | None) -> None:
-    handle, name = tempfile.mkstemp(prefix=".crisp-align-", suffix=".part", dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=f"{_HEAD}{mark()}-", suffix=_TAIL, dir=target.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
