@@ -171,14 +171,15 @@ class Pipeline:
         limit.set_result(self.max_clip)
         feed = Listed(Task(source) for source in sources)
         with Reading(feed, self.settings.media, self.settings.vad, limit) as reading:
-            yield from self._route(reading)
+            yield from self.route(reading)
 
     @property
     def max_clip(self) -> float:
         """s, the longest clip that backend and aligners take."""
         return min(self.backend.max_clip, self.aligners.max_clip)
 
-    def _route(self, reading: Reading) -> Iterator[Event]:
+    def route(self, reading: Reading) -> Iterator[Event]:
+        """What `transcribe` does, with sources that are being read already."""
         batch: list[_Entry] = []
         files: list[_File] = []
         size = 1  # batches grow from one clip, so that the first lines come soon
@@ -441,7 +442,7 @@ def run(settings: Settings, feed: Feed) -> Generator[Ready | Event]:
         pipeline = Pipeline.load(settings)
         limit.set_result(pipeline.max_clip)
         yield pipeline.ready
-        yield from pipeline._route(reading)
+        yield from pipeline.route(reading)
 
 
 def words(utterance: Utterance, timed: Timed) -> list[Word]:

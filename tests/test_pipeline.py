@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import wave
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -11,10 +12,13 @@ import pytest
 from crisp_align import align, transcribe
 from crisp_align.aligners.chain import AlignerChain
 from crisp_align.backends import DecodeOptions, LoadOptions, Transcription
+from crisp_align.background import Background
 from crisp_align.errors import AlignmentError, MediaError, OptionError
-from crisp_align.events import Advanced, Event, Failed, Finished, Noticed, SegmentReady, Started
+from crisp_align.events import Advanced, ClipDone, ClipResult, Event, Failed, Finished, Noticed, SegmentReady, Started
 from crisp_align.media import MediaOptions
 from crisp_align.pipeline import Pipeline, Settings
+from crisp_align.reading import Listed, Reading, Task, read
+from crisp_align.speech import VadOptions
 from crisp_align.transcript import MIN_WORD, SAMPLE_RATE, Clip, Transcript
 
 from .conftest import SAMPLES
@@ -213,3 +217,67 @@ class TestGivenText:
             align(silent, "hello")
         with pytest.raises(AlignmentError, match="nothing that can be said"):
             align(SAMPLES / "jfk.wav", "\n… ♪\n")
+
+
+def events_of(pipeline: Pipeline, *tasks: Task) -> list[Event]:
+    limit: Future[float] = Future()
+    limit.set_result(pipeline.max_clip)
+    with Reading(Listed(tasks), pipeline.settings.media, pipeline.settings.vad, limit) as reading:
+        return list(pipeline.route(reading))
+
+
+@pytest.mark.parametrize("done", [1, 2, 3])
+def test_a_file_can_be_gone_on_with_after_any_of_its_clips(tmp_path: Path, done: int) -> None:
+    path = str(sentences(tmp_path / "a.wav", 3))
+    whole = events_of(route(Parrot()), Task(path))
+    results = [event.result for event in whole if isinstance(event, ClipDone)]
+    assert [event.number for event in whole if isinstance(event, ClipDone)] == [0, 1, 2]
+    parrot = Parrot()
+    rest = events_of(route(parrot), Task(path, tuple(results[:done])))
+    assert finished(rest) == finished(whole)
+    assert sum(map(len, parrot.batches)) == 3 - done
+    assert [event.number for event in rest if isinstance(event, ClipDone)] == list(range(done, 3))
+
+
+def test_what_is_gone_on_with_knows_the_language_before() -> None:
+    task = Task("", (ClipResult((), language="de"), ClipResult(())))
+    assert task.language == "de"
+
+
+def test_a_feed_that_runs_dry_gets_its_files_finished_before_the_next_come(tmp_path: Path) -> None:
+    class Trickle:
+        """Gives a file, and the next when nothing is left to do."""
+
+        def __init__(self) -> None:
+            self.ended = False
+            self.left = [str(sentences(tmp_path / f"{i}.wav", 1)) for i in range(3)]
+            self.given = 0
+            self.done: list[str] = []
+
+        def take(self, *, wait: bool) -> Task | None:
+            if self.given and not wait:
+                return None
+            assert len(self.done) == self.given
+            self.ended = self.given == 3
+            self.given += 1
+            return None if self.ended else Task(self.left[self.given - 1])
+
+    feed, limit = Trickle(), Future()  # type: ignore[var-annotated]
+    limit.set_result(30.0)
+    pipeline = route(Parrot())
+    with Reading(feed, pipeline.settings.media, pipeline.settings.vad, limit) as reading:
+        for event in pipeline.route(reading):
+            if isinstance(event, Finished):
+                feed.done.append(event.source)
+    assert len(feed.done) == 3
+
+
+def test_reading_begins_before_the_models_are_there(tmp_path: Path) -> None:
+    path = str(SAMPLES / "jfk.wav")
+    limit: Future[float] = Future()
+    steps = Background(read(Task(path), MediaOptions(), VadOptions(), limit))
+    assert isinstance(next(steps), Started)
+    limit.set_result(5.0)
+    clips = [step for step in steps if isinstance(step, tuple)]
+    assert [number for number, _ in clips] == [0, 1, 2]
+    assert all(clip.duration <= 5.0 for _, clip in clips)
