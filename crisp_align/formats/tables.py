@@ -13,7 +13,7 @@ from crisp_align.formats.format import WriteOptions
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript, Word
 
-__all__ = ["write_csv", "write_ctm", "write_labels", "write_rttm", "write_sbv", "write_tsv"]
+__all__ = ["no_formula", "write_csv", "write_ctm", "write_labels", "write_rttm", "write_sbv", "write_tsv"]
 
 
 def write_sbv(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
@@ -34,12 +34,12 @@ def write_csv(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions
     table = csv.writer(target, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     target.write("start,end,text,speaker\n" if speakers else "start,end,text\n")
     for cue, lines in shown(cues):
-        row: list[int | str] = [milliseconds(cue.start), milliseconds(cue.end), _no_formula(" ".join(lines))]
-        table.writerow([*row, _no_formula(_speakers(cue))] if speakers else row)
+        row: list[int | str] = [milliseconds(cue.start), milliseconds(cue.end), no_formula(" ".join(lines))]
+        table.writerow([*row, no_formula(_speakers(cue))] if speakers else row)
     return target.getvalue()
 
 
-def _no_formula(text: str) -> str:
+def no_formula(text: str) -> str:
     """`text` that a spreadsheet shows and does not compute."""
     return f"'{text}" if text[:1] in "=+-@＝＋－＠" and text else text
 
@@ -52,7 +52,7 @@ def _speakers(cue: Cue) -> str:
 def write_tsv(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
     """start, end, text in milliseconds, as openai-whisper writes it."""
     rows = [
-        f"{milliseconds(c.start)}\t{milliseconds(c.end)}\t{_no_formula(' '.join(lines))}\n" for c, lines in shown(cues)
+        f"{milliseconds(c.start)}\t{milliseconds(c.end)}\t{no_formula(' '.join(lines))}\n" for c, lines in shown(cues)
     ]
     return "start\tend\ttext\n" + "".join(rows)
 
