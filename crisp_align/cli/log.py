@@ -43,13 +43,16 @@ class JsonLog:
         self._told: dict[str, float] = {}
         """Source → when its progress was last told."""
         self._standing: Standing | None = None
+        self._exit_code = 1
+        self._closed = False
 
     def emit(self, event: str, **fields: object) -> None:
         """One event."""
         stamp = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = json.dumps({"time": stamp, "event": event, **fields})
         with self._lock:
-            self._write(line)
+            if not self._closed:
+                self._write(line)
 
     def begin(self, version: str, standing: Standing) -> None:
         """A run begins; `standing` is asked for its totals in the end."""
@@ -90,11 +93,15 @@ class JsonLog:
         self.emit("failed", file=source, error=_described(error))
 
     def finish(self, exit_code: int) -> None:
-        """The run is over, however it ended."""
+        """The run is over, however it ended; told by `close`."""
+        self._exit_code = exit_code
+
+    def close(self) -> None:
+        """Tell the totals as the last event."""
         run = self._standing or Standing(0)
         self.emit(
             "run-finished",
-            exit_code=exit_code,
+            exit_code=self._exit_code,
             done=run.done,
             failed=run.failed,
             skipped=run.skipped,
@@ -103,6 +110,7 @@ class JsonLog:
             audio_seconds=round(run.audio_seconds, 3),
             words=run.words,
         )
+        self._closed = True
 
 
 def _described(error: Exception) -> dict[str, object]:
@@ -147,13 +155,13 @@ def as_json() -> Iterator[JsonLog]:
     except Exception as error:  # a mistake of our own: even so the log has its end
         traceback.print_exc()
         log.failed(None, error)
-        log.finish(1)
         raise SystemExit(1) from error
     finally:
         with suppress(OSError):
             sys.stderr.flush()
         os.dup2(real, place)  # the pipe's last writer but for child processes: the relay ends
         relay.join(_PATIENCE)
+        log.close()
         _current = None
         if not relay.is_alive():
             os.close(real)
