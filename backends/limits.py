@@ -52,7 +52,9 @@ class Limits:
 
     def _check_languages(self, options: DecodeOptions) -> None:
         if options.language is None and not self.detects:
-            raise OptionError(f"{self.model} does not detect the language", hint="say which is spoken, e.g. -l en")
+            raise OptionError(
+                f"{self.model} cannot detect which language is spoken", hint="name it with -l, e.g. -l en"
+            )
         for code in (options.language, options.target_language):
             if code is not None and self.languages is not None and code not in self.languages:
                 raise OptionError(

@@ -12,8 +12,10 @@ from crisp_align.backends import DecodeOptions, LoadOptions, Profile, Transcript
 from crisp_align.transcript import Clip
 
 from .batching import in_batches
+from .last_language import LastLanguages
 from .limits import Limits
 from .runtimes import EUROPEAN, NEMO, TRANSFORMERS, locate
+from .text_language import identify
 
 if TYPE_CHECKING:
     from crisp_align.transcript import Samples
@@ -61,6 +63,7 @@ class Parakeet:
 
     def __init__(self, engine: ParakeetEngine, model: str) -> None:
         self._engine = engine
+        self._last_languages = LastLanguages()
         self.model = model
         self.batch_size = _BATCH.get(engine.device.partition(":")[0], 16)
 
@@ -97,9 +100,9 @@ class Parakeet:
     def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
         """Transcribe clips with their word times; see `Backend.transcribe`.
 
-        The model does not tell the language: it is the one asked for, or English where the model knows no other.
+        The model does not tell the language: it is the one asked for, the only one the model knows, or that of the
+        text; where the text is too short to tell, that of its source so far.
         """
-        language = options.language or ("en" if self.languages == frozenset({"en"}) else None)
         long_enough = [i for i, clip in enumerate(clips) if clip.duration >= _SHORTEST]
         found = in_batches(
             [clips[i].duration for i in long_enough],
@@ -107,11 +110,19 @@ class Parakeet:
             lambda batch: self._engine.hear([clips[long_enough[i]].samples for i in batch]),
         )
         heard = dict(zip(long_enough, found, strict=True))
-        silence = Transcription("", language, certain=language is not None)
         return [
-            replace(silence, text=one.text, words=one.words, notices=one.notices) if one.text else silence
-            for one in (heard.get(i, silence) for i in range(len(clips)))
+            self._in_its_language(clip, heard.get(i, Transcription("")), options.language)
+            for i, clip in enumerate(clips)
         ]
+
+    def _in_its_language(self, clip: Clip, heard: Transcription, asked: str | None) -> Transcription:
+        given = asked or ("en" if self.languages == frozenset({"en"}) else None)
+        if not heard.text:
+            return Transcription("", given, notices=heard.notices, certain=given is not None)
+        if given is not None:
+            return replace(heard, language=given, certain=True)
+        guess, sure = identify(heard.text, self.languages)
+        return replace(heard, language=self._last_languages.settle(clip, guess, sure=sure), certain=sure)
 
 
 def _is_english(model: str) -> bool:

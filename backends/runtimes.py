@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 from crisp_align import models
 from crisp_align.backends import Engine, LoadOptions
+from crisp_align.catalogue import RANKING
 from crisp_align.errors import MissingDependencyError, ModelError, OptionError
 
 __all__ = ["EUROPEAN", "NEMO", "TRANSFORMERS", "Runtime", "locate", "require"]
@@ -46,7 +47,7 @@ def locate(family: models.Family, model: str, options: LoadOptions) -> tuple[Run
     name = models.best(family) if model == "auto" else model
     if name is None:
         require(NEMO if runtime == "nemo" else TRANSFORMERS)
-        pull = models.RANKING[family][0] + (".nemo" if runtime == "nemo" else "")
+        pull = RANKING[family][0] + (".nemo" if runtime == "nemo" else "")
         raise ModelError(
             f"no {family.capitalize()} weights on this machine", hint=f"`crisp-align models pull {pull}` gets them"
         )

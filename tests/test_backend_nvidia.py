@@ -139,6 +139,30 @@ def test_words_come_out_where_they_are_said(learnt: Path, sample: Callable[[str]
     assert [(w.text.strip(), round(w.start, 2), round(w.end, 2)) for w in heard.words] == WORDS
 
 
+def test_parakeets_text_tells_the_language(learnt: Path, sample: Callable[[str], Clip]) -> None:
+    backend = Parakeet.load(str(learnt), FLOAT32)
+    said = Clip(sample("jfk.wav").samples[: 7 * 16_000], 0.0, "jfk.wav")
+    heard = backend.transcribe([said], DecodeOptions())[0]
+    assert (heard.language, heard.certain) == ("en", True)
+
+
+def test_a_text_too_short_to_tell_follows_its_source(checkpoints: Path, clips: list[Clip]) -> None:
+    backend = Parakeet.load(str(checkpoints / "parakeet-tdt"), FLOAT32)
+    texts = ("Das erschien mir nicht sinnvoll.", "OK.", "Pensez à cet itinéraire de ski.", "OK.")
+    heard = [
+        backend._in_its_language(Clip(clips[0].samples, 20.0 * i, "film"), Transcription(text), None)
+        for i, text in enumerate(texts)
+    ]
+    assert [(one.language, one.certain) for one in heard] == [
+        ("de", True),
+        ("de", False),
+        ("fr", True),
+        ("fr", False),
+    ]
+    first = backend._in_its_language(clips[0], Transcription("OK."), None)
+    assert (first.language, first.certain) == (None, False)
+
+
 def card_canary(folder: Path, clip: Clip, source: str, target: str, punctuation: bool, most: int) -> str:
     processor = transformers.AutoProcessor.from_pretrained(folder)
     model = transformers.AutoModelForSpeechSeq2Seq.from_pretrained(folder)
@@ -219,7 +243,7 @@ def test_parakeet_refuses_what_it_cannot_honour(checkpoints: Path, options: Deco
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (DecodeOptions(), "does not detect"),
+        (DecodeOptions(), "cannot detect"),
         (DecodeOptions(language="ja"), "Japanese"),
         (DecodeOptions(language="de", translate=True, target_language="zh"), "Chinese"),
         (DecodeOptions(language="de", translate=True, target_language="fr"), "from or into English"),

@@ -216,7 +216,7 @@ def tdt_path(words: Sequence[tuple[str, float, float]], frames: int, processor: 
     return path
 
 
-def overfitted_tdt(folder: Path, samples: Any, words: Sequence[tuple[str, float, float]], steps: int = 200) -> None:
+def overfitted_tdt(folder: Path, samples: Any, words: Sequence[tuple[str, float, float]], steps: int = 600) -> None:
     """A Parakeet TDT that has learnt one recording by heart: what is said, when, and for how long."""
     import torch
 
@@ -244,6 +244,8 @@ def overfitted_tdt(folder: Path, samples: Any, words: Sequence[tuple[str, float,
         loss = torch.nn.functional.cross_entropy(logits[:, :size], tokens) + torch.nn.functional.cross_entropy(
             logits[:, size:], durations
         )
+        if loss.item() < 0.02:  # how many steps that takes depends on the machine
+            break
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
