@@ -105,7 +105,7 @@ def check_pattern(pattern: str) -> None:
             "--name stays inside the output folder", subject=pattern, hint="name another folder with --output-dir"
         )
     ending = pieces[-2:] == ("ext", "") and pieces[-3].endswith(".")
-    if not ending and not re.search(r"[^./]\.[A-Za-z.]+$", pieces[-1]):
+    if not ending and not re.search(r"[^./]\.[A-Za-z.]+$", ("x" if pieces[1:] else "") + pieces[-1]):
         raise OptionError("--name ends in .{ext}", subject=pattern, hint="e.g. {stem}.{lang}.{ext}")
 
 

@@ -174,7 +174,7 @@ def _json(report: Report) -> str:
     head: dict[str, Any] = {
         "format": "crisp-align report 1",
         "version": crisp_align.__version__,
-        **dict[str, Any](report.counts),
+        **{f"{kind}": count for kind, count in report.counts.items()},
         "left": report.left,
         "seconds": None if report.seconds is None else round(report.seconds, 3),
         "audio_seconds": round(report.audio_seconds, 3),

@@ -14,10 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crisp_align.batch import STDOUT, Input, Job, Output, blocked, gather, plan, write
+from crisp_align.batch import STDOUT, Input, Job, Output, blocked, gather, left, plan, sweep, write
 from crisp_align.errors import CrispAlignError, OptionError, OutputError
 from crisp_align.formats import read_format
 from crisp_align.layout import Rules, cues
+from crisp_align.ledger import Ledger
+from crisp_align.owners import mark
 from crisp_align.transcript import Cue, Segment, Transcript, Word
 
 
@@ -162,6 +164,163 @@ class TestPlan:
         written = [os.path.realpath(path) for job in jobs for path in outputs(job) if path != "-"]
         assert len(written) == len(set(written))
         assert not {os.path.realpath(name) for name in names if name != "-"} & set(written)
+
+
+class TestPatterns:
+    def test_outputs_are_named_where_they_would_have_gone(self) -> None:
+        entry = Input("in/one/film.mkv", Path("one/film.mkv"))
+        for folder, expected in ((None, "in/one/film.de.srt"), ("subs", "subs/one/film.de.srt")):
+            (job,) = plan([entry], ["srt"], folder=folder, pattern="{stem}.{lang}.{ext}", language="de")
+            assert outputs(job) == [expected]
+
+    def test_what_came_from_standard_input_has_a_name_then(self) -> None:
+        (job,) = plan([Input("-", Path("stdin"))], ["srt"], pattern="{stem}.{ext}")
+        assert outputs(job) == ["stdin.srt"]
+
+    def test_named_outputs_keep_their_names(self) -> None:
+        (job,) = plan(inputs("a.mkv"), ["srt"], named=["b.vtt"], pattern="{stem}.{lang}.{ext}")
+        assert outputs(job) == ["a.{lang}.srt", "b.vtt"]
+
+    @pytest.mark.parametrize(
+        ("names", "formats", "pattern", "told"),
+        [
+            (["a.mkv", "a.mp3"], ["srt"], "{stem}.{lang}.{ext}", "both a.mkv and a.mp3 would write"),
+            (["a.mkv", "b.mkv"], ["srt"], "{lang}.{ext}", "both a.mkv and b.mkv would write"),
+            (["a.mkv"], ["json", "json-full"], "{stem}.{lang}.{ext}", "two formats would write"),
+            (["a.srt"], ["srt"], "{stem}.{ext}", "would overwrite an input"),
+            (["a.mkv"], ["srt"], "{stem}.{tongue}.{ext}", "knows no {tongue}"),
+        ],
+    )
+    def test_a_clash_is_seen_before_any_language_is_known(
+        self, names: list[str], formats: list[str], pattern: str, told: str
+    ) -> None:
+        with pytest.raises(OptionError, match=told):
+            plan(inputs(*names), formats, pattern=pattern)
+
+    def test_extensions_of_inputs_keep_outputs_apart(self) -> None:
+        jobs = plan(inputs("a.mkv", "a.mp3"), ["srt"], pattern="{name}.{lang}.{ext}")
+        assert [outputs(job) for job in jobs] == [["a.mkv.{lang}.srt"], ["a.mp3.{lang}.srt"]]
+
+    def test_two_names_for_the_outputs_are_one_too_many(self) -> None:
+        with pytest.raises(OptionError, match="-of and --name"):
+            plan(inputs("a.mkv"), ["srt"], base="b", pattern="{stem}.{ext}")
+
+    def test_a_gap_is_filled_and_its_folder_made_when_the_file_is_written(self, tmp_path: Path) -> None:
+        entries = [Input("in/film.mkv", Path("film.mkv"))]
+        (job,) = plan(entries, ["srt"], folder=str(tmp_path), pattern="{lang}/{stem}.{lang}.{ext}")
+        assert blocked(job) is None
+        write(job, transcript(), blocks(transcript()))
+        assert (tmp_path / "en" / "film.en.srt").is_file()
+
+    def test_a_folder_that_is_gone_is_not_made_again(self, tmp_path: Path) -> None:
+        gone = tmp_path / "disk"
+        for pattern in (None, "{lang}/{stem}.{ext}"):
+            (job,) = plan(inputs("film.mkv"), ["srt"], folder=str(gone), pattern=pattern)
+            with pytest.raises(OutputError, match="no such folder"):
+                write(job, transcript(), blocks(transcript()))
+            assert not gone.exists()
+
+
+class TestExisting:
+    @pytest.fixture
+    def ledger(self, tmp_path: Path) -> Ledger:
+        return Ledger(tmp_path / "ledger")
+
+    @pytest.fixture
+    def film(self, tmp_path: Path) -> Path:
+        (tmp_path / "subs").mkdir()
+        path = tmp_path / "film.mkv"
+        path.write_bytes(b"")
+        os.utime(path, (1000, 1000))
+        return path
+
+    def planned(self, film: Path, *formats: str, pattern: str | None = None) -> Job:
+        entries = [Input(str(film), Path(film.name))]
+        (job,) = plan(entries, formats, folder=str(film.parent / "subs"), pattern=pattern)
+        return job
+
+    def there(self, film: Path, name: str, age: int = 0, data: bytes = b"x") -> None:
+        path = film.parent / "subs" / name
+        path.write_bytes(data)
+        os.utime(path, (1000 - age, 1000 - age))
+
+    def test_what_is_there_and_newer_is_left(self, film: Path, ledger: Ledger) -> None:
+        job = self.planned(film, "srt", "vtt")
+        assert left(job, ledger) == job
+        self.there(film, "film.srt")
+        assert outputs(left(job, ledger) or job) == [str(film.parent / "subs" / "film.vtt")]
+        self.there(film, "film.vtt")
+        assert left(job, ledger) is None
+        self.there(film, "film.vtt", age=5)
+        assert outputs(left(job, ledger) or job) == [str(film.parent / "subs" / "film.vtt")]
+
+    def test_only_the_folder_that_is_written_to_counts(self, film: Path, ledger: Ledger) -> None:
+        film.with_suffix(".srt").write_bytes(b"x")
+        job = self.planned(film, "srt")
+        assert left(job, ledger) == job
+
+    def test_any_language_will_do_where_none_is_known(self, film: Path, ledger: Ledger) -> None:
+        self.there(film, "film.ja.srt")
+        assert left(self.planned(film, "srt", pattern="{stem}.{lang}.{ext}"), ledger) is None
+
+    def test_an_empty_file_counts_only_if_it_is_ours(self, film: Path, ledger: Ledger) -> None:
+        job, path = self.planned(film, "srt"), film.parent / "subs" / "film.srt"
+        self.there(film, "film.srt", data=b"")
+        assert left(job, ledger) == job
+        ledger.remember({path: b""})
+        assert left(job, ledger) is None
+
+    def test_standard_input_is_always_to_be_done(self, ledger: Ledger) -> None:
+        job = Job("-", (at("srt", STDOUT),))
+        assert left(job, ledger) == job
+
+    def test_only_what_we_wrote_is_written_over(self, film: Path, ledger: Ledger) -> None:
+        job, path = self.planned(film, "srt"), film.parent / "subs" / "film.srt"
+        path.write_bytes(b"somebody's work")
+        told = blocked(job, ledger)
+        assert told is not None and str(path) in str(told)
+        assert blocked(job, Ledger(film.parent / "ledger", overwrite=True)) is None
+        path.unlink()
+        for words in (3, 4):
+            assert blocked(job, ledger) is None
+            write(job, transcript(words), blocks(transcript(words)), ledger=ledger)
+        path.write_bytes(path.read_bytes() + b"edited")
+        assert blocked(job, ledger) is not None
+
+    def test_a_name_that_is_known_late_is_looked_at_late(self, film: Path, ledger: Ledger) -> None:
+        job = self.planned(film, "srt", pattern="{stem}.{lang}.{ext}")
+        self.there(film, "film.en.srt", data=b"somebody's work")
+        assert blocked(job, ledger) is None
+        with pytest.raises(OutputError, match="film.en.srt: is already there"):
+            write(job, transcript(), blocks(transcript()), ledger=ledger)
+        assert (film.parent / "subs" / "film.en.srt").read_bytes() == b"somebody's work"
+
+
+class TestSweep:
+    def test_what_a_killed_process_left_half_written_goes(self, tmp_path: Path) -> None:
+        code = (
+            "import os, sys; from crisp_align.formats import files\n"
+            "os.fsync = lambda descriptor: os.kill(os.getpid(), 9)\n"
+            "files.write_atomically(sys.argv[1], b'half')"
+        )
+        path = tmp_path / "a.srt"
+        subprocess.run([sys.executable, "-c", code, str(path)], cwd=Path(__file__).parents[1], check=False)
+        (part,) = tmp_path.iterdir()
+        assert part.name.startswith(".crisp-align-") and part.name.endswith(".part")
+        sweep([Job("a.wav", (at("srt", path),))])
+        assert list(tmp_path.iterdir()) == []
+
+    def test_what_others_are_writing_stays(self, tmp_path: Path) -> None:
+        mine = tmp_path / f".crisp-align-{mark()}-x.part"
+        elsewhere = tmp_path / ".crisp-align-otherhost-abcdef-1-abcdef-x.part"
+        old = tmp_path / ".crisp-align-otherhost-abcdef-2-abcdef-x.part"
+        not_ours = tmp_path / "film.part"
+        for path in (mine, elsewhere, old, not_ours):
+            path.write_bytes(b"half")
+        os.utime(old, (1, 1))
+        os.utime(not_ours, (1, 1))
+        sweep([Job("a.wav", (at("srt", tmp_path / "a.srt"), at("vtt", tmp_path / "nowhere" / "a.vtt")))])
+        assert set(tmp_path.iterdir()) == {mine, elsewhere, not_ours}
 
 
 class TestGather:
