@@ -24,10 +24,11 @@ demo: $(VENV)/demo.stamp
 	HF_HUB_OFFLINE=1 $(BIN)/crisp-align samples/jfk.wav -osrt -ml 1
 	cat samples/jfk.srt
 
-test: $(VENV)/dev.stamp
+test: $(VENV)/dev.stamp $(VENV)-nemo/dev.stamp
 	$(BIN)/python -m pytest -n auto
+	$(MAKE) test-nemo
 
-# NeMo is 150 packages and 2.2 GB: it has an environment and a target of its own.
+# NeMo is 150 packages and 2.2 GB: it has an environment of its own, and a target that runs its tests alone.
 $(VENV)-nemo/dev.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)-nemo
 	$(VENV)-nemo/bin/python -m pip install --quiet -c constraints.txt "torch==2.13.0"
