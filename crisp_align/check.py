@@ -5,27 +5,29 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
 from crisp_align.errors import OptionError, TranscriptError
-from crisp_align.formats import find_format, format_of_path
+from crisp_align.formats import find_format, format_of_path, format_of_text, parse_format
 from crisp_align.formats.cue_text import clock, cue_lines
 from crisp_align.formats.encodings import read_text
-from crisp_align.formats.format import Entry, Format
+from crisp_align.formats.format import CueReader, Entry, Format
 from crisp_align.formats.json import read_json_cues
 from crisp_align.formats.srt import srt_entries
 from crisp_align.formats.vtt import vtt_entries
+from crisp_align.layout.profiles import LanguageRules
 from crisp_align.layout.rules import Rules, countable_words, frames, gap, line_columns, needed_duration
-from crisp_align.text.breaks import starts_badly
+from crisp_align.text.breaks import ends_badly, starts_badly
 from crisp_align.text.width import columns
 from crisp_align.transcript import MIN_WORD, Cue, Word
 
-__all__ = ["Violation", "check", "check_file", "hurry"]
+__all__ = ["Violation", "check", "check_file", "check_text", "hurry"]
 
 _MILLISECOND = 0.0011  # times are written in whole ones
 _COARSE = {"ass": 0.0101, "ssa": 0.0101, "lrc": 0.0101}  # formats that write hundredths
+_FASTEST = 40.0  # columns a second that anybody speaks; 25 are very fast
 _PAIRED = re.compile(r"<(/?)(b|i|u|s|font|c|v|lang|ruby|rt)(?:[\s.][^<>]*)?>", re.IGNORECASE)
 _OPTIONAL_END = frozenset({"v", "lang"})  # WebVTT lets these run to the end of a cue
 
@@ -50,18 +52,24 @@ class Violation:
 
     @property
     def severity(self) -> Literal["error", "warning"]:
-        """Unavoidable ones, gaps left open and lines that begin badly are warnings."""
+        """Unavoidable ones, gaps left open and lines that begin or end badly are warnings."""
         return "warning" if self.unavoidable or self.rule in {"kinsoku", "short-gap", "encoding"} else "error"
 
 
-def check(cues: Sequence[Cue], rules: Rules, tolerance: float = _MILLISECOND) -> list[Violation]:
+def check(
+    cues: Sequence[Cue], rules: Rules, tolerance: float = _MILLISECOND, *, measured: bool = True
+) -> list[Violation]:
     """Every rule that `cues` break, in the order of the cues.
 
+    A reading speed is unavoidable where the cue cannot stay longer: the next one follows, it has lasted or lingered its
+    most.
+
     Args:
-        cues: as laid out, or as read from a file. Where their words have times of their own, a cue that stays as long
-            after its last word as `rules.linger` allows counts as unavoidably fast.
+        cues: as laid out, or as read from a file.
         rules: what to keep to; a number of 0 is not checked.
         tolerance: s that a time may be off by.
+        measured: whether the times of the words were measured. Where they were not, nobody knows whether a cue already
+            lingers; it is held to have lingered its most where somebody could have spoken so fast.
     """
     found: list[Violation] = []
     for number, cue in enumerate(cues):
@@ -69,7 +77,7 @@ def check(cues: Sequence[Cue], rules: Rules, tolerance: float = _MILLISECOND) ->
         after = cues[number + 1] if number + 1 < len(cues) else None
         found += _of_text(number + 1, cue, rules)
         found += _of_times(number + 1, before, cue, rules, tolerance)
-        found += _of_pace(number + 1, before, cue, after, rules, tolerance)
+        found += _of_pace(number + 1, before, cue, after, rules, tolerance, measured=measured)
     return found
 
 
@@ -94,7 +102,7 @@ def check_file(
 
     Args:
         path: of the file.
-        rules: as for `check`.
+        rules: as for `check`; `LanguageRules` become those for the language that the file tells.
         name: of its format; None: by its extension.
         encoding: of its text; None: by its byte-order mark or what fits.
 
@@ -103,23 +111,42 @@ def check_file(
         OptionError: the format cannot be read, or holds no cues.
     """
     format = find_format(name) if name else format_of_path(path)
-    reader = read_json_cues if format.name in ("json", "json-full") else format.cue_reader
-    if not reader:
-        raise OptionError(
-            f"{format.name} files hold no cues to check", subject=os.fsdecode(path), hint="render it first"
-        )
-    source = os.fsdecode(path)
+    _reader(format, os.fsdecode(path))
     try:
         text = read_text(path, encoding)
     except TranscriptError as error:
         if isinstance(error.__cause__, OSError):
             raise
         return [Violation("encoding", error.what, unavoidable=False)]
+    return check_text(text, rules, os.fsdecode(path), format.name)
+
+
+def check_text(text: str, rules: Rules, source: str, name: str | None = None) -> list[Violation]:
+    """As `check_file`, for the text of a file that goes by the name of `source`.
+
+    Raises:
+        OptionError: the format (None: what the text looks like) cannot be read, or holds no cues.
+    """
+    format = find_format(name) if name else format_of_text(text)
+    reader = _reader(format, source)
+    ours = reader is read_json_cues
     try:
         found = [*_of_file(format, text, source)]
-        return [*found, *check(reader(text, source), rules, _COARSE.get(format.name, _MILLISECOND))]
+        cues = reader(text, source)
+        if isinstance(rules, LanguageRules):
+            rules = rules.of(parse_format(text, source, format.name).language)
+        if format.name == "lrc":  # it holds neither line breaks nor when a line goes out
+            rules = replace(rules, max_chars=0, max_duration=0.0, min_gap=0.0, min_gap_frames=0, close_gap_frames=0)
+        return [*found, *check(cues, rules, _COARSE.get(format.name, _MILLISECOND), measured=ours)]
     except TranscriptError as error:
         return [Violation("syntax", error.what)]
+
+
+def _reader(format: Format, source: str) -> CueReader:
+    reader = read_json_cues if format.name in ("json", "json-full") else format.cue_reader
+    if not reader:
+        raise OptionError(f"{format.name} files hold no cues to check", subject=source, hint="render it first")
+    return reader
 
 
 def _of_text(number: int, cue: Cue, rules: Rules) -> Iterator[Violation]:
@@ -136,6 +163,9 @@ def _of_text(number: int, cue: Cue, rules: Rules) -> Iterator[Violation]:
     for above, below in pairwise(shown):
         if starts_badly(above, below):
             yield Violation("kinsoku", f"a line begins with {below.strip()[0]!r}", number, cue.start)
+    for text in shown:
+        if ends_badly(text):
+            yield Violation("kinsoku", f"a line ends with {text.strip()[-1]!r}", number, cue.start)
     for line in cue.lines:
         width = line_columns(line)
         if 0 < rules.line_limit < width:
@@ -172,7 +202,7 @@ def _of_times(number: int, before: Cue | None, cue: Cue, rules: Rules, tolerance
 
 
 def _of_pace(
-    number: int, before: Cue | None, cue: Cue, after: Cue | None, rules: Rules, tolerance: float
+    number: int, before: Cue | None, cue: Cue, after: Cue | None, rules: Rules, tolerance: float, *, measured: bool
 ) -> Iterator[Violation]:
     duration = cue.end - cue.start
     room = after.start - gap(rules) / rules.rate - cue.start if after else float("inf")
@@ -190,20 +220,20 @@ def _of_pace(
     count = countable_words(cue.lines) if rules.max_wpm else 0
     if needed_duration(width, count, rules) <= max(duration + tolerance, rules.min_duration):
         return
-    lingered = (
-        bool(words) and words[-1].end < cue.end - tolerance and cue.end >= words[-1].end + rules.linger - tolerance
-    )
-    full = 0 < rules.max_duration <= duration + tolerance
-    fast = cue.end >= cue.start + room - tolerance or lingered or full
+    slack = tolerance + (1 / rules.fps if rules.fps else 0.0)  # rounded to frames, a cue lingers less
+    lingered = measured and bool(words) and cue.end >= words[-1].end + rules.linger - slack
+    full = 0 < rules.max_duration <= duration + slack
+    fast = duration >= room - tolerance or lingered or full
+    perhaps = not measured and width <= _FASTEST * (duration - rules.linger + slack)
     speeds = [
         (width / rules.char_columns / duration, rules.max_cps, "characters a second"),
         (60 * count / duration, rules.max_wpm, "words a minute"),
     ]
     for speed, limit, unit in speeds:
         if 0 < limit < speed:
-            reason = "; the speech is that fast" if fast else ""
+            reason = "; the speech is that fast" if fast else "; the speech may be that fast" if perhaps else ""
             message = f"{speed:.1f} {unit}, {limit:g} allowed{reason}"
-            yield Violation("reading-speed", message, number, cue.start, round(speed, 3), limit, unavoidable=fast)
+            yield Violation("reading-speed", message, number, cue.start, round(speed, 3), limit, fast or perhaps)
 
 
 def _fits(first: Cue, second: Cue, rules: Rules) -> bool:

@@ -116,6 +116,8 @@ class TestSpelling:
             ("-offline", "--offline"),
             ("-translate", "--translate"),
             ("-o=a.srt", "-o a.srt"),
+            ("-oa.srt", "-o a.srt"),
+            ("-osub.en.vtt", "-o sub.en.vtt"),
             ("--max-length", "--max-len"),
             ("--outputsrt", "--output-srt"),
         ],
@@ -335,6 +337,19 @@ class TestRender:
         done = run("render", "-", "-ovtt", stdin=talk.read_bytes())
         assert done.returncode == 0 and done.stdout.startswith("WEBVTT\n")
         assert "[00:" not in done.stdout
+
+    @pytest.mark.parametrize("option", ["-osrt", "-ovtt", "-oass", "-ottml", "-olrc", "-otextgrid", "-oj", "-ojf"])
+    def test_it_reads_any_format_from_a_pipe(self, talk: Path, option: str) -> None:
+        made = run("render", "-", option, "-np", stdin=talk.read_bytes()).stdout
+        done = run("render", "-", "-ovtt", "-np", stdin=made.encode())
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "ask not what" in done.stdout and "your country can do" in done.stdout
+
+    def test_the_encoding_of_what_it_reads_can_be_named(self, tmp_path: Path) -> None:
+        (tmp_path / "a.srt").write_bytes("1\n00:00:01,000 --> 00:00:03,000\n電柱\n".encode("big5"))
+        assert main(["render", str(tmp_path / "a.srt"), "--encoding", "big5", "-ovtt", "-np"]) == 0
+        assert "電柱" in (tmp_path / "a.vtt").read_text(encoding="utf-8")
+        assert main(["render", str(tmp_path / "a.srt"), "--encoding", "utf-8", "-oass", "-np"]) == 1
 
     def test_both_json_forms_round_trip(self, talk: Path) -> None:
         for option in ("-oj", "-ojf"):

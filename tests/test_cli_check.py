@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from crisp_align.cli import main
+from tests.command import run
 
 GOOD = "1\n00:00:01,000 --> 00:00:03,000\nAnd so, my fellow\nAmericans,\n"
 BAD = "1\n00:00:01,000 --> 00:00:03,000\na line that is much longer than the forty-two characters\n"
@@ -41,6 +42,22 @@ def test_a_broken_rule_is_named_with_its_place_and_fails(folder: Path, capfd: py
 def test_speech_too_fast_for_any_layout_is_a_warning(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     code, out, _ = ran(capfd, "check", folder / "fast.srt")
     assert (code, "warning: reading-speed" in out) == (0, True)
+
+
+def test_subtitles_may_come_through_a_pipe() -> None:
+    done = run("check", "-", stdin=BAD.encode())
+    assert done.returncode == 1
+    assert done.stdout.startswith("-: cue 1 at 00:00:01.000: error: line-length")
+    assert run("check", "-", stdin=b"WEBVTT\n\n00:01.000 --> 00:03.000\nAnd so\n").returncode == 0
+    assert "hold no cues to check" in run("check", "-", stdin=b"And so").stderr
+
+
+def test_the_rules_follow_the_language_that_the_file_tells(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / "ja.srt").write_text(
+        "1\n00:00:00,000 --> 00:00:07,000\n真っ昼間なのにキャンプの外れの電柱に\n", encoding="utf-8"
+    )
+    assert "a line of 18 characters, 13 allowed" in ran(capfd, "check", folder / "ja.srt")[1]
+    assert ran(capfd, "check", folder / "ja.srt", "-l", "en")[0] == 0
 
 
 def test_a_single_rule_can_be_changed(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ from crisp_align.formats import (
     FORMATS,
     WriteOptions,
     format_of_path,
+    format_of_text,
     read_cues,
     read_format,
     write_atomically,
@@ -245,6 +246,15 @@ def test_every_format_writes_utf8_lines_without_controls(name: str, transcript: 
     text = write_format(name, transcript, laid(transcript)).decode("utf-8")
     assert not any(ord(char) < 32 and char not in "\n\t" for char in text)
     assert text == "" or text.endswith("\n")
+
+
+@pytest.mark.parametrize("name", [*CUE_FORMATS, "textgrid", "json", "json-full"])
+@given(transcript=every_script())
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
+def test_a_format_is_known_by_how_it_begins(name: str, transcript: Transcript) -> None:
+    text = write_format(name, transcript, laid(transcript)).decode()
+    reads = FORMATS[name].cue_reader or FORMATS[name].transcript_reader
+    assert reads in (format_of_text(text).cue_reader, format_of_text(text).transcript_reader)
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))

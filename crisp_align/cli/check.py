@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -37,16 +38,19 @@ def run(params: Params) -> int:
 
 
 def _judged(path: str, params: Params) -> list[Violation]:
-    from crisp_align.check import check_file
+    from crisp_align.check import check_file, check_text
+    from crisp_align.formats.encodings import decoded
+    from crisp_align.languages import language_code
     from crisp_align.layout import LanguageRules
 
     rules: Rules = options.rules({**params, "profile": params["profile"] or "auto"})
-    if isinstance(rules, LanguageRules):
-        named = params["language"].strip().lower()
-        from crisp_align.languages import language_code
-
-        rules = rules.of(None if named == "auto" else language_code(named))
-    return check_file(path, replace(rules), encoding=params["encoding"])
+    named = params["language"].strip().lower()
+    if isinstance(rules, LanguageRules) and named != "auto":
+        rules = rules.of(language_code(named))
+    if path == "-":
+        text = decoded(sys.stdin.buffer.read(), "standard input", params["encoding"])
+        return check_text(text, rules, "standard input")
+    return check_file(path, rules, encoding=params["encoding"])
 
 
 def _place(violation: Violation) -> str:
@@ -99,7 +103,7 @@ command = Command(
         "Rules": options.LAYOUT,
         "Reading": (
             *options.LANGUAGE,
-            options.option("--encoding", metavar="NAME", text="of the files; else what fits best"),
+            *options.ENCODING,
         ),
         "Report": (
             click.Option(
@@ -111,7 +115,8 @@ command = Command(
             ),
         ),
     },
-    text="Judge subtitles by the rules they should keep.\n\n"
-    "Without --profile the rules are those for the language given with -l, else those for English. Speech too fast to "
-    "be read is a warning where no layout could help. Exit code 1 where a rule is broken that could have been kept.",
+    text="Judge subtitles by the rules they should keep; - reads them from standard input.\n\n"
+    "Without --profile the rules are those for the language given with -l, else for the one that the file tells, else "
+    "for English. Speech too fast to be read is a warning where no layout could help. Exit code 1 where a rule is "
+    "broken that could have been kept.",
 )

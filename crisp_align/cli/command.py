@@ -223,9 +223,10 @@ def _unknown(word: str, spellings: Mapping[str, bool]) -> str:
     else:
         exact = [f"-{word}"] if f"-{word}" in spellings else []
         meant = list(dict.fromkeys([*exact, *_split(word[1:], spellings), *_near(word, spellings)]))
+        files = [text for text in meant if "." in text]  # `-oa.srt` is `-o a.srt`
         # `-ml1` could be `-m l1`, too, but nobody means that.
         sure = [text for text in meant if all(len(part) > 2 or not spellings.get(part) for part in text.split())]
-        meant = exact or (sure or meant)[:2]
+        meant = exact or files[:1] or (sure or meant)[:2]
     if meant:
         return f"no such option: {word}; did you mean {' or '.join(meant)}?"
     return f"no such option: {word}; for a file of that name type ./{word}"

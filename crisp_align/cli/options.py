@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONSOLE",
+    "ENCODING",
     "LAYOUT",
     "LISTS",
     "MEDIA",
@@ -209,6 +210,7 @@ SPEECH = (
     ),
 )
 LANGUAGE = (_LANGUAGE,)
+ENCODING = (option("--encoding", metavar="NAME", text="of the texts that are read; else what fits best"),)
 VOICE = (
     click.Option(["--vad/--no-vad", "vad"], default=True, help="look for voice activity (on)"),
     option(

@@ -39,7 +39,7 @@ def run(params: Params) -> int:
         refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
         for job in ready(jobs, params, tally, display, ledger):
             try:
-                _render(job, rules, style, display, ledger)
+                _render(job, rules, style, params["encoding"], display, ledger)
                 tally.done += 1
             except CrispAlignError as error:
                 refuse(tally, display, [error])
@@ -48,14 +48,16 @@ def run(params: Params) -> int:
     return tally.exit_code
 
 
-def _render(job: Job, rules: Rules, style: WriteOptions, display: Display, ledger: Ledger) -> None:
+def _render(
+    job: Job, rules: Rules, style: WriteOptions, encoding: str | None, display: Display, ledger: Ledger
+) -> None:
     from crisp_align.batch import write
     from crisp_align.check import hurry
     from crisp_align.cli.streams import write_bytes
     from crisp_align.cli.work import console_line
     from crisp_align.layout import cues, rules_for
 
-    transcript = _read(job.source)
+    transcript = _read(job.source, encoding)
     blocks = cues(transcript.segments, rules)
     if job.outputs:
         write_bytes(write(job, transcript, blocks, style, ledger))
@@ -66,13 +68,13 @@ def _render(job: Job, rules: Rules, style: WriteOptions, display: Display, ledge
         display.say(f"{'standard input' if job.source == '-' else job.source}: {told}")
 
 
-def _read(source: str) -> Transcript:
-    from crisp_align.formats import read_format, transcript_from_json
+def _read(source: str, encoding: str | None) -> Transcript:
+    from crisp_align.formats import parse_format, read_format
     from crisp_align.formats.encodings import decoded
 
     if source == "-":
-        return transcript_from_json(decoded(sys.stdin.buffer.read(), "standard input"), "standard input")
-    return read_format(source)
+        return parse_format(decoded(sys.stdin.buffer.read(), "standard input", encoding), "standard input")
+    return read_format(source, encoding=encoding)
 
 
 command = Command(
@@ -80,12 +82,13 @@ command = Command(
     run,
     arguments=(click.Argument(["files"], nargs=-1, required=True, metavar="TRANSCRIPTS..."),),
     groups={
+        "Input": options.ENCODING,
         "Output": options.OUTPUT,
         "Layout": options.LAYOUT,
         "Style": options.STYLE,
         "Screen": options.QUIET,
     },
     text="Lay transcripts out again, without any model.\n\n"
-    "Reads what -oj or -ojf wrote (- reads JSON from standard input), and subtitles, whose words share the time of "
-    "their cue.",
+    "Reads what -oj or -ojf wrote, JSON of other programs, TextGrids, and subtitles, whose words share the time of "
+    "their cue; - reads any of them from standard input.",
 )

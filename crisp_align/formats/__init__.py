@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,6 +31,8 @@ __all__ = [
     "WriteOptions",
     "find_format",
     "format_of_path",
+    "format_of_text",
+    "parse_format",
     "read_cues",
     "read_format",
     "transcript_from_json",
@@ -64,6 +67,20 @@ FORMATS: dict[str, Format] = {
 }
 """Name → format. Where two share an extension, the first is the one that a path means."""
 
+_BEGINNINGS = tuple(
+    (name, re.compile(pattern, re.IGNORECASE | re.MULTILINE))
+    for name, pattern in (
+        ("vtt", r"WEBVTT\b"),
+        ("ssa", r"\[Script Info\](?s:.)*?^ScriptType: *v4\.00 *$"),
+        ("ass", r"\[Script Info\]"),
+        ("textgrid", r"File type *= *\"ooText"),
+        ("ttml", r"<\?xml|<(?:\w+:)?tt\b|<!--"),
+        ("lrc", r"\[(?:\d+:\d\d|[a-z#]+:[^\]\n]*\] *$)"),
+        ("json", r"\{|\[\s*[{\]]"),
+        ("srt", r"(?:.*\n)?.*\d:\d\d[,.]\d+ *-+>"),
+    )
+)
+
 
 def find_format(name: str) -> Format:
     """The format called `name`.
@@ -95,6 +112,12 @@ def format_of_path(path: str | os.PathLike[str]) -> Format:
     )
 
 
+def format_of_text(text: str) -> Format:
+    """The format that `text` is written in, as far as its beginning shows: one that can be read; plain text if none."""
+    head = text.lstrip("\ufeff \t\n")[:2000]
+    return FORMATS[next((name for name, pattern in _BEGINNINGS if pattern.match(head)), "txt")]
+
+
 def write_format(name: str, transcript: Transcript, cues: Sequence[Cue], options: WriteOptions | None = None) -> bytes:
     """The bytes of a file in the format called `name`: UTF-8, lines end in a line feed.
 
@@ -119,7 +142,22 @@ def read_format(path: str | os.PathLike[str], name: str | None = None, encoding:
         OptionError: no such format, or none that can be read.
     """
     format = _readable(path, name)
-    text, source = read_text(path, encoding), os.fsdecode(path)
+    return parse_format(read_text(path, encoding), os.fsdecode(path), format.name)
+
+
+def parse_format(text: str, source: str, name: str | None = None) -> Transcript:
+    """The transcript that the text of a file holds; as `read_format`.
+
+    Args:
+        text: line ends are line feeds.
+        source: what to call it.
+        name: of its format; None: what it looks like.
+
+    Raises:
+        TranscriptError: it is not what it should be; names the source and the line.
+        OptionError: no such format, or none that can be read.
+    """
+    format = _readable(source, name) if name else format_of_text(text)
     if format.transcript_reader:
         return format.transcript_reader(text, source)
     assert format.cue_reader  # noqa: S101 (_readable saw to it)

@@ -20,6 +20,7 @@ __all__ = [
     "NEUTRAL",
     "SENTENCE",
     "break_costs",
+    "ends_badly",
     "is_glued",
     "starts_badly",
     "word_starts",
@@ -44,6 +45,8 @@ _NO_LINE_START = frozenset(
 )
 _LET_BE = frozenset("-–~～….‥・")
 _NO_LINE_END = frozenset("「『【〈《〔（［｛〘〖“‘([{«‹¿¡＄$￥¥£€#＃")
+_ALWAYS_OPEN = frozenset("「『【〈《〔（［｛〘〖([{")
+_OPEN_AFTER_WIDE = frozenset("“‘")  # close what „ and ‚ open where letters are narrow
 _NUMBER = re.compile(r"[^\w]*\d[\d.,:/ ]*")
 _TRADITIONAL = re.compile("[們這個來時為說國會對過學後點開關門間問聽讓還進運動電車書長東風飛馬魚鳥龍]")
 _PARSERS = {"ja": "japanese", "zh": "simplified_chinese", "yue": "traditional_chinese", "th": "thai"}
@@ -72,6 +75,13 @@ def starts_badly(above: str, line: str) -> bool:
     """
     first = line.strip()[:1]
     return first in _NO_LINE_START - _LET_BE and bool(above.strip()) and columns(above.strip()[-1]) == 2
+
+
+def ends_badly(line: str) -> bool:
+    """Whether `line` ends with an opening bracket or quote, which belongs to what follows."""
+    shown = line.strip()
+    wide = columns(shown[-2:-1]) == 2
+    return len(shown) > 1 and (shown[-1] in _ALWAYS_OPEN or (wide and shown[-1] in _OPEN_AFTER_WIDE))
 
 
 def break_costs(texts: Sequence[str], language: str | None) -> list[float]:
