@@ -8,7 +8,18 @@ from typing import TypeAlias
 from crisp_align.errors import CrispAlignError
 from crisp_align.transcript import Segment, Transcript
 
-__all__ = ["Advanced", "ClipDone", "ClipResult", "Event", "Failed", "Finished", "Noticed", "Ready", "SegmentReady", "Started"]
+__all__ = [
+    "Advanced",
+    "ClipDone",
+    "ClipResult",
+    "Event",
+    "Failed",
+    "Finished",
+    "Noticed",
+    "Ready",
+    "SegmentReady",
+    "Started",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,12 +200,20 @@ class _Crew:
         self.suspects: deque[Task] = deque()
         self.deaths_at_start = 0
         self.announced = False
-        self.workers = [_Worker.start(share) for share in shares(settings, options.count)]
+        self.settings = settings
+        self.workers: list[_Worker] = []
+        self.first: Task | None = None
+        """A task that was taken before there was a worker."""
 
     def work(self) -> Generator[Ready | Event]:
+        while self.first is None:  # without work no models are loaded
+            if self.feed.ended:
+                return
+            self.first = self.feed.take(wait=True)
+        self.workers = [_Worker.start(share) for share in shares(self.settings, self.options.count)]
         while True:
             self.hand_out()
-            if self.feed.ended and not self.suspects and not any(worker.tasks for worker in self.workers):
+            if not self.more() and not any(worker.tasks for worker in self.workers):
                 return
             arrived = wait([worker.connection for worker in self.workers], _TICK)
             for worker in list(self.workers):
@@ -231,11 +239,22 @@ class _Crew:
                 worker.alone = True
                 worker.give(self.suspects.popleft())
                 continue
-            while worker.unopened < _UNOPENED and not self.feed.ended:
-                task = self.feed.take(wait=not any(other.tasks for other in self.workers))
+            while worker.unopened < _UNOPENED:
+                task = self.next_task()
                 if task is None:
-                    return
+                    break
                 worker.give(task)
+
+    def more(self) -> bool:
+        """Whether anything waits, or may still come."""
+        return self.first is not None or bool(self.suspects) or not self.feed.ended
+
+    def next_task(self) -> Task | None:
+        """What comes next, if anything is there."""
+        task, self.first = self.first, None
+        if task is None and not self.feed.ended:
+            task = self.feed.take(wait=not any(worker.tasks for worker in self.workers))
+        return task
 
     def listen(self, worker: _Worker) -> Generator[Ready | Event, None, str | None]:
         """Pass on what a worker says; how it ended, if it did."""

@@ -28,6 +28,7 @@ program = Program(
             "crisp_align.cli.transcribe",
             "media in, timed transcripts out (meant where no command is named)",
         ),
+        "watch": ("crisp_align.cli.watch", "transcribe files as they arrive in a folder"),
         "align": ("crisp_align.cli.align", "time a given text against its recording"),
         "render": ("crisp_align.cli.render", "lay a transcript out again, without any model"),
         "check": ("crisp_align.cli.check", "judge subtitles by the rules they should keep"),

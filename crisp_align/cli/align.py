@@ -36,7 +36,7 @@ def run(params: Params) -> int:
     if len(inputs) != 1:
         raise OptionError("a text is timed against one file, not a folder", subject=media)
     jobs = planned(inputs, params)
-    display, tally, ledger = start(params, jobs), Tally(), options.ledger(params)
+    display, tally, ledger = start(params, jobs, 1), Tally(), options.ledger(params)
     if jobs := ready(jobs, params, tally, display, ledger):
         carry_out(jobs, _work(settings, media, text), display, rules, style, tally, ledger)
     return tally.exit_code

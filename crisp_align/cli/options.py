@@ -15,6 +15,7 @@ from crisp_align.languages import NAMES, language_code
 if TYPE_CHECKING:
     from crisp_align.backends import DecodeOptions
     from crisp_align.cli.command import Params
+    from crisp_align.cli.work import BatchOptions
     from crisp_align.formats import WriteOptions
     from crisp_align.layout import Rules
     from crisp_align.ledger import Ledger
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from crisp_align.voice import VadOptions
 
 __all__ = [
+    "BATCH",
     "CONSOLE",
-    "ENCODING",
     "LAYOUT",
     "LISTS",
     "MEDIA",
@@ -36,6 +37,7 @@ __all__ = [
     "TIMING",
     "VOICE",
     "Number",
+    "batch",
     "flag",
     "formats",
     "ledger",
@@ -210,7 +212,6 @@ SPEECH = (
     ),
 )
 LANGUAGE = (_LANGUAGE,)
-ENCODING = (option("--encoding", metavar="NAME", text="of the texts that are read; else what fits best"),)
 VOICE = (
     click.Option(["--vad/--no-vad", "vad"], default=True, help="look for voice activity (on)"),
     option(
@@ -365,10 +366,30 @@ STYLE = (
     flag("--bom", text="begin files with a byte-order mark"),
 )
 QUIET = (flag("-np", "--no-prints", "quiet", text="print nothing but errors"),)
+BATCH = (
+    option("--journal", metavar="FILE", text="keep a journal: a run that was cut off goes on where it was"),
+    flag("--retry-failed", text="with --journal: try again what failed before"),
+    option("--report", metavar="FILE", text="tell what came of each file, as .json, .csv or .html"),
+    whole("--workers", metavar="N", text="processes for several files; 0: as suits the machine", low=0, high=1024),
+    option(
+        "--timeout",
+        metavar="S",
+        text="seconds without progress after which a worker is replaced (1800)",
+        type=Number(1, 1e7),
+    ),
+    whole("--memory", metavar="MB", text="replace a worker that outgrows its share of this", low=1, high=1 << 30),
+    option(
+        "--patience",
+        metavar="S",
+        text="how long a batch waits for a full disk or a vanished folder (3600)",
+        type=Number(0, 1e7),
+    ),
+)
 CONSOLE = (
     *QUIET,
     flag("-pp", "--print-progress", "progress", text="print progress even where stderr is no terminal"),
     flag("-v", "--verbose", text="say more: what was dropped, and why"),
+    flag("--log-json", text="for machines: on stderr nothing but events, one JSON object a line"),
 )
 
 
@@ -519,4 +540,27 @@ def settings(params: Params) -> Settings:
         vad=_vad(params),
         units=params["units"],
         strict=params["strict"],
+    )
+
+
+def batch(params: Params) -> BatchOptions:
+    """How many files are gone through."""
+    from crisp_align.cli.work import BatchOptions
+    from crisp_align.report import check_report
+    from crisp_align.workers import WorkerOptions
+
+    if params["report"] is not None:
+        check_report(params["report"])
+    if params["retry_failed"] and params["journal"] is None:
+        raise OptionError("--retry-failed asks the journal what failed, and there is none", hint="add --journal FILE")
+    memory = params["memory"]
+    return BatchOptions(
+        workers=WorkerOptions(
+            count=params["workers"] or 0,
+            timeout=1800.0 if params["timeout"] is None else params["timeout"],
+            memory=None if memory is None else memory * 1_000_000,
+        ),
+        journal=params["journal"],
+        retry_failed=params["retry_failed"],
+        patience=3600.0 if params["patience"] is None else params["patience"],
     )

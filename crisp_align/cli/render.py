@@ -34,7 +34,7 @@ def run(params: Params) -> int:
     found = list(gather(params["files"]))
     inputs = [entry for entry in found if isinstance(entry, Input)]
     jobs = planned(inputs, params)
-    display, ledger = start(params, jobs), options.ledger(params)
+    display, ledger = start(params, jobs, len(found)), options.ledger(params)
     try:
         refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
         for job in ready(jobs, params, tally, display, ledger):

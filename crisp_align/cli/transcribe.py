@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,23 +44,55 @@ def run(params: Params) -> int:
     settings, rules = options.settings(params), options.rules(params)
     style = options.write_options(params)
 
-    from crisp_align.batch import Input, gather
-    from crisp_align.cli.work import Tally, carry_out
+    batch = options.batch(params)
 
+    from crisp_align.batch import Input, gather
+    from crisp_align.cli.work import Tally, carry_out, carry_out_batch
+
+    began = time.monotonic()
     tally, ledger = Tally(), options.ledger(params)
     found = list(gather(names, recursive=params["recursive"]))
     inputs = [entry for entry in found if isinstance(entry, Input)]
     jobs = planned(inputs, params)
-    display = start(params, jobs)
+    display = start(params, jobs, len(found))
     refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
-    jobs = ready(jobs, params, tally, display, ledger)
-    if jobs:
-        carry_out(jobs, _work(settings, [job.source for job in jobs]), display, rules, style, tally, ledger)
-    if len(found) != 1:
-        skipped = f", {tally.skipped} skipped" if tally.skipped else ""
-        failed = f", {len(tally.failures)} failed" if tally.failures else ""
-        display.say(f"{tally.done} of {len(found)} done{skipped}{failed}")
+    try:
+        jobs = ready(jobs, params, tally, display, ledger)
+        if jobs and _in_workers(jobs, params):
+            carry_out_batch(iter(jobs), settings, display, rules, style, tally, ledger, batch)
+        elif jobs:
+            carry_out(jobs, _work(settings, [job.source for job in jobs]), display, rules, style, tally, ledger)
+    finally:
+        display.close()
+        report(params, tally, ledger, time.monotonic() - began, len(found))
+    display.finished()
     return tally.exit_code
+
+
+def _in_workers(jobs: Sequence[Job], params: Params) -> bool:
+    """Whether files are done in processes of their own. One file is not, unless that is asked for.
+
+    Raises:
+        OptionError: that is asked for and cannot be.
+    """
+    asked = next((name for name in ("journal", "workers", "timeout", "memory") if params[name] is not None), None)
+    piped = any(job.source == "-" for job in jobs)
+    if asked and piped:
+        raise OptionError(f"--{asked} is for files, not for standard input")
+    return not piped and (asked is not None or len(jobs) > 1)
+
+
+def report(params: Params, tally: Tally, ledger: Ledger, seconds: float, files: int) -> None:
+    """Write the report that was asked for.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    if params["report"] is not None:
+        from crisp_align.report import Report, write_report
+
+        made = Report(tuple(tally.rows), seconds, left=max(files - len(tally.rows), 0))
+        write_report(params["report"], made, ledger)
 
 
 def _work(settings: Settings, sources: Sequence[str]) -> Generator[Ready | Event]:
@@ -133,8 +166,14 @@ def check_input(name: str) -> None:
         )
 
 
-def start(params: Params, jobs: Sequence[Job]) -> Display:
-    """The display for a run; speech is shown on stdout unless a file goes there."""
+def start(params: Params, jobs: Sequence[Job], files: int | None) -> Display:
+    """The display for a run; speech is shown on stdout unless a file goes there.
+
+    Args:
+        params: what was typed.
+        jobs: as far as they are known.
+        files: how many there are, those that cannot be done included; None: nobody knows yet.
+    """
     from crisp_align.cli.display import Display
 
     if params["quiet"]:
@@ -145,7 +184,7 @@ def start(params: Params, jobs: Sequence[Job]) -> Display:
         verbose=params.get("verbose", False),
         progress=params.get("progress", False),
         lines=not piped,
-        files=len(jobs),
+        files=files,
         origin=params.get("offset", 0) / 1000,
     )
 
@@ -164,8 +203,8 @@ def ready(jobs: Sequence[Job], params: Params, tally: Tally, display: Display, l
         rest = [left(job, ledger) for job in jobs]
         for job, remains in zip(jobs, rest, strict=True):
             if remains is None:
-                display.say(f"{job.source}: skipped, its outputs are there", detail=True)
-        tally.skipped += rest.count(None)
+                tally.skip(job.source)
+                display.skipped(job.source, "its outputs are there")
         jobs = [job for job in rest if job is not None]
     reasons = [unreadable(job.source) or blocked(job, ledger) for job in jobs]
     refuse(tally, display, [reason for reason in reasons if reason is not None])
@@ -201,8 +240,8 @@ def make_folders(jobs: Sequence[Job]) -> None:
 def refuse(tally: Tally, display: Display, errors: Sequence[CrispAlignError]) -> None:
     """Tell and count what cannot be done."""
     for error in errors:
-        tally.failures.append(error)
-        display.error(error)
+        tally.fail(error.subject or "", error)
+        display.failed(error.subject or "", error)
 
 
 command = Command(
@@ -231,6 +270,7 @@ command = Command(
             ),
             *options.TEXT,
         ),
+        "Batch": options.BATCH,
         "Screen": options.CONSOLE,
     },
     text="Transcribe audio or video files, folders of them, or standard input (-).\n\n"

@@ -1,24 +1,51 @@
-"""Carrying out jobs: events from the pipeline become files, lines, notices and an exit code."""
+"""Carrying out jobs: events from the pipeline become files, lines, notices, a report and an exit code."""
 
 from __future__ import annotations
 
+import errno
 import os
+import sqlite3
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
+from typing import TYPE_CHECKING, TypeVar
 
+import crisp_align
 from crisp_align.background import Background
-from crisp_align.batch import STDIN, STDOUT, Job, write
+from crisp_align.batch import STDOUT, Job, rendered, save
 from crisp_align.check import hurry
-from crisp_align.cli.display import Display, PipeClosedError, write_bytes
+from crisp_align.cli.display import Display, Outcome
+from crisp_align.cli.streams import PipeClosedError, write_bytes
 from crisp_align.errors import CrispAlignError, OutputError
-from crisp_align.events import Advanced, Event, Failed, Finished, Noticed, Ready, SegmentReady, Started
+from crisp_align.events import Advanced, ClipDone, Event, Failed, Finished, Noticed, Ready, SegmentReady, Started
 from crisp_align.formats import WriteOptions, find_format
+from crisp_align.journal import LEASE, Claim, Journal, Refusal, Stamp, digest, fingerprint, journal_key
 from crisp_align.layout import Rules, cues, heard, rules_for
 from crisp_align.ledger import Ledger
+from crisp_align.reading import Task
+from crisp_align.report import Kind, Row, row_from_json, row_to_json
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript
+from crisp_align.workers import WorkerOptions
 
-__all__ = ["Tally", "carry_out", "console_line"]
+if TYPE_CHECKING:
+    from crisp_align.pipeline import Settings
+
+__all__ = ["BatchOptions", "Tally", "carry_out", "carry_out_batch", "console_line"]
+
+T = TypeVar("T")
+
+_LOOK = 2.0  # s between two tries while a disk is full or a folder gone
+# What somebody can mend while we wait: a full disk, a quota, a share that went away.
+_MENDABLE = frozenset(
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EIO", "ESTALE", "ENOENT", "ENODEV", "ENOTCONN", "EHOSTDOWN", "ETIMEDOUT")
+    if hasattr(errno, name)
+)
 
 
 class Tally:
@@ -26,14 +53,36 @@ class Tally:
 
     def __init__(self) -> None:
         self.done = 0
-        self.skipped = 0
         self.failures: list[CrispAlignError] = []
+        self.rows: list[Row] = []
+        """What came of each file, for a report."""
+
+    def fail(self, source: str, error: CrispAlignError, outcome: Kind = "failed") -> None:
+        """Count a file that could not be done."""
+        self.failures.append(error)
+        self.rows.append(Row(source, outcome, error=str(error)))
+
+    def skip(self, source: str, outcome: Kind = "skipped", row: Row | None = None) -> None:
+        """Count a file that needs no work; `row`: what came of it when it was done."""
+        self.rows.append(replace(row, source=source, outcome=outcome) if row else Row(source, outcome))
 
     @property
     def exit_code(self) -> int:
         """0: all done; 3: what failed, failed for want of a model or a dependency; else 1."""
         codes = {error.exit_code for error in self.failures}
         return 0 if not codes else 3 if codes == {3} else 1
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """How many files are gone through."""
+
+    workers: WorkerOptions = field(default_factory=WorkerOptions)
+    journal: str | None = None
+    """Path of a journal to keep."""
+    retry_failed: bool = False
+    patience: float = 3600.0
+    """s to wait for a full disk or a vanished folder to be mended."""
 
 
 def carry_out(
@@ -50,7 +99,9 @@ def carry_out(
     Raises:
         CrispAlignError: nothing could be started.
     """
-    crew = _Crew({job.source: job for job in jobs}, display, rules, style, tally, ledger)
+    crew = _Crew(display, rules, style, tally, ledger)
+    crew.jobs = {job.source: job for job in jobs}
+    crew.writes = any(job.outputs for job in jobs)
     try:
         with Background(work) as events:
             for event in events:
@@ -61,21 +112,152 @@ def carry_out(
         display.close()
 
 
+def carry_out_batch(
+    jobs: Iterator[Job | None],
+    settings: Settings,
+    display: Display,
+    rules: Rules,
+    style: WriteOptions,
+    tally: Tally,
+    ledger: Ledger,
+    options: BatchOptions,
+    over: Callable[[str], None] = lambda source: None,
+) -> None:
+    """Do jobs in worker processes; what is done, and how far, is kept in a journal if one is named.
+
+    Args:
+        jobs: as they come; None: there is none now.
+        settings: of the pipeline.
+        display: told of everything.
+        rules: of layout.
+        style: of writing.
+        tally: counts.
+        ledger: which files may be written over.
+        options: how.
+        over: told of each source whose job is over, however that came.
+
+    Raises:
+        CrispAlignError: nothing could be started, or the journal failed.
+    """
+    from crisp_align import workers
+
+    crew = _Crew(display, rules, style, tally, ledger, over)
+    crew.patience = options.patience
+    try:
+        with ExitStack() as stack:
+            if options.journal is not None:
+                crew.journal = stack.enter_context(Journal(options.journal))
+                stack.enter_context(_beating(crew.journal))
+            feed = _Claims(jobs, crew, settings, options.retry_failed)
+            work = workers.run(settings, feed, options.workers)
+            stack.callback(work.close)
+            for event in work:
+                crew.take(event)
+    except PipeClosedError:
+        return
+    finally:
+        display.close()
+
+
+@contextmanager
+def _beating(journal: Journal) -> Iterator[None]:
+    """Tell processes on other machines, now and then, that this one lives."""
+    stop = Flag()
+
+    def beat() -> None:
+        while not stop.wait(LEASE / 4):
+            try:
+                journal.beat()
+            except CrispAlignError:
+                continue  # whoever writes next will tell
+
+    thread = Thread(target=beat, name="beat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+class _Claims:
+    """Jobs as tasks for workers; those that the journal says need no work are passed over."""
+
+    def __init__(self, jobs: Iterator[Job | None], crew: _Crew, settings: Settings, retry_failed: bool) -> None:
+        self.ended = False
+        self._jobs, self._crew, self._retry_failed = jobs, crew, retry_failed
+        # Where a model runs does not change what it says.
+        load = replace(settings.load, threads=0, device="auto", offline=False, compile=False)
+        self._settings = fingerprint(crisp_align.__version__, replace(settings, load=load))
+
+    def take(self, *, wait: bool) -> Task | None:
+        """The next task."""
+        for job in self._jobs:
+            if job is None:
+                if wait:
+                    time.sleep(0.5)
+                return None
+            task = Task(job.source) if self._crew.journal is None else self._claimed(job, self._crew.journal)
+            if task is not None:
+                self._crew.jobs[job.source] = job
+                self._crew.writes = self._crew.writes or bool(job.outputs)
+                return task
+            self._crew.over(job.source)
+        self.ended = True
+        return None
+
+    def _claimed(self, job: Job, journal: Journal) -> Task | None:
+        crew, source = self._crew, job.source
+        try:
+            stamp = Stamp.of(source)
+        except OSError:
+            return Task(source)  # whoever opens it will tell
+        layout = fingerprint(crew.rules, crew.style, job.outputs)
+        key = journal_key(source)
+        answer = crew.patiently(
+            lambda: journal.claim(key, stamp, self._settings, layout, retry_failed=self._retry_failed)
+        )
+        if isinstance(answer, Claim):
+            crew.keys[source] = key
+            return Task(source, answer.clips)
+        self._refused(source, answer)
+        return None
+
+    def _refused(self, source: str, answer: Refusal) -> None:
+        crew = self._crew
+        if answer.reason == "done":
+            crew.tally.skip(source, row=row_from_json(answer.summary))
+            crew.display.skipped(source, "it is done already")
+        elif answer.reason == "busy":
+            crew.tally.skip(source, "busy")
+            crew.display.skipped(source, "another run is at work on it")
+        else:
+            how = "failed before" if answer.reason == "failed" else "killed its workers before"
+            error = CrispAlignError(f"{how} ({answer.error})", subject=source, hint="--retry-failed tries again")
+            crew.tally.fail(source, error, answer.reason)
+            crew.display.failed(source, error)
+
+
 class _Crew:
     """What is known of the files on their way."""
 
     def __init__(
         self,
-        jobs: dict[str, Job],
         display: Display,
         rules: Rules,
         style: WriteOptions,
         tally: Tally,
         ledger: Ledger | None,
+        over: Callable[[str], None] = lambda source: None,
     ) -> None:
-        self.ledger = ledger
-        self.jobs, self.display, self.rules, self.style, self.tally = jobs, display, rules, style, tally
-        self.writes = any(job.outputs for job in jobs.values())
+        self.display, self.rules, self.style, self.tally = display, rules, style, tally
+        self.ledger, self.over = ledger, over
+        self.journal: Journal | None = None
+        self.patience = 0.0
+        self.jobs: dict[str, Job] = {}
+        self.keys: dict[str, str] = {}
+        """Source → its key, of those that are claimed in the journal."""
+        self.writes = False
         self.began: dict[str, float] = {}
 
     def take(self, event: Ready | Event) -> None:
@@ -90,14 +272,35 @@ class _Crew:
                 display.advanced(source, position)
             case SegmentReady(source, segment):
                 self._show(source, heard(segment, self.rules))
+            case ClipDone(source, number, result):
+                if (journal := self.journal) is not None and (key := self.keys.get(source)):
+                    self.patiently(lambda: journal.clip_done(key, number, result))
             case Noticed(source, text, detail):
-                display.say(f"{source}: {text}", detail=detail)
+                display.say(text, source=source, detail=detail)
             case Finished(source, transcript):
-                display.ended(source)
-                self._finish(self.jobs[source], transcript)
-            case Failed(source, error):
-                display.ended(source)
-                self._fail(error)
+                self._finish(self.jobs.pop(source), transcript)
+            case Failed(source, error, quarantined):
+                self.jobs.pop(source, None)
+                self._fail(source, error, quarantined)
+
+    def patiently(self, action: Callable[[], T]) -> T:
+        """Do something that writes; while the disk is full or the folder gone, wait and try again.
+
+        Raises:
+            OutputError: it cannot be done, or was not mended in time.
+        """
+        deadline = time.monotonic() + self.patience
+        try:
+            while True:
+                try:
+                    return action()
+                except OutputError as error:
+                    if time.monotonic() >= deadline or not _is_mendable(error):
+                        raise
+                    self.display.paused(f"{error.subject}: {error.what}" if error.subject else error.what)
+                    time.sleep(_LOOK)
+        finally:
+            self.display.resumed()
 
     def _show(self, source: str, blocks: Sequence[Cue]) -> None:
         try:
@@ -107,34 +310,77 @@ class _Crew:
             if not self.writes:
                 raise
         except OutputError as error:  # told once: the display shows no further lines
-            self._fail(error)
+            self.tally.failures.append(error)
+            self.display.error(error)
 
     def _finish(self, job: Job, transcript: Transcript) -> None:
+        blocks = cues(transcript.segments, self.rules)
+        holds_cues = any(find_format(output.format).cue_reader for output in job.outputs)
+        told = hurry(blocks, rules_for(transcript.segments, self.rules)) if holds_cues else None
         try:
-            blocks = cues(transcript.segments, self.rules)
-            shown = write(job, transcript, blocks, self.style, self.ledger)
-            if shown:
-                write_bytes(shown)
+            files = rendered(job, transcript, blocks, self.style)
+            row = self._row(job, transcript, files, told)
+            if not self._save(job, files, row):
+                return
         except OutputError as error:
-            self._fail(error)
+            self._fail(job.source, error)
             return
         self.tally.done += 1
-        took = time.monotonic() - self.began.get(job.source, time.monotonic())
-        paths = [output.path(transcript) for output in job.outputs]
-        written = ", ".join(os.fspath(path) for path in paths if path != STDOUT)
-        name = "standard input" if job.source == STDIN else job.source
-        heard = max(0.0, transcript.duration - self.display.origin)
-        pace = f"{heard:.1f} s of audio in {took:.1f} s"
-        self.display.say(
-            f"{name}: {pace} ({heard / max(took, 1e-3):.1f} × real time)" + (f" → {written}" if written else "")
-        )
-        holds_cues = any(find_format(output.format).cue_reader for output in job.outputs)
-        if holds_cues and (told := hurry(blocks, rules_for(transcript.segments, self.rules))):
-            self.display.say(f"{name}: {told}")
+        self.tally.rows.append(row)
+        outcome = Outcome(row.outputs, row.seconds or 0.0, row.audio_seconds or 0.0, row.words or 0, row.score)
+        self.display.done(job.source, outcome)
+        if told:
+            self.display.say(told, source=job.source)
+        self.over(job.source)
 
-    def _fail(self, error: CrispAlignError) -> None:
-        self.tally.failures.append(error)
-        self.display.error(error)
+    def _save(self, job: Job, files: Mapping[Path, bytes], row: Row) -> bool:
+        """Write the outputs, announced in the journal before; False: another run has taken the file over."""
+        journal, key = self.journal, self.keys.pop(job.source, None)
+        if journal is None or key is None:
+            shown = self.patiently(lambda: save(job, files, self.ledger))
+        else:
+            digests = {path: digest(data) for path, data in files.items() if path != STDOUT}
+            if not self.patiently(lambda: journal.writing(key, digests, row_to_json(row))):
+                self.tally.skip(job.source, "busy")
+                self.display.skipped(job.source, "another run has taken it over")
+                self.over(job.source)
+                return False
+            try:
+                shown = self.patiently(lambda: save(job, files, self.ledger))
+            except OutputError:
+                self.keys[job.source] = key
+                raise
+            self.patiently(lambda: journal.done(key))
+        if shown:
+            write_bytes(shown)
+        return True
+
+    def _row(self, job: Job, transcript: Transcript, files: Mapping[Path, bytes], told: str | None) -> Row:
+        scores = [word.score for word in transcript.words if word.score is not None]
+        return Row(
+            job.source,
+            "done",
+            outputs=tuple(os.fspath(path) for path in files if path != STDOUT),
+            seconds=time.monotonic() - self.began.get(job.source, time.monotonic()),
+            audio_seconds=max(0.0, transcript.duration - self.display.origin),
+            words=len(transcript.words),
+            score=sum(scores) / len(scores) if scores else None,
+            warnings=(*transcript.notices, *([told] if told else [])),
+        )
+
+    def _fail(self, source: str, error: CrispAlignError, quarantined: bool = False) -> None:
+        if (journal := self.journal) is not None and (key := self.keys.pop(source, None)):
+            self.patiently(lambda: journal.failed(key, error.what, quarantine=quarantined))
+        self.tally.fail(source, error, "quarantined" if quarantined else "failed")
+        self.display.failed(source, error)
+        self.over(source)
+
+
+def _is_mendable(error: OutputError) -> bool:
+    cause = error.__cause__
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+    return isinstance(cause, OSError) and cause.errno in _MENDABLE
 
 
 def console_line(cue: Cue) -> str:

@@ -1,0 +1,250 @@
+"""`crisp-align watch DIR`: files are done as they finish arriving, until the process is asked to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Self
+
+import click
+
+from crisp_align.cli import options
+from crisp_align.cli.command import Command, Params
+from crisp_align.errors import CrispAlignError, MediaError, OptionError, OutputError
+from crisp_align.watch import Arrival, Returned, Vanished, Watch
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from crisp_align.batch import Job
+    from crisp_align.cli.display import Display
+    from crisp_align.cli.work import Tally
+    from crisp_align.ledger import Ledger
+
+__all__ = ["Arriving", "command"]
+
+_SHARE = 9  # times as long as a look took is waited at least before the next: a slow share is left time to breathe
+_WRITERS = 10_000  # outputs remembered before those of files that have left are forgotten
+_NOT_HERE = frozenset(("named", "base", "skip_existing"))  # for one input; and what is done anyway
+
+
+class Arriving:
+    """Jobs as their files arrive; an iterator that gives None when none is there now, and ends when it is told to.
+
+    A thread looks at the folder, so that a share which answers late, or not at all, holds up nobody.
+
+    Args:
+        watch: of the folder.
+        prepare: a file's job; None where there is nothing to do.
+        tell: says something in a line.
+        interval: s between two looks.
+        stop: set when it is to end.
+    """
+
+    def __init__(
+        self,
+        watch: Watch,
+        prepare: Callable[[Arrival], Job | None],
+        tell: Callable[[str], None],
+        *,
+        interval: float,
+        stop: Event,
+    ) -> None:
+        self._watch, self._prepare, self._tell = watch, prepare, tell
+        self._interval, self._stop = interval, stop
+        self._told: SimpleQueue[Arrival | Vanished | Returned] = SimpleQueue()
+        self._at_work: set[str] = set()
+        self._again: dict[str, Arrival] = {}
+        """Source → its file, which was written again while it was worked on."""
+        Thread(target=self._look, name="watch", daemon=True).start()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Job | None:
+        while not self._stop.is_set():
+            try:
+                told = self._told.get_nowait()
+            except Empty:
+                return None
+            match told:
+                case Vanished(reason):
+                    self._tell(f"{self._watch.folder} cannot be listed ({reason}); waiting until it can")
+                case Returned():
+                    self._tell(f"{self._watch.folder} is back")
+                case Arrival() as file if (source := os.fspath(file.path)) in self._at_work:
+                    self._again[source] = file
+                case Arrival() as file if (job := self._prepare(file)) is not None:
+                    self._at_work.add(job.source)
+                    return job
+        raise StopIteration
+
+    def over(self, source: str) -> None:
+        """A job is done or has failed; if its file was written again meanwhile, the next one comes."""
+        self._at_work.discard(source)
+        if (file := self._again.pop(source, None)) is not None:
+            self._told.put(replace(file, again=True))
+
+    def _look(self) -> None:
+        while not self._stop.is_set():
+            began = time.monotonic()
+            for told in self._watch.look():
+                self._told.put(told)
+            self._stop.wait(max(self._interval, _SHARE * (time.monotonic() - began)))
+
+
+class _Preparation:
+    """What becomes of a file that has arrived.
+
+    Args:
+        params: of the command.
+        tally: counts what cannot be done.
+        display: tells it.
+        ledger: which outputs may be written over.
+    """
+
+    def __init__(self, params: Params, tally: Tally, display: Display, ledger: Ledger) -> None:
+        self._params, self._tally, self._display, self._ledger = params, tally, display, ledger
+        self._writers: dict[Path, str] = {}
+        """Output → the source it is of."""
+        self._room = _WRITERS
+
+    def __call__(self, file: Arrival) -> Job | None:
+        """The job, unless it was done before or something visible stands in its way."""
+        from crisp_align.cli.transcribe import planned, ready, refuse
+        from crisp_align.inputs import Input
+
+        try:
+            (job,) = planned([Input(os.fspath(file.path), file.path.relative_to(self._params["folder"]))], self._params)
+            self._keep_apart(job)
+            # What was done before is passed over, but not what was changed under our eyes.
+            params = {**self._params, "skip_existing": not file.again}
+            return next(iter(ready([job], params, self._tally, self._display, self._ledger)), None)
+        except CrispAlignError as error:
+            refuse(self._tally, self._display, [error])
+            return None
+
+    def _keep_apart(self, job: Job) -> None:
+        """Raise OutputError where another file that is there has an output of the same name."""
+        for path in (output.path() for output in job.outputs if output.is_known):
+            other = self._writers.setdefault(path, job.source)
+            if other != job.source and os.path.lexists(other):
+                raise OutputError(
+                    f"both {other} and {job.source} would write this file",
+                    subject=os.fspath(path),
+                    hint="{name} in --name keeps them apart",
+                )
+            self._writers[path] = job.source
+        if len(self._writers) > self._room:
+            self._writers = {path: source for path, source in self._writers.items() if os.path.lexists(source)}
+            self._room = max(_WRITERS, 2 * len(self._writers))
+
+
+class _Stopped(BaseException):
+    """A signal asked the process to end."""
+
+
+def run(params: Params) -> int:
+    """Watch until asked to stop; 0."""
+    folder: str = params["folder"]
+    if not os.path.isdir(folder):  # noqa: PTH112 (a Path would drop ./)
+        raise MediaError("is not a folder" if os.path.lexists(folder) else "no such folder", subject=folder)
+    if not options.formats(params):
+        raise OptionError("no format to write was named", hint="e.g. -osrt")
+    settings, rules = options.settings(params), options.rules(params)
+    style, ledger = options.write_options(params), options.ledger(params)
+    params = {**params, "named": (), "base": None}
+
+    from crisp_align.cli.transcribe import planned, report, start
+    from crisp_align.cli.work import Tally, carry_out_batch
+
+    planned([], params)  # a pattern that names no file is told at once
+    batch, began = options.batch(params), time.monotonic()
+    tally, stop = Tally(), Event()
+    display = start(params, [], None)
+    display.say(f"crisp-align: watching {folder}")
+    try:
+        with _asked_to_stop():
+            arriving = Arriving(
+                Watch(Path(folder), recursive=params["recursive"], settle=params["settle"]),
+                _Preparation(params, tally, display, ledger),
+                lambda text: display.say(f"crisp-align: {text}"),
+                interval=params["interval"],
+                stop=stop,
+            )
+            carry_out_batch(arriving, settings, display, rules, style, tally, ledger, batch, arriving.over)
+    except _Stopped:
+        display.say("crisp-align: stopped; what is unfinished is done at the next start")
+    finally:
+        stop.set()
+        display.close()
+        report(params, tally, ledger, time.monotonic() - began, len(tally.rows))
+    display.finished()
+    return 0
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[None]:
+    """The first signal that asks the process to end raises `_Stopped`; a second one does what it does everywhere."""
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        restore()
+        raise _Stopped
+
+    def restore() -> None:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+    names = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    names = [name for name in names if signal.getsignal(name) != signal.SIG_IGN]
+    before = {name: signal.signal(name, ask) for name in names}
+    try:
+        yield
+    finally:
+        restore()
+
+
+command = Command(
+    "watch",
+    run,
+    arguments=(click.Argument(["folder"], metavar="DIR"),),
+    groups={
+        "Input": (
+            options.flag("-R", "-r", "--recursive", text="watch its subfolders, too"),
+            options.option(
+                "--interval",
+                metavar="S",
+                text="seconds between two looks (10)",
+                type=options.Number(0.1, 86_400),
+                default=10.0,
+            ),
+            options.option(
+                "--settle",
+                metavar="S",
+                text="seconds for which a file stays as it is before it counts as whole (5)",
+                type=options.Number(0, 86_400),
+                default=5.0,
+            ),
+            *options.MEDIA,
+        ),
+        "Output": tuple(option for option in options.OUTPUT if option.name not in _NOT_HERE),
+        "Layout": options.LAYOUT,
+        "Style": options.STYLE,
+        "Models": options.MODELS,
+        "Speech": options.SPEECH,
+        "Voice activity": options.VOICE,
+        "Word times": options.TIMING,
+        "Batch": options.BATCH,
+        "Screen": options.CONSOLE,
+    },
+    text="Watch a folder, and transcribe files as they finish arriving.\n\n"
+    "What is there already is done, too, unless its outputs are. SIGTERM or Ctrl-C ends it when what is being written "
+    "is whole; unfinished files are done at the next start.",
+)
