@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BATCH",
     "CONSOLE",
+    "ENCODING",
     "LAYOUT",
     "LISTS",
     "MEDIA",
@@ -212,6 +213,7 @@ SPEECH = (
     ),
 )
 LANGUAGE = (_LANGUAGE,)
+ENCODING = (option("--encoding", metavar="NAME", text="of the texts that are read; else what fits best"),)
 VOICE = (
     click.Option(["--vad/--no-vad", "vad"], default=True, help="look for voice activity (on)"),
     option(
