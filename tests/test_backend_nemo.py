@@ -27,6 +27,7 @@ from crisp_align_backends.runtimes import NEMO  # noqa: E402
 from tests import tiny_nemo  # noqa: E402
 
 needs_nemo = pytest.mark.skipif(not NEMO.is_installed, reason="NeMo is not installed here; `make test-nemo` has it")
+PARAKEETS = ("parakeet_tdt", "parakeet_rnnt", "parakeet_ctc", "parakeet_hybrid")
 OPTIONS = LoadOptions(device="cpu", threads=1)
 SOUND = {"target": "nemo.collections.asr.models.rnnt_bpe_models.EncDecRNNTBPEModel"}
 
@@ -152,9 +153,9 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, content: bytes) ->
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Tiny .nemo files: parakeet_tdt, parakeet_ctc, canary."""
+    """Tiny .nemo files."""
     root = tmp_path_factory.mktemp("nemo")
-    for name in ("parakeet_tdt", "parakeet_ctc", "canary"):
+    for name in (*PARAKEETS, "canary"):
         getattr(tiny_nemo, name)(root / f"{name}.nemo")
     return root
 
@@ -168,7 +169,7 @@ def clips(sample: Callable[[str], Clip]) -> list[Clip]:
 
 
 @needs_nemo
-@pytest.mark.parametrize("kind", ["parakeet_tdt", "parakeet_ctc"])
+@pytest.mark.parametrize("kind", PARAKEETS)
 def test_parakeet_on_nemo_gives_what_nemo_gives(models: Path, clips: list[Clip], kind: str) -> None:
     from nemo.collections.asr.models import ASRModel
 

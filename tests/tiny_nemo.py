@@ -88,21 +88,48 @@ def _decoding(durations: Sequence[int]) -> dict[str, Any]:
 
 def parakeet_tdt(file: Path, seed: int = 0) -> None:
     """A Parakeet TDT that knows nothing."""
+    _transducer(file, seed, durations=[0, 1, 2, 3, 4])
+
+
+def parakeet_rnnt(file: Path, seed: int = 0) -> None:
+    """A Parakeet RNN-T that knows nothing."""
+    _transducer(file, seed, durations=[])
+
+
+def parakeet_hybrid(file: Path, seed: int = 0) -> None:
+    """A Parakeet TDT that knows nothing, with a CTC decoder beside."""
+    _transducer(file, seed, durations=[0, 1, 2, 3, 4], hybrid=True)
+
+
+def _transducer(file: Path, seed: int, durations: Sequence[int], *, hybrid: bool = False) -> None:
     import torch
-    from nemo.collections.asr.models import EncDecRNNTBPEModel
+    from nemo.collections.asr.models import EncDecHybridRNNTCTCBPEModel, EncDecRNNTBPEModel
     from omegaconf import OmegaConf
 
-    durations = [0, 1, 2, 3, 4]
     torch.manual_seed(seed)
+    joint: dict[str, Any] = {
+        "_target_": f"{_SYMBOLS}.RNNTJoint",
+        "log_softmax": None,
+        "preserve_memory": False,
+        "fuse_loss_wer": False,
+        "fused_batch_size": -1,
+        "jointnet": {
+            "joint_hidden": 32,
+            "activation": "relu",
+            "dropout": 0.0,
+            "encoder_hidden": _WIDTH,
+            "pred_hidden": 32,
+        },
+    }
+    defaults = {"enc_hidden": _WIDTH, "pred_hidden": 32, "joint_hidden": 32}
+    loss: dict[str, Any] = {"loss_name": "default"}
+    if durations:
+        joint["num_extra_outputs"] = len(durations)
+        defaults |= {"tdt_durations": list(durations), "num_tdt_durations": len(durations)}
+        loss = {"loss_name": "tdt", "tdt_kwargs": {"durations": list(durations), "fastemit_lambda": 0.0}}
     config = {
         "sample_rate": 16_000,
-        "model_defaults": {
-            "enc_hidden": _WIDTH,
-            "pred_hidden": 32,
-            "joint_hidden": 32,
-            "tdt_durations": durations,
-            "num_tdt_durations": len(durations),
-        },
+        "model_defaults": defaults,
         "tokenizer": {"dir": str(tokenizer(file.parent / "tokens")), "type": "bpe"},
         "preprocessor": _preprocessor(80),
         "encoder": _encoder(80),
@@ -113,26 +140,25 @@ def parakeet_tdt(file: Path, seed: int = 0) -> None:
             "blank_as_pad": True,
             "prednet": {"pred_hidden": 32, "pred_rnn_layers": 1, "t_max": None, "dropout": 0.0},
         },
-        "joint": {
-            "_target_": f"{_SYMBOLS}.RNNTJoint",
-            "log_softmax": None,
-            "preserve_memory": False,
-            "fuse_loss_wer": False,
-            "fused_batch_size": -1,
-            "jointnet": {
-                "joint_hidden": 32,
-                "activation": "relu",
-                "dropout": 0.0,
-                "encoder_hidden": _WIDTH,
-                "pred_hidden": 32,
-            },
-            "num_extra_outputs": len(durations),
-        },
+        "joint": joint,
         "decoding": _decoding(durations),
-        "loss": {"loss_name": "tdt", "tdt_kwargs": {"durations": durations, "fastemit_lambda": 0.0}},
+        "loss": loss,
         "optim": {"name": "adamw", "lr": 0.1},
     }
-    model = EncDecRNNTBPEModel(OmegaConf.create(config)).eval()
+    if hybrid:
+        config["aux_ctc"] = {
+            "ctc_loss_weight": 0.3,
+            "use_cer": False,
+            "ctc_reduction": "mean_batch",
+            "decoder": {
+                "_target_": f"{_SYMBOLS}.ConvASRDecoder",
+                "feat_in": None,
+                "num_classes": -1,
+                "vocabulary": [],
+            },
+            "decoding": {"strategy": "greedy_batch"},
+        }
+    model = (EncDecHybridRNNTCTCBPEModel if hybrid else EncDecRNNTBPEModel)(OmegaConf.create(config)).eval()
     _spread(model, model.joint.joint_net[-1], len(durations))
     model.save_to(str(file))
 
