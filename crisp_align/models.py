@@ -234,7 +234,8 @@ def _from_hub_id(family: Family, name: str) -> Weights:
         ModelError: the name has not the form of a Hub id.
     """
     if _HUB_ID.fullmatch(name):
-        return Weights(name, family, name, 0, needs(family))
+        repo = name.removesuffix(".nemo")
+        return Weights(name, family, repo, 0, needs(family) if repo == name else (f"{repo.split('/')[1]}.nemo",))
     names = [weights.name for weights in CATALOGUE if weights.family == family]
     near = get_close_matches(name.lower(), names, n=1)
     other = known(name)

@@ -356,6 +356,23 @@ class TestFetching:
         again = obtain("http://127.0.0.1:9", "whisper", "small")
         assert again.stdout == told.stdout, "what was fetched once needs no network"
 
+    @pytest.mark.parametrize(
+        "name", ["parakeet-tdt-0.6b-v3.nemo", "nvidia/parakeet-tdt-0.6b-v3.nemo", "some/body.nemo"]
+    )
+    def test_an_archive_is_downloaded_alone(
+        self, obtain: Callable[..., subprocess.CompletedProcess[str]], name: str
+    ) -> None:
+        repo = name.removesuffix(".nemo") if "/" in name else "nvidia/parakeet-tdt-0.6b-v3"
+        archive = f"{repo.split('/')[1]}.nemo"
+        with hub(
+            {repo: {archive: b"tar", "config.json": b"{}", "model.safetensors": b"x", "evil.py": b""}}
+        ) as endpoint:
+            told = obtain(endpoint, "parakeet", name)
+        assert told.returncode == 0, told.stdout + told.stderr
+        file = Path(told.stdout.strip())
+        assert (file.name, file.read_bytes()) == (archive, b"tar")
+        assert [path.name for path in file.parent.iterdir()] == [archive]
+
     def test_a_repository_that_lacks_files_is_refused(
         self, obtain: Callable[..., subprocess.CompletedProcess[str]]
     ) -> None:
