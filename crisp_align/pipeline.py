@@ -448,7 +448,11 @@ def run(settings: Settings, feed: Feed) -> Generator[Ready | Event]:
 def words(utterance: Utterance, timed: Timed) -> list[Word]:
     """The units of an utterance as words in the time of their source."""
     spans = settle(timed.alignment, utterance.clip.start, utterance.clip.end)
-    return [Word(u.text, s.start, s.end, s.score) for u, s in zip(utterance.units, spans, strict=True)]
+    return [
+        # What lies beyond four digits is rounding of the engines: it may differ from batch to batch.
+        Word(u.text, s.start, s.end, None if s.score is None else round(s.score, 4))
+        for u, s in zip(utterance.units, spans, strict=True)
+    ]
 
 
 def _gone_on_with(file: _File, task: Task) -> Iterator[Event]:
