@@ -39,7 +39,13 @@ KINDS: tuple[Kind, ...] = ("done", "failed", "quarantined", "busy", "skipped")
 """failed: tell why; quarantined: it killed its workers; busy: another run has it; skipped: it was done before."""
 
 _COLUMNS = ("file", "outcome", "outputs", "seconds", "audio_seconds", "speed", "words", "score", "warnings", "error")
-_HEADINGS = {"seconds": "time, s", "audio_seconds": "audio, s", "speed": "× real time", "score": "mean score"}
+_HEADINGS = {
+    "seconds": "time, s",
+    "audio_seconds": "audio, s",
+    "speed": "× real time",
+    "score": "mean score",
+    "error": "error, warnings",
+}
 _NUMBERS = frozenset({"seconds", "audio_seconds", "speed", "words", "score"})
 
 
@@ -234,8 +240,9 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
     ]
     if report.left:
         tiles.append(("left", "not begun: interrupted", str(report.left)))
-    tiles.append(("total", "of audio", _duration(report.audio_seconds)))
-    if report.seconds is not None and report.speed is not None:
+    if report.audio_seconds:
+        tiles.append(("total", "of audio", _duration(report.audio_seconds)))
+    if report.seconds and report.speed:
         tiles += [("total", "of time", _duration(report.seconds)), ("total", "real time", f"{report.speed:.1f} ×")]
     return tiles
 
