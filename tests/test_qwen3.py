@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from crisp_align.aligners import Alignment, Refusal, Utterance
+from crisp_align.aligners import Flagged, Refusal, Result, Utterance
 from crisp_align.aligners.qwen3 import Qwen3Aligner
 from crisp_align.backends import LoadOptions
 from crisp_align.errors import CrispAlignError, ModelError, OptionError
@@ -97,9 +97,13 @@ def utterance(language: str) -> Utterance:
     return Utterance(Clip(noise(samples), 0.0, "noise"), tuple(split_units(text, language)), language)
 
 
-def times(results: Sequence[Alignment | Refusal]) -> list[list[tuple[float, float]]]:
+def times(results: Sequence[Result]) -> list[list[tuple[float, float]]]:
     assert not any(isinstance(result, Refusal) for result in results)
-    return [[(span.start, span.end) for span in spans] for spans in results if not isinstance(spans, Refusal)]
+    return [
+        [(span.start, span.end) for span in (result.alignment if isinstance(result, Flagged) else result)]
+        for result in results
+        if not isinstance(result, Refusal)
+    ]
 
 
 def encoded(network: Network, language: str) -> Encoded:
@@ -278,7 +282,18 @@ def test_int8_runs_on_a_cpu_and_stays_near_float32(folders: dict[str, Path], net
     [
         ({"language": "nl"}, "does not speak Dutch"),
         ({"translated": True}, "cannot time a translation"),
-        ({"clip": Clip(np.zeros(181 * 16_000, np.float32), 0.0, "long")}, "takes clips of up to 180 s"),
+        ({"units": (Unit("a" * 2000, "a" * 2000),)}, "finds many times the text that can be said in the time"),
+    ],
+)
+def test_what_it_cannot_time_goes_to_the_next_aligner(
+    aligner: Qwen3Aligner, changes: dict[str, Any], reason: str
+) -> None:
+    assert aligner.align([replace(utterance("en"), **changes), utterance("it")])[0] == Refusal(reason)
+
+
+@pytest.mark.parametrize(
+    ("changes", "notice"),
+    [
         ({"units": (Unit("a" * 500, "a" * 500),)}, "finds more text than can be said in the time"),
         (
             {
@@ -289,10 +304,44 @@ def test_int8_runs_on_a_cpu_and_stays_near_float32(folders: dict[str, Path], net
         ),
     ],
 )
-def test_what_it_cannot_time_goes_to_the_next_aligner(
-    aligner: Qwen3Aligner, changes: dict[str, Any], reason: str
+def test_text_that_does_not_fit_its_clip_is_timed_and_flagged(
+    aligner: Qwen3Aligner, changes: dict[str, Any], notice: str
 ) -> None:
-    assert aligner.align([replace(utterance("en"), **changes), utterance("it")])[0] == Refusal(reason)
+    (result,) = aligner.align([replace(utterance("en"), **changes)])
+    assert isinstance(result, Flagged)
+    assert result.notice == notice
+    assert len(result.alignment) == 1
+    assert all((span.score or 0.0) <= 0.5 for span in result.alignment)
+
+
+def test_a_clip_over_the_limit_is_cut_before_the_model_sees_it(folders: dict[str, Path]) -> None:
+    cutting = Qwen3Aligner.load(str(folders["hf"]), LoadOptions(align_decode="upstream"), None)
+    cutting.max_clip = 4.0
+    seen: list[int] = []
+    tower = cutting._network.model.model.language_model
+    tower.register_forward_pre_hook(lambda _, __, given: seen.append(given["inputs_embeds"].shape[1]), with_kwargs=True)
+    whole = utterance("en")  # 11 s
+    (result,) = cutting.align([whole])
+    assert isinstance(result, tuple)
+    assert len(result) == len(whole.units)
+    assert len(seen) >= 3
+    assert max(seen) < 143, "no part holds the whole clip's audio"
+
+
+def test_words_that_pile_up_are_parted_by_a_cut_and_it_is_said(folders: dict[str, Path]) -> None:
+    failing = Qwen3Aligner.load(str(folders["hf"]), LoadOptions(), None)
+    whole = utterance("en")
+    limit = len(whole.units) * 2
+    failing._network.model.score.register_forward_hook(
+        lambda _, __, logits: torch.zeros_like(logits) if len(logits) >= limit else None
+    )  # as a model that puts all words of a long clip on one moment
+    (result,) = failing.align([whole])
+    assert isinstance(result, Flagged)
+    assert len(result.alignment) == len(whole.units)
+    assert f"put {len(whole.units)} of {len(whole.units)} words on one moment" in result.notice
+    starts = [span.start for span in result.alignment]
+    assert starts == sorted(starts)
+    assert starts[-1] > whole.clip.duration / 4
 
 
 def test_words_piled_on_one_moment_are_not_taken_for_the_truth(aligner: Qwen3Aligner) -> None:

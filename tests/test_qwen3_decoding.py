@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crisp_align.aligners.qwen3_decoding import CROWD, best_path, crowded, repair
+from crisp_align.aligners.qwen3_decoding import CROWD, best_path, crowds, repair
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -65,7 +65,36 @@ def test_a_plateau_outvotes_good_values_in_the_repair_and_not_in_the_path() -> N
     assert best_path(scores).tolist() == [0, 1, 1, 1, 1, 2, 3, 12, 13]
 
 
-def test_words_piled_on_one_class_are_counted_from_four_on() -> None:
-    assert crowded(np.arange(2 * CROWD)) == 0
-    assert crowded(np.array([0, 1, 2, 5, 5, 5, 5, 5, 5])) == 0
-    assert crowded(np.array([0, 1, *[5] * (2 * CROWD)])) == CROWD
+def test_words_piled_on_one_class_are_found_from_four_on() -> None:
+    assert crowds(np.arange(2 * CROWD)) == []
+    assert crowds(np.array([0, 1, 2, 5, 5, 5, 5, 5, 5])) == []
+    assert crowds(np.array([0, 1, *[5] * (2 * CROWD)])) == [(1, 1 + CROWD)]
+    assert crowds(np.array([0, *[5] * (2 * CROWD), 9])) == [], "the first only ends there and the last only begins"
+    assert crowds(np.array([*[0] * 8, 1, 2, *[7] * 10])) == [(0, 4), (5, 10)]
+
+
+@given(st.lists(st.integers(0, 3), min_size=8, max_size=60).filter(lambda c: len(c) % 2 == 0))
+@settings(max_examples=300, deadline=None)
+def test_what_is_piled_begins_and_ends_on_one_class(classes: list[int]) -> None:
+    classes.sort()
+    for first, last in crowds(np.array(classes)):
+        assert last - first >= CROWD
+        assert len(set(classes[2 * first : 2 * last])) == 1
+
+
+@given(st.lists(st.integers(0, 400), min_size=300, max_size=600))
+@settings(max_examples=30, deadline=None)
+def test_the_repair_of_long_disorder_is_upstreams_value_for_value(classes: list[int]) -> None:
+    upstream = pytest.importorskip("transformers.models.qwen3_asr.processing_qwen3_asr")._fix_timestamps
+    assert repair(np.array(classes)) == upstream(np.array(classes, np.float32) * 80)
+
+
+def test_large_and_impossible_scores_are_summed_without_loss() -> None:
+    generator = np.random.default_rng(5)
+    scores = generator.normal(size=(400, 300)).astype(np.float32)
+    plain = best_path(scores)
+    assert best_path(scores + 1_000).tolist() == plain.tolist()
+    scores[:, 7::9] = -np.inf
+    path = best_path(scores)
+    assert (np.diff(path) >= 0).all()
+    assert np.isfinite(total(scores, path))

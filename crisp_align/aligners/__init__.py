@@ -13,7 +13,9 @@ from crisp_align.transcript import Clip, Span, Unit, Word
 __all__ = [
     "Aligner",
     "Alignment",
+    "Flagged",
     "Refusal",
+    "Result",
     "Utterance",
     "aligner_class",
     "aligner_names",
@@ -53,6 +55,19 @@ Alignment: TypeAlias = tuple[Span, ...]
 """One span a unit, in order, s from the clip's start. `timing` cleans it; an aligner need not."""
 
 
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """An alignment that the aligner gives with a reservation, which the user is told."""
+
+    alignment: Alignment
+    notice: str
+    """A clause whose subject is the aligner, e.g. "finds more text than can be said in the time"."""
+
+
+Result: TypeAlias = Alignment | Flagged | Refusal
+"""What an aligner says to one utterance."""
+
+
 @runtime_checkable
 class Aligner(Protocol):
     """A loaded forced aligner.
@@ -83,7 +98,7 @@ class Aligner(Protocol):
         """
         ...
 
-    def align(self, utterances: Sequence[Utterance]) -> list[Alignment | Refusal]:
+    def align(self, utterances: Sequence[Utterance]) -> Sequence[Result]:
         """One result an utterance, in order."""
         ...
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crisp_align import models
-from crisp_align.aligners import Aligner, Alignment, Refusal, Utterance, aligner_class, aligner_names
+from crisp_align.aligners import Aligner, Alignment, Flagged, Refusal, Result, Utterance, aligner_class, aligner_names
 from crisp_align.backends import Backend, LoadOptions
 from crisp_align.errors import AlignmentError, ModelError, OptionError
 from crisp_align.timing import spread
@@ -28,6 +28,8 @@ class Timed:
     alignment: Alignment
     refusals: tuple[tuple[str, str], ...]
     """(aligner, reason) of each that was asked before."""
+    notices: tuple[str, ...] = ()
+    """What the user is told about this alignment, each a sentence with its time."""
 
 
 class AlignerChain:
@@ -82,6 +84,10 @@ class AlignerChain:
             if not left:
                 break
             for i, result in zip(left, self._ask(name, [utterances[i] for i in left]), strict=True):
+                if isinstance(result, Flagged):
+                    said = f"at {utterances[i].clip.start:.1f} s {name} {result.notice}"
+                    done[i] = Timed(name, result.alignment, tuple(refusals[i]), (said,))
+                    continue
                 if not isinstance(result, Refusal):
                     done[i] = Timed(name, result, tuple(refusals[i]))
                     continue
@@ -97,7 +103,7 @@ class AlignerChain:
             for timed, utterance, reasons in zip(done, utterances, refusals, strict=True)
         ]
 
-    def _ask(self, name: str, utterances: Sequence[Utterance]) -> Sequence[Alignment | Refusal]:
+    def _ask(self, name: str, utterances: Sequence[Utterance]) -> Sequence[Result]:
         if name not in self._loaded and name not in self._missing:
             try:
                 self._loaded[name] = self._load(name)

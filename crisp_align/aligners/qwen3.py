@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from crisp_align import models
-from crisp_align.aligners import Alignment, Refusal, Utterance
+from crisp_align.aligners import Alignment, Flagged, Refusal, Result, Utterance
+from crisp_align.aligners.division import divided, halved, placed_anew
 from crisp_align.backends import Backend, LoadOptions
 from crisp_align.devices import free_memory, place
 from crisp_align.languages import language_name
@@ -29,8 +31,12 @@ SHORT_NAMES = frozenset({"auto", "qwen3", "qwen3-forced-aligner", "qwen3-forceda
 _SCORED = 1  # classes on either side of the chosen one whose probability counts as agreement: 80 ms
 _REFINED = 2  # classes on either side that a refined time is the mean of
 _DENSEST = 40.0  # letters a second; the fastest speakers stay under 30
+_ABSURD = 4  # times as dense: not even asked about
 _SPARSEST = 0.5  # letters a second of speech; the slowest say about 3
 _ENOUGH_SPEECH = 10.0  # s of speech before too little text is held against it
+_DOUBT = 0.5  # what scores are multiplied by where text and speech do not fit each other
+_CUTS = 2  # times that a clip whose words fell on one moment is halved
+_SHORTEST_CUT = 4.0  # s; shorter clips are not halved
 _IDEOGRAM = 2.5  # letters that a Han character, kana or Hangul syllable takes as long as
 _TOKENS_AT_ONCE = 65_536  # at most, on a GPU
 _BYTES_A_TOKEN = 65_536  # activations of a token in the widest layer, rounded up
@@ -80,31 +86,37 @@ class Qwen3Aligner:
         compiled = options.compile and placement.device.startswith("cuda")
         return cls(Network(checkpoint, weights, compiled=compiled), name, options)
 
-    def align(self, utterances: Sequence[Utterance]) -> list[Alignment | Refusal]:
-        """One alignment or refusal an utterance, in order."""
-        results: list[Alignment | Refusal | None] = [self._refusal(utterance) for utterance in utterances]
-        wanted = [i for i, refusal in enumerate(results) if refusal is None]
-        for i, logits in self._run([utterances[i] for i in wanted]):
-            utterance = utterances[wanted[i]]
-            results[wanted[i]] = logits if isinstance(logits, Refusal) else self._read(utterance, logits)
-        return [result for result in results if result is not None]
+    def align(self, utterances: Sequence[Utterance]) -> list[Result]:
+        """One alignment or refusal an utterance, in order.
 
-    def _refusal(self, utterance: Utterance) -> Refusal | None:
-        """Why the model should not even be asked; None: it should."""
-        if utterance.translated:
-            return Refusal("cannot time a translation")
-        if utterance.language is not None and utterance.language not in QWEN3_LANGUAGES:
-            return Refusal(f"does not speak {language_name(utterance.language)}")
-        duration = utterance.clip.duration
-        if duration > self.max_clip:
-            return Refusal(f"takes clips of up to {self.max_clip:.0f} s")
-        letters = sum(_letters(unit.spoken) for unit in utterance.units)
-        if letters > _DENSEST * max(duration, 1.0):
-            return Refusal("finds more text than can be said in the time")
-        speech = sum(end - start for start, end in utterance.clip.speech or ())
-        if speech > _ENOUGH_SPEECH and letters < _SPARSEST * speech:
-            return Refusal("finds far less text than is spoken")
-        return None
+        Clips over `max_clip` are cut at pauses before the model sees them. A clip in which words pile up on one
+        moment is cut at a pause and its halves are timed again; if that does not help, it is refused. An alignment
+        is flagged where that happened, or where text and speech do not fit each other; scores are then halved.
+        """
+        refusals = {i: refusal for i, utterance in enumerate(utterances) if (refusal := _refusal(utterance))}
+        found: list[list[tuple[float, Alignment]]] = [[] for _ in utterances]
+        piled = [0] * len(utterances)
+        parts = [_Part(i, part) for i, whole in enumerate(utterances) for part in self._parts(whole, refusals.get(i))]
+        for cuts in range(_CUTS + 1):
+            waiting: list[_Part] = []
+            for at, heard in self._run([part.utterance for part in parts]):
+                owner, part = parts[at].owner, parts[at].utterance
+                read = heard if isinstance(heard, Refusal) else self._read(part, heard)
+                if isinstance(read, _Collapse):
+                    piled[owner] += 0 if cuts else read.count
+                    if cuts < _CUTS and part.clip.duration >= _SHORTEST_CUT:
+                        waiting += [_Part(owner, half) for half in halved(part, read.guess) if half.units]
+                        continue
+                    read = Refusal(f"put {read.count} of {len(part.units)} words on one moment")
+                if isinstance(read, Refusal):
+                    refusals.setdefault(owner, read)
+                else:
+                    found[owner].append((part.clip.start - utterances[owner].clip.start, read))
+            parts = [part for part in waiting if part.owner not in refusals]
+        return [refusals.get(i) or _result(utterance, found[i], piled[i]) for i, utterance in enumerate(utterances)]
+
+    def _parts(self, utterance: Utterance, refusal: Refusal | None) -> list[Utterance]:
+        return [] if refusal else divided(utterance, self.max_clip)
 
     def _run(self, utterances: Sequence[Utterance]) -> Iterator[tuple[int, torch.Tensor | Refusal]]:
         """Logits at the markers of each utterance, in any order."""
@@ -165,9 +177,9 @@ class Qwen3Aligner:
             if waiting is not None:
                 yield waiting[0], waiting[1].result()
 
-    def _read(self, utterance: Utterance, logits: torch.Tensor) -> Alignment | Refusal:
+    def _read(self, utterance: Utterance, logits: torch.Tensor) -> Alignment | _Collapse:
         """Times from the logits at the markers, shape (2 · units, classes)."""
-        from crisp_align.aligners.qwen3_decoding import best_path, crowded, repair
+        from crisp_align.aligners.qwen3_decoding import best_path, crowds, repair
 
         if self._options.align_decode == "upstream":
             times = [ms / 1000 for ms in repair(logits.argmax(dim=-1).cpu().numpy())]
@@ -176,10 +188,71 @@ class Qwen3Aligner:
         classes: Classes = logits[:, :limit].argmax(dim=-1).cpu().numpy()
         if (classes[:-1] > classes[1:]).any():
             classes = best_path(logits[:, :limit].cpu().numpy())
-        if lost := crowded(classes):
-            return Refusal(f"put {lost} of {len(utterance.units)} words on one moment")
         times = _refined(logits[:, :limit], classes) if self._options.align_refine else [c * CLASS for c in classes]
-        return _spans(times, _agreement(logits, classes))
+        spans = _spans(times, _agreement(logits, classes))
+        if lost := crowds(classes):
+            return _Collapse(placed_anew(utterance, spans, lost), sum(last - first for first, last in lost))
+        return spans
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """All of an utterance, or the units that are said in a part of its clip."""
+
+    owner: int
+    """Number of the utterance."""
+    utterance: Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class _Collapse:
+    """Words piled up on one moment."""
+
+    guess: list[Span]
+    """Where the units probably are: the piled ones in the speech between their neighbours."""
+    count: int
+    """Units that are piled up."""
+
+
+def _refusal(utterance: Utterance) -> Refusal | None:
+    """Why the model should not even be asked; None: it should."""
+    if utterance.translated:
+        return Refusal("cannot time a translation")
+    if utterance.language is not None and utterance.language not in QWEN3_LANGUAGES:
+        return Refusal(f"does not speak {language_name(utterance.language)}")
+    if _density(utterance) > _ABSURD * _DENSEST:
+        return Refusal("finds many times the text that can be said in the time")
+    return None
+
+
+def _result(utterance: Utterance, found: list[tuple[float, Alignment]], piled: int) -> Alignment | Flagged:
+    """The spans of all parts, s from the clip's start, with what the user must know about them."""
+    spans = tuple(
+        replace(span, start=round(offset + span.start, 3), end=round(offset + span.end, 3)) if offset else span
+        for offset, part in sorted(found, key=lambda pair: pair[0])
+        for span in part
+    )
+    notices = []
+    if misfit := _misfit(utterance):
+        spans = tuple(replace(span, score=None if span.score is None else span.score * _DOUBT) for span in spans)
+        notices.append(misfit)
+    if piled:
+        notices.append(f"put {piled} of {len(utterance.units)} words on one moment; cut at a pause, they were parted")
+    return Flagged(spans, "; ".join(notices)) if notices else spans
+
+
+def _misfit(utterance: Utterance) -> str | None:
+    """How text and speech do not fit each other; None: they do."""
+    if _density(utterance) > _DENSEST:
+        return "finds more text than can be said in the time"
+    speech = sum(end - start for start, end in utterance.clip.speech or ())
+    letters = sum(_letters(unit.spoken) for unit in utterance.units)
+    return "finds far less text than is spoken" if speech > _ENOUGH_SPEECH and letters < _SPARSEST * speech else None
+
+
+def _density(utterance: Utterance) -> float:
+    """Letters a second of the clip."""
+    return sum(_letters(unit.spoken) for unit in utterance.units) / max(utterance.clip.duration, 1.0)
 
 
 def _spans(times: Sequence[float], agreement: Sequence[float]) -> Alignment:

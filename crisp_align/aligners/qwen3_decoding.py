@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Classes: TypeAlias = NDArray[np.int64]
     Rows: TypeAlias = NDArray[np.float32]
 
-__all__ = ["best_path", "crowded", "repair"]
+__all__ = ["best_path", "crowds", "repair"]
 
 CROWD = 4
 """Units that begin and end on one class are a collapse from this many on: nobody says four words in 80 ms."""
@@ -154,13 +154,12 @@ def _longest_rise(values: Sequence[float]) -> list[int]:
     return chain[::-1]
 
 
-def crowded(classes: Classes) -> int:
-    """How many units lie in runs of `CROWD` or more that begin and end on one class: 0 where nothing has collapsed.
+def crowds(classes: Classes) -> list[tuple[int, int]]:
+    """Stretches [first, last) of `CROWD` units or more that begin and end on one class: none where all is well.
 
     Args:
         classes: shape (2 · units,), non-decreasing.
     """
-    edges = np.flatnonzero(np.diff(classes)) + 1
-    runs = np.diff(np.concatenate(([0], edges, [len(classes)])))
-    units = runs // 2
-    return int(units[units >= CROWD].sum())
+    edges = [0, *(np.flatnonzero(np.diff(classes)) + 1).tolist(), len(classes)]
+    units = [((first + 1) // 2, last // 2) for first, last in itertools.pairwise(edges)]
+    return [(first, last) for first, last in units if last - first >= CROWD]
