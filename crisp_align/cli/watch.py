@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from crisp_align.batch import Job
     from crisp_align.cli.display import Display
-    from crisp_align.cli.work import Tally
+    from crisp_align.cli.work import Stop, Tally
     from crisp_align.ledger import Ledger
 
 __all__ = ["Arriving", "command"]
@@ -163,7 +163,7 @@ def run(params: Params) -> int:
     params = {**params, "named": (), "base": None}
 
     from crisp_align.cli.transcribe import planned, report, start
-    from crisp_align.cli.work import Tally, carry_out_batch
+    from crisp_align.cli.work import Stop, Tally, carry_out_batch
 
     planned([], params)  # a pattern that names no file is told at once
     batch, began = options.batch(params), time.monotonic()
@@ -171,7 +171,7 @@ def run(params: Params) -> int:
     display = start(params, [], None)
     display.say(f"crisp-align: watching {folder}")
     try:
-        with _asked_to_stop():
+        with _asked_to_stop(asked := Stop()):
             arriving = Arriving(
                 Watch(Path(folder), recursive=params["recursive"], settle=params["settle"]),
                 _Preparation(params, tally, display, ledger),
@@ -179,24 +179,30 @@ def run(params: Params) -> int:
                 interval=params["interval"],
                 stop=stop,
             )
-            carry_out_batch(arriving, settings, display, rules, style, tally, ledger, batch, arriving.over)
+            carry_out_batch(arriving, settings, display, rules, style, tally, ledger, batch, arriving.over, asked)
     except _Stopped:
-        display.say("crisp-align: stopped; what is unfinished is done at the next start")
+        pass
     finally:
         stop.set()
         display.close()
         report(params, tally, ledger, time.monotonic() - began, len(tally.rows))
+    display.say("crisp-align: stopped; what is unfinished is done at the next start")
     display.finished()
     return 0
 
 
 @contextmanager
-def _asked_to_stop() -> Iterator[None]:
-    """The first signal that asks the process to end raises `_Stopped`; a second one does what it does everywhere."""
+def _asked_to_stop(stop: Stop) -> Iterator[None]:
+    """The first signal that asks the process to end raises `_Stopped`, or, while a file is written, is noted for after.
+
+    A second one does what it does everywhere.
+    """
 
     def ask(number: int, frame: FrameType | None) -> None:
         restore()
-        raise _Stopped
+        stop.asked = True
+        if not stop.writing:
+            raise _Stopped
 
     def restore() -> None:
         for name, handler in before.items():

@@ -35,7 +35,7 @@ from crisp_align.workers import WorkerOptions
 if TYPE_CHECKING:
     from crisp_align.pipeline import Settings
 
-__all__ = ["BatchOptions", "Tally", "carry_out", "carry_out_batch", "console_line"]
+__all__ = ["BatchOptions", "Stop", "Tally", "carry_out", "carry_out_batch", "console_line"]
 
 T = TypeVar("T")
 
@@ -71,6 +71,14 @@ class Tally:
         """0: all done; 3: what failed, failed for want of a model or a dependency; else 1."""
         codes = {error.exit_code for error in self.failures}
         return 0 if not codes else 3 if codes == {3} else 1
+
+
+@dataclass(slots=True)
+class Stop:
+    """A wish to end, made from outside at any moment, and whether that has to wait for a file to be whole."""
+
+    asked: bool = False
+    writing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +130,7 @@ def carry_out_batch(
     ledger: Ledger,
     options: BatchOptions,
     over: Callable[[str], None] = lambda source: None,
+    stop: Stop | None = None,
 ) -> None:
     """Do jobs in worker processes; what is done, and how far, is kept in a journal if one is named.
 
@@ -135,6 +144,7 @@ def carry_out_batch(
         ledger: which files may be written over.
         options: how.
         over: told of each source whose job is over, however that came.
+        stop: looked at after each file is written.
 
     Raises:
         CrispAlignError: nothing could be started, or the journal failed.
@@ -142,7 +152,7 @@ def carry_out_batch(
     from crisp_align import workers
 
     crew = _Crew(display, rules, style, tally, ledger, over)
-    crew.patience = options.patience
+    crew.patience, crew.stop = options.patience, stop or Stop()
     try:
         with ExitStack() as stack:
             if options.journal is not None:
@@ -152,7 +162,11 @@ def carry_out_batch(
             work = workers.run(settings, feed, options.workers)
             stack.callback(work.close)
             for event in work:
+                crew.stop.writing = True
                 crew.take(event)
+                crew.stop.writing = False
+                if crew.stop.asked:
+                    return
     except PipeClosedError:
         return
     finally:
@@ -253,7 +267,7 @@ class _Crew:
         self.display, self.rules, self.style, self.tally = display, rules, style, tally
         self.ledger, self.over = ledger, over
         self.journal: Journal | None = None
-        self.patience = 0.0
+        self.patience, self.stop = 0.0, Stop()
         self.jobs: dict[str, Job] = {}
         self.keys: dict[str, str] = {}
         """Source → its key, of those that are claimed in the journal."""
@@ -295,7 +309,7 @@ class _Crew:
                 try:
                     return action()
                 except OutputError as error:
-                    if time.monotonic() >= deadline or not _is_mendable(error):
+                    if time.monotonic() >= deadline or self.stop.asked or not _is_mendable(error):
                         raise
                     self.display.paused(f"{error.subject}: {error.what}" if error.subject else error.what)
                     time.sleep(_LOOK)
