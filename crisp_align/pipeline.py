@@ -298,6 +298,7 @@ class Pipeline:
         aligners: list[str] = []
         for utterance, result in zip(placed, timed, strict=True):
             file.stand_ins.update((name, result.aligner, reason) for name, reason in result.refusals)
+            file.notices.extend(result.notices)
             spoken.extend(words(utterance, result))
             aligners.extend([result.aligner] * len(utterance.units))
         made, at = [], 0
@@ -340,6 +341,8 @@ class Pipeline:
         if timed is None and transcription.text.strip():
             nothing = transcription.text.strip()
             notices = (*notices, f"at {entry.clip.start:.1f} s nothing but {nothing!r} was heard; left out")
+        if timed is not None:
+            notices = (*notices, *timed.notices)
         result = ClipResult(
             segments=() if timed is None else tuple(cut(words(utterance, timed), utterance.language, timed.aligner)),
             notices=notices,
