@@ -300,3 +300,47 @@ def test_words_are_plain_values(checkpoints: Path, clips: list[Clip]) -> None:
     heard = Parakeet.load(str(checkpoints / "parakeet-tdt"), FLOAT32).transcribe(clips[:1], DecodeOptions())[0]
     assert heard.words
     assert all(isinstance(word, Word) and type(word.start) is float for word in heard.words)
+
+
+def told(backend: Parakeet | Canary, clips: list[Clip]) -> list[Any]:
+    return [(heard.text, times(heard)) for heard in backend.transcribe(clips, DecodeOptions("en"))]
+
+
+def watched(backend: Parakeet | Canary, most: int) -> tuple[list[int], Any]:
+    """Clips in each call of the encoder from now on; more than `most` of them run out of memory. And how to stop it."""
+    calls: list[int] = []
+    model = backend._engine._model
+    encoder = model.encoder if isinstance(backend, Parakeet) else model.model.encoder
+
+    def look(_module: Any, args: Any, kwargs: dict[str, Any]) -> None:
+        calls.append(len(args[0] if args else kwargs["input_features"]))
+        if calls[-1] > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    return calls, encoder.register_forward_pre_hook(look, with_kwargs=True)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Parakeet, "parakeet-tdt"), (Parakeet, "parakeet-ctc"), (Canary, "canary")])
+def test_running_out_of_memory_halves_the_batch_and_goes_on(
+    checkpoints: Path, clips: list[Clip], kind: type[Parakeet | Canary], name: str
+) -> None:
+    backend = kind.load(str(checkpoints / name), FLOAT32)
+    expected = told(backend, clips)
+    calls, hook = watched(backend, most=2)
+    assert told(backend, clips) == expected
+    hook.remove()
+    assert calls == [7, 3, 1, 2, 4, 2, 2]
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Parakeet, "parakeet-tdt"), (Canary, "canary")])
+def test_batches_follow_free_memory(
+    checkpoints: Path, clips: list[Clip], kind: type[Parakeet | Canary], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = kind.load(str(checkpoints / name), FLOAT32)
+    expected = told(backend, clips)
+    calls, hook = watched(backend, most=100)
+    monkeypatch.setattr(f"crisp_align_backends.{name.partition('-')[0]}_transformers.free_memory", lambda device: 0)
+    assert told(backend, clips) == expected
+    hook.remove()
+    assert sum(calls) == 7
+    assert len(calls) > 1

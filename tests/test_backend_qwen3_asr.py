@@ -161,3 +161,43 @@ def test_an_aligner_is_not_taken_for_a_recogniser(tmp_path: Path) -> None:
 def test_nothing_is_printed(checkpoints: Path, clips: list[Clip], capfd: pytest.CaptureFixture[str]) -> None:
     Qwen3Asr.load(str(checkpoints / "original"), FLOAT32).transcribe(clips[:2], DecodeOptions())
     assert capfd.readouterr() == ("", "")
+
+
+def watched(backend: Qwen3Asr, most: int) -> tuple[list[int], Any]:
+    """Clips in each text that is begun from now on; more than `most` run out of memory. And how to stop it."""
+    calls: list[int] = []
+
+    def look(_module: Any, args: Any, kwargs: dict[str, Any]) -> None:
+        rows, positions, _ = kwargs["inputs_embeds"].shape
+        if positions > 1:
+            calls.append(rows)
+        if rows > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    return calls, backend._network.model.language_model.register_forward_pre_hook(look, with_kwargs=True)
+
+
+def test_running_out_of_memory_halves_the_batch_and_goes_on(backend: Qwen3Asr, clips: list[Clip]) -> None:
+    expected = backend.transcribe(clips, DecodeOptions())
+    calls, hook = watched(backend, most=2)
+    heard = backend.transcribe(clips, DecodeOptions())
+    hook.remove()
+    assert heard == expected
+    assert calls == [7, 3, 1, 2, 4, 2, 2]
+
+
+@pytest.mark.parametrize(("free", "batches"), [(0, [1] * 7), (2_000_000, [2, 2, 3]), (10**12, [7])])
+def test_batches_stay_within_the_tokens_that_free_memory_holds(
+    backend: Qwen3Asr, clips: list[Clip], free: int, batches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = backend.transcribe(clips, DecodeOptions())
+    calls, hook = watched(backend, most=100)
+    monkeypatch.setattr("crisp_align_backends.qwen3_asr.free_memory", lambda device: free)
+    heard = backend.transcribe(clips, DecodeOptions())
+    hook.remove()
+    assert heard == expected
+    assert calls == batches
+
+
+def test_a_long_prompt_counts(backend: Qwen3Asr) -> None:
+    assert backend._tokens(4.0, DecodeOptions(prompt="x" * 100)) == backend._tokens(4.0, DecodeOptions()) + 100
