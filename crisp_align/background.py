@@ -62,11 +62,11 @@ class Background(Generic[T]):
                 raise item
         raise StopIteration
 
-    def close(self) -> None:
-        """Stop the work, if it still goes on."""
+    def close(self, patience: float = _PATIENCE) -> None:
+        """Stop the work, if it still goes on, and wait so many seconds for its end."""
         self._over = True
         self._stop.set()
-        self._thread.join(_PATIENCE)
+        self._thread.join(patience)
 
     def __enter__(self) -> Self:
         return self

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Feed", "Listed", "Read", "Reading", "Step", "Task", "read"]
 
 _FILES = 3  # read at once: while one is being cut, the next are opened
+_FAREWELL = 5.0  # s for a file that is just being opened
 _CLIPS = 16  # of a file that may wait: 31 MB of clips of 30 s
 _HELD = 32  # blocks of sound, 10 s each, that may wait for the models to be loaded
 
@@ -127,7 +128,7 @@ class Reading:
         """Stop all reading."""
         self._max_clip.cancel()
         for _, steps in self._open:
-            steps.close()
+            steps.close(_FAREWELL)
 
     def __enter__(self) -> Self:
         return self
