@@ -47,8 +47,8 @@ def test_a_list_spoken_fast_is_not_a_cue_a_word() -> None:
 def test_japanese_breaks_between_phrases() -> None:
     segment = spoken("真っ昼間なのにキャンプの外れの電柱に電球がともっていた。", language="ja", step=0.3)
     assert shown(cues([segment], profile_rules("netflix-ja"))) == [
-        "真っ昼間なのに\nキャンプの外れの",
-        "電柱に電球がともっていた。",
+        "真っ昼間なのに",
+        "キャンプの外れの電柱に\n電球がともっていた。",
     ]
 
 

@@ -10,6 +10,7 @@ The layout of a passage is the one of least total cost. What a cue costs:
     200         a change of speaker inside it
     15·(p-0.5)  for a pause of p seconds inside it, above half a second, at most 60
     8           for a sentence that ends in the middle of a line
+    15          for a sentence that begins after the end of another and goes on in the next cue
     b           for the break after it, as crisp_align.text.breaks weighs it, less up to 20 for a pause there, less 60
                 where the speaker changes; the end of a segment counts as that of a clause at least
     b/2         for each line break, where b is above 0, b/4 where below; b whole where it is forbidden
@@ -23,8 +24,8 @@ atoms that a cue can hold is bounded, so the work grows linearly with the number
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import TypeAlias
 
@@ -49,6 +50,7 @@ CUT_OFF = 40.0  # a second
 SPEAKERS = 200.0
 PAUSE = 15.0  # a second
 MID_LINE = 8.0
+SPILL = 15.0
 UNEQUAL = 8.0  # times the part of the limit by which two lines differ
 TOP_HEAVY = 4.0
 ORPHAN = 12.0
@@ -166,9 +168,10 @@ def best_breaks(passage: Passage, rules: Rules) -> list[Breaks]:
     count = len(passage.atoms)
     best = [0.0]
     choice: list[Breaks] = [()]
-    pause = gap(rules) / rules.rate
+    cue_cost = _cue_costs(passage, rules)
     slack = min((0.0, *passage.line_break)) * max(0, rules.max_lines - 1)
     behind = _reading_behind(passage, rules)
+    onsets = list(accumulate(reversed(passage.start), min))[::-1]  # rising, whatever the order of the words
     order = [MISSING * passage.start[0] - behind * passage.left[0] if behind else 0.0] if count else []
     for last in range(1, count + 1):
         bound = _NEVER
@@ -177,15 +180,13 @@ def best_breaks(passage: Passage, rules: Rules) -> list[Breaks]:
         if last < count and behind:
             least += behind * passage.right[last] - MISSING * passage.start[last]
         # From the cheapest beginning on: soon what is left cannot be better any more.
-        for first in sorted(range(_earliest(passage, rules, last), last), key=order.__getitem__):
+        for first in sorted(range(_earliest(passage, rules, onsets, last), last), key=order.__getitem__):
             floor = order[first] if last < count else best[first]
             if floor + least >= bound:
                 if last < count:
                     break
                 continue
-            if not _fits(passage, rules, first, last):
-                continue
-            base = best[first] + _cue_cost(passage, rules, pause, first, last)
+            base = best[first] + cue_cost(first, last)
             if base + slack < bound:
                 lines, row = _best_lines(passage, rules, first, last, rules.max_lines)
                 if base + lines < bound:
@@ -215,54 +216,61 @@ def _reading_behind(passage: Passage, rules: Rules) -> float:
 
 def total_cost(passage: Passage, breaks: Sequence[Breaks], rules: Rules) -> float:
     """What the layout with these breaks costs, whoever made them."""
-    pause = gap(rules) / rules.rate
-    return sum(
-        _cue_cost(passage, rules, pause, row[0], row[-1]) + _lines_cost(passage, rules.line_limit, row)
-        for row in breaks
-    )
+    cue_cost = _cue_costs(passage, rules)
+    return sum(cue_cost(row[0], row[-1]) + _lines_cost(passage, rules.line_limit, row) for row in breaks)
 
 
-def _earliest(passage: Passage, rules: Rules, last: int) -> int:
-    """The first atom that a cue up to `last` can begin with."""
+def _earliest(passage: Passage, rules: Rules, onsets: Sequence[float], last: int) -> int:
+    """The first atom that a cue up to `last` can begin with; one atom alone always may be a cue."""
     earliest = max(0, last - WINDOW)
     if rules.line_limit:  # the space at a line break is not shown
         room = rules.max_lines * (rules.line_limit + 1)
         earliest = bisect_left(passage.left, passage.right[last] - room, earliest, last)
+    if rules.max_words:
+        earliest = bisect_left(passage.words, passage.words[last] - rules.max_words, earliest, last)
+    if rules.max_duration:
+        earliest = bisect_right(onsets, passage.start[last - 1] - rules.max_duration, earliest, last)
+    if rules.split_on_punctuation:
+        earliest = bisect_left(passage.sentences, passage.sentences[last - 1], earliest, last)
     return min(earliest, last - 1)
 
 
-def _fits(passage: Passage, rules: Rules, first: int, last: int) -> bool:
-    """Whether the atoms may share a cue; one alone always may."""
-    if last - first == 1:
-        return True
-    if rules.max_words and passage.words[last] - passage.words[first] > rules.max_words:
-        return False
-    if rules.max_duration and passage.start[last - 1] - passage.start[first] >= rules.max_duration:
-        return False
-    return not rules.split_on_punctuation or passage.sentences[last - 1] == passage.sentences[first]
+def _cue_costs(passage: Passage, rules: Rules) -> Callable[[int, int], float]:
+    """What the cue from one atom up to but not including another costs, but for its lines."""
+    starts, ends, left, right, words = passage.start, passage.end, passage.left, passage.right, passage.words
+    pauses, speakers, sentences, cue_break = passage.pauses, passage.speakers, passage.sentences, passage.cue_break
+    least, longest, linger = rules.min_duration, rules.max_duration, rules.linger
+    a_column, a_word = needed_duration(1, 0, replace(rules, min_duration=0.0)), 60.0 / (rules.max_wpm or _NEVER)
+    pause, count = gap(rules) / rules.rate, len(starts)
 
+    def cost_of(first: int, last: int) -> float:
+        cost = CUE + cue_break[last] + pauses[last - 1] - pauses[first]
+        if speakers[last - 1] != speakers[first]:
+            cost += SPEAKERS
+        if sentences[first] < sentences[last - 1] == sentences[last]:
+            cost += SPILL
+        start = starts[first]
+        shown = spoken = ends[last - 1] - start
+        needed = a_column * (right[last] - left[first])
+        if a_word:
+            needed = max(needed, a_word * (words[last] - words[first]))
+        if needed < least:
+            needed = least
+        if shown < needed:
+            latest = shown + linger if shown + linger > least else least
+            shown = needed if needed < latest else latest
+        if 0 < longest < shown:
+            cost += CUT_OFF * max(0.0, spoken - longest)
+            shown = longest
+        if last < count and starts[last] - pause - start < shown:
+            shown = starts[last] - pause - start
+        if shown < least - 1e-6:
+            cost += TOO_SHORT + 100.0 * min(1.0, 1.0 - shown / least)
+        if needed > shown + 1e-6 and needed > least + 1e-6:
+            cost += TOO_FAST + MISSING * (needed - shown)
+        return cost
 
-def _cue_cost(passage: Passage, rules: Rules, pause: float, first: int, last: int) -> float:
-    cost = CUE + passage.cue_break[last] + passage.pauses[last - 1] - passage.pauses[first]
-    if passage.speakers[last - 1] != passage.speakers[first]:
-        cost += SPEAKERS
-    start = passage.start[first]
-    shown = spoken = passage.end[last - 1] - start
-    needed = needed_duration(
-        passage.right[last] - passage.left[first], passage.words[last] - passage.words[first], rules
-    )
-    if shown < needed:
-        shown = max(shown, min(needed, max(shown + rules.linger, rules.min_duration)))
-    if 0 < rules.max_duration < shown:
-        cost += CUT_OFF * max(0.0, spoken - rules.max_duration)
-        shown = rules.max_duration
-    if last < len(passage.start) and passage.start[last] - pause - start < shown:
-        shown = passage.start[last] - pause - start
-    if shown < rules.min_duration - 1e-6:
-        cost += TOO_SHORT + 100.0 * min(1.0, 1.0 - shown / rules.min_duration)
-    if needed > max(shown, rules.min_duration) + 1e-6:
-        cost += TOO_FAST + MISSING * (needed - shown)
-    return cost
+    return cost_of
 
 
 def _best_lines(
@@ -306,7 +314,7 @@ def _best_second_line(
         cost = line_break[second] + MID_LINE * (inside - sentences[second] + sentences[second - 1])
         if above > below:
             cost += TOP_HEAVY
-        cost += UNEQUAL * abs(above - below) / max(limit, above, below)
+        cost += UNEQUAL * abs(above - below) / (limit if above <= limit >= below else max(above, below))
         if above > limit:
             cost += TOO_WIDE * (1 if second - first == 1 else 50)
         if below > limit:

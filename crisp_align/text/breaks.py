@@ -7,9 +7,9 @@ import unicodedata
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any
 
 from crisp_align.languages import is_spaced
+from crisp_align.text.phrases import Bond, bond_in_phrase, japanese_bond, phrase_starts
 from crisp_align.text.sentences import sentence_ends
 from crisp_align.text.width import columns
 
@@ -17,6 +17,7 @@ __all__ = [
     "BAD",
     "CLAUSE",
     "FORBIDDEN",
+    "IN_PHRASE",
     "NEUTRAL",
     "SENTENCE",
     "break_costs",
@@ -32,7 +33,8 @@ CLAUSE = -12.0  # after a comma, colon, dash
 OPENING = 2.0  # before a conjunction or preposition
 NEUTRAL = 10.0
 BRACKETED = 8.0  # added inside quotes or brackets
-BAD = 30.0  # article | noun, first | last name, number | unit, inside a phrase
+BAD = 30.0  # article | noun, first | last name, number | unit, noun | postposition
+IN_PHRASE = 240.0  # inside a phrase of Chinese, Japanese or Thai, which only one longer than a line gives reason for
 FORBIDDEN = 400.0  # kinsoku; inside a word
 
 _JOINERS = frozenset("\u200d\u2060\ufeff\u00a0\u202f\u2007")
@@ -48,8 +50,8 @@ _NO_LINE_END = frozenset("「『【〈《〔（［｛〘〖“‘([{«‹¿¡＄
 _ALWAYS_OPEN = frozenset("「『【〈《〔（［｛〘〖([{")
 _OPEN_AFTER_WIDE = frozenset("“‘")  # close what „ and ‚ open where letters are narrow
 _NUMBER = re.compile(r"[^\w]*\d[\d.,:/ ]*")
-_TRADITIONAL = re.compile("[們這個來時為說國會對過學後點開關門間問聽讓還進運動電車書長東風飛馬魚鳥龍]")
-_PARSERS = {"ja": "japanese", "zh": "simplified_chinese", "yue": "traditional_chinese", "th": "thai"}
+_NUMERAL = re.compile(r"[第约約]?[\d一二三四五六七八九十百千万萬亿億两兩几幾]+")
+_BONDS: dict[Bond, float] = {"fast": BAD, "close": NEUTRAL + 8, "plain": NEUTRAL, "loose": OPENING + 2}
 
 
 def is_glued(left: str, right: str, *, spaced: bool = False) -> bool:
@@ -92,10 +94,10 @@ def break_costs(texts: Sequence[str], language: str | None) -> list[float]:
         language: code; None: unknown.
     """
     ends = sentence_ends(texts)
+    phrases = _phrase_costs(tuple(texts), language)
     binding = _function_words().get(language or "", {})
-    phrases = _phrase_starts(tuple(texts), language)
     spaced = is_spaced(language)
-    cores = [text.strip().strip(_OPENERS + _CLOSERS + ".,;:!?…") for text in texts]
+    cores = [_core(text) for text in texts]
     costs = [0.0]
     depth = _depth_after(texts[0], 0) if texts else 0
     for number in range(1, len(texts)):
@@ -107,15 +109,20 @@ def break_costs(texts: Sequence[str], language: str | None) -> list[float]:
         elif _CLAUSE.search(left.rstrip()):
             cost = CLAUSE
         elif phrases is not None:
-            cost = NEUTRAL if number in phrases else BAD
-            cost = FORBIDDEN / 2 if number not in phrases and _inside_word(left[-1:], right[:1]) else cost
+            cost = phrases[number] if number in phrases else _cost_in_phrase(left[-1:], right[:1])
         elif spaced and _inside_word(left[-1:], right[:1]):
             cost = FORBIDDEN
         else:
             cost = _word_cost(cores[number - 1], cores[number], left, binding, first=number == 1 or ends[number - 2])
+            if not spaced and (left[-1:].isspace() or right[:1].isspace()):
+                cost = min(cost, OPENING)
         costs.append(cost + (BRACKETED if depth > 0 and SENTENCE < cost < FORBIDDEN / 2 else 0.0))
         depth = _depth_after(right, depth)
     return costs if texts else []
+
+
+def _core(text: str) -> str:
+    return text.strip().strip(_OPENERS + _CLOSERS + ".,;:!?…、。，．！？：；")
 
 
 def _word_cost(left: str, right: str, shown: str, binding: dict[str, frozenset[str]], *, first: bool) -> float:
@@ -132,6 +139,8 @@ def _word_cost(left: str, right: str, shown: str, binding: dict[str, frozenset[s
         return BAD  # first | last name
     if before in binding.get("conjunction", none):
         return BAD - 5
+    if after in binding.get("enclitic", none):
+        return BAD
     if before in binding.get("auxiliary", none):
         return NEUTRAL + 8
     if after in binding.get("conjunction", none):
@@ -151,7 +160,7 @@ def _is_forbidden(left: str, right: str) -> bool:
 def _inside_word(before: str, after: str) -> bool:
     if not before or not after or before.isspace() or after.isspace():
         return False
-    return columns(before) < 2 and columns(after) < 2
+    return all("\uac00" <= char <= "\ud7a3" or columns(char) < 2 for char in (before, after))
 
 
 def _depth_after(text: str, depth: int) -> int:
@@ -166,7 +175,7 @@ def _depth_after(text: str, depth: int) -> int:
 
 def word_starts(texts: Sequence[str], language: str | None) -> list[bool]:
     """Whether each text begins what a reader takes for a word; in Chinese, Japanese and Thai, for a phrase."""
-    phrases = _phrase_starts(tuple(texts), language)
+    phrases = _phrase_costs(tuple(texts), language)
     if phrases is not None:
         return [number in phrases and bool(text.strip()) for number, text in enumerate(texts)]
     return [
@@ -186,28 +195,32 @@ def _function_words() -> dict[str, dict[str, frozenset[str]]]:
 
 
 @lru_cache(maxsize=4)
-def _phrase_starts(texts: tuple[str, ...], language: str | None) -> frozenset[int] | None:
-    """Numbers of the texts that begin a phrase; None for languages whose phrases spaces show."""
-    if language not in _PARSERS:
+def _phrase_costs(texts: tuple[str, ...], language: str | None) -> dict[int, float] | None:
+    """What a break costs before each of the texts that begin a phrase; None for languages whose phrases spaces show."""
+    starts = phrase_starts("".join(texts), language)
+    if starts is None:
         return None
-    name = _PARSERS[language]
-    joined = "".join(texts)
-    if name == "simplified_chinese" and _TRADITIONAL.search(joined):
-        name = "traditional_chinese"
-    starts, offset = {0}, 0
-    for phrase in _parser(name).parse(joined):
-        offset += len(phrase)
-        starts.add(offset)
-    numbers, offset = set(), 0
+    binding = _function_words().get("zh" if language == "yue" else str(language), {})
+    costs: dict[int, float] = {}
+    left, offset = "", 0
     for number, text in enumerate(texts):
-        if offset in starts or text[:1].isspace():
-            numbers.add(number)
-        offset += len(text)
-    return frozenset(numbers)
+        right = starts.get(offset)
+        if right is not None or text[:1].isspace():
+            costs[number] = _phrase_cost(left, right or text, binding, language)
+        left, offset = right or left, offset + len(text)
+    return costs
 
 
-@cache
-def _parser(name: str) -> Any:
-    import budoux
+def _phrase_cost(left: str, right: str, binding: dict[str, frozenset[str]], language: str | None) -> float:
+    if left[-1:].isspace() or right[:1].isspace():
+        return OPENING
+    before, after = _core(left), _core(right)
+    if language == "ja":
+        return _BONDS[japanese_bond(before, after)]
+    if _NUMERAL.fullmatch(before):
+        return BAD
+    return _word_cost(before, after, left, binding, first=True)
 
-    return getattr(budoux, f"load_default_{name}_parser")()
+
+def _cost_in_phrase(before: str, after: str) -> float:
+    return IN_PHRASE + _BONDS[bond_in_phrase(before, after)]

@@ -7,9 +7,15 @@ invisible. Ambiguous characters count one.
 
 from __future__ import annotations
 
+import re
+
 from wcwidth import iter_graphemes, wcswidth, wcwidth
 
 __all__ = ["clip_width", "columns", "graphemes"]
+
+
+# Characters of two columns that form no cluster with a neighbour among them.
+_WIDE = re.compile("[、-〉《-〟ぁ-ゖァ-ヿ一-鿿가-힣！-～]+")
 
 
 def graphemes(text: str) -> list[str]:
@@ -21,6 +27,8 @@ def columns(text: str) -> int:
     """Columns that `text` takes; control characters take none."""
     if text.isascii() and text.isprintable():
         return len(text)
+    if _WIDE.fullmatch(text):
+        return 2 * len(text)
     return sum(_cluster_columns(cluster) for cluster in iter_graphemes(text))
 
 
