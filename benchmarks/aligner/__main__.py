@@ -1,12 +1,19 @@
 """Qwen3-ForcedAligner here, beside transformers' own path on the same random weights of full size.
 
-`python -m benchmarks.aligner [--seconds 11 60 300] [--dtypes float32 bfloat16] [--batches 1 8] [--folder DIR]` prints a
-table. Each line is measured in a process of its own, so that peaks of memory do not mix; each engine warms up on one
-clip, and the fastest of several rounds counts. On a machine with other work, compare CPU seconds.
+`python -m benchmarks.aligner [--seconds 11 60 300] [--batches 1 8] [--dtypes float32 int8]` makes the weights on the
+spot (1.8 GB, kept in --folder) and prints a line for each case as it is measured. Each is measured in a process of its
+own, so that peaks of memory do not mix; each engine warms up on a short clip, and the fastest of several rounds counts.
+On a machine with other work, compare CPU seconds. On CUDA: `--device cuda --dtypes bfloat16 --seconds 60 --batches 1 2
+4 8 16 32 64 128 --engines transformers ours ours-compiled`.
 
 "ours" is our whole path: a recording cut into clips of at most 30 s at its quietest places, aligned and decoded.
 "transformers" gives the recording to the model whole, as its model card does, and so does "ours-one-pass". "crispasr"
-needs `pip install crispasr` and --gguf; it loads its file in every call.
+needs `pip install crispasr` and --gguf; it loads its file in every call. All decode as the makers do: random weights
+put words where no recording has them, and to look for better places, as the default does, would measure that alone
+(`python -m benchmarks.aligner.decoding` measures the default on scores like a model's).
+
+"peak MB" is the most memory during the timed work, the model included: resident, or on the GPU; "work MB" is what of
+it came on top of the loaded model.
 """
 
 from __future__ import annotations
@@ -16,13 +23,12 @@ import itertools
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from rich.console import Console
@@ -44,17 +50,34 @@ SENTENCE = (
 )
 SENTENCE_SECONDS = 11.0
 CLIP = 30.0  # s
+WARM_UP = 4.0  # s
+
+Work: TypeAlias = "list[tuple[Samples, str]]"
+_Align: TypeAlias = "Callable[[Work], None]"
+
+
+class Measured(NamedTuple):
+    """What one process measured."""
+
+    seconds: float
+    """Of the fastest round."""
+    cpu_seconds: float
+    peak: float
+    """MB."""
+    work: float
+    """MB above the loaded model."""
+    warm_up: float
+    """s."""
 
 
 def main() -> None:
     """Run what was asked for and print it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.aligner", description=__doc__)
     parser.add_argument("--seconds", type=float, nargs="+", default=[11.0, 60.0, 300.0])
-    parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--dtypes", nargs="+", default=["float32"])
     parser.add_argument("--batches", type=int, nargs="+", default=[1])
-    parser.add_argument("--engines", nargs="+", default=["transformers", "ours"])
+    parser.add_argument("--engines", nargs="+", choices=sorted(_ENGINES), default=["transformers", "ours"])
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--compile", action="store_true")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/crisp-align-random-aligner"))
@@ -66,19 +89,21 @@ def main() -> None:
         print(json.dumps(_measure(asked, engine, float(seconds), dtype, int(batch))))
         return
     build(asked.folder)
+    console = Console()
     table = Table(title=_machine(asked))
-    for column in ("audio", "dtype", "batch", "engine", "seconds", "audio-s/s", "CPU s", "peak MB"):
+    for column in ("audio", "batch", "dtype", "engine", "s", "audio-s/s", "CPU s", "peak MB", "work MB", "warm-up s"):
         table.add_column(column, justify="right")
-    for seconds in asked.seconds:
-        for dtype in asked.dtypes:
-            for batch in asked.batches:
-                for engine in asked.engines:
-                    spent, worked, peak, warm = _in_own_process(engine, seconds, dtype, batch)
-                    rate = seconds * batch / spent
-                    name = f"{engine} (warm-up {warm:.0f} s)" if asked.compile else engine
-                    figures = (f"{spent:.2f}", f"{rate:.1f}", f"{worked:.2f}", f"{peak:.0f}")
-                    table.add_row(f"{seconds:.0f} s", dtype, str(batch), name, *figures)
-    Console().print(table)
+    cases = itertools.product(asked.seconds, asked.batches, asked.dtypes, asked.engines)
+    for seconds, batch, dtype, engine in cases:
+        if dtype == "int8" and not engine.startswith("ours"):
+            continue
+        found = _in_own_process(engine, seconds, dtype, batch)
+        rate = seconds * batch / found.seconds
+        figures = (f"{found.seconds:.2f}", f"{rate:.2f}", f"{found.cpu_seconds:.2f}", f"{found.peak:.0f}")
+        row = (f"{seconds:g} s", str(batch), dtype, engine, *figures, f"{found.work:.0f}", f"{found.warm_up:.0f}")
+        table.add_row(*row)
+        print(*row, sep="\t", file=sys.stderr, flush=True)
+    console.print(table)
 
 
 def _machine(asked: argparse.Namespace) -> str:
@@ -87,33 +112,50 @@ def _machine(asked: argparse.Namespace) -> str:
     return f"{platform.machine()} {amx}, {asked.device}, {threads} threads, best of {asked.rounds}"
 
 
-def _in_own_process(engine: str, seconds: float, dtype: str, batch: int) -> tuple[float, float, float, float]:
+def _in_own_process(engine: str, seconds: float, dtype: str, batch: int) -> Measured:
     command = [sys.executable, "-m", "benchmarks.aligner", *sys.argv[1:], "--one", engine, str(seconds), dtype]
     run = subprocess.run([*command, str(batch)], check=True, stdout=subprocess.PIPE, text=True)
-    spent, worked, peak, warm = json.loads(run.stdout.splitlines()[-1])
-    return spent, worked, peak, warm
+    return Measured(*json.loads(run.stdout.splitlines()[-1]))
 
 
-def _measure(asked: argparse.Namespace, engine: str, seconds: float, dtype: str, batch: int) -> list[float]:
-    """Seconds and CPU seconds of the best round, peak resident (or GPU) MB, seconds of the warm-up."""
+def _measure(asked: argparse.Namespace, engine: str, seconds: float, dtype: str, batch: int) -> Measured:
     import torch
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     torch.set_num_threads(asked.threads or LoadOptions().cpu_threads)
-    prepare = _ENGINES[engine]
-    align = prepare(asked, dtype)
+    align = _ENGINES[engine](asked, dtype)
     work = [_recording(seconds + i * 0.01) for i in range(batch)]
     start = time.perf_counter()
-    align(work if asked.compile else work[:1])
+    align(work if engine == "ours-compiled" else [_recording(WARM_UP)])  # compiled code is made for these lengths
     warm = time.perf_counter() - start
+    gpu = asked.device.startswith("cuda")
+    loaded = _memory_from_now(gpu)
     spent, worked = [], []
     for _ in range(asked.rounds):
         start, busy = time.perf_counter(), time.process_time()
         align(work)
         spent.append(time.perf_counter() - start)
         worked.append(time.process_time() - busy)
-    if asked.device.startswith("cuda"):
-        return [min(spent), min(worked), torch.cuda.max_memory_allocated() / 1e6, warm]
-    return [min(spent), min(worked), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, warm]
+    peak = torch.cuda.max_memory_allocated() / 1e6 if gpu else _resident("VmHWM")
+    return Measured(min(spent), min(worked), peak, peak - loaded, warm)
+
+
+def _memory_from_now(gpu: bool) -> float:
+    """MB held now; from here on the peak is counted anew."""
+    import torch
+
+    if gpu:
+        torch.cuda.reset_peak_memory_stats()
+        return torch.cuda.memory_allocated() / 1e6
+    Path("/proc/self/clear_refs").write_text("5")
+    return _resident("VmRSS")
+
+
+def _resident(field: str) -> float:
+    """MB as Linux counts them for this process."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(field))
 
 
 def _recording(seconds: float) -> tuple[Samples, str]:
@@ -129,9 +171,6 @@ def _recording(seconds: float) -> tuple[Samples, str]:
     return samples, " " + " ".join(words[: max(round(len(words) * seconds / (count * SENTENCE_SECONDS)), 1)])
 
 
-_Align: TypeAlias = "Callable[[list[tuple[Samples, str]]], None]"
-
-
 def _transformers(asked: argparse.Namespace, dtype: str) -> _Align:
     """As the model card runs it: the processor, one pass over the batch, the processor again."""
     import torch
@@ -141,7 +180,7 @@ def _transformers(asked: argparse.Namespace, dtype: str) -> _Align:
     model = AutoModelForTokenClassification.from_pretrained(asked.folder, dtype=getattr(torch, dtype))
     model = model.to(asked.device).eval()
 
-    def align(work: list[tuple[Samples, str]]) -> None:
+    def align(work: Work) -> None:
         audio, texts = [samples for samples, _ in work], [text for _, text in work]
         inputs, words = processor.prepare_forced_aligner_inputs(audio=audio, transcript=texts, language="English")
         inputs = inputs.to(asked.device, model.dtype)
@@ -157,6 +196,11 @@ def _ours(asked: argparse.Namespace, dtype: str) -> _Align:
     return _aligner(asked, dtype, CLIP)
 
 
+def _ours_compiled(asked: argparse.Namespace, dtype: str) -> _Align:
+    """Our whole path, the model compiled; the warm-up is a first round."""
+    return _aligner(asked, dtype, CLIP, compiled=True)
+
+
 def _ours_one_pass(asked: argparse.Namespace, dtype: str) -> _Align:
     """Our path without the cut."""
     return _aligner(asked, dtype, float("inf"))
@@ -169,26 +213,34 @@ def _crispasr(asked: argparse.Namespace, dtype: str) -> _Align:
     assert asked.gguf is not None
     threads = asked.threads or LoadOptions().cpu_threads
 
-    def align(work: list[tuple[Samples, str]]) -> None:
+    def align(work: Work) -> None:
         for samples, text in work:
             crispasr.align_words(str(asked.gguf), text.strip(), samples, n_threads=threads)
 
     return align
 
 
-_ENGINES = {"transformers": _transformers, "ours": _ours, "ours-one-pass": _ours_one_pass, "crispasr": _crispasr}
+_ENGINES: dict[str, Callable[[argparse.Namespace, str], _Align]] = {
+    "transformers": _transformers,
+    "ours": _ours,
+    "ours-compiled": _ours_compiled,
+    "ours-one-pass": _ours_one_pass,
+    "crispasr": _crispasr,
+}
 
 
-def _aligner(asked: argparse.Namespace, dtype: str, longest: float) -> _Align:
+def _aligner(asked: argparse.Namespace, dtype: str, longest: float, *, compiled: bool = False) -> _Align:
     from crisp_align.aligners.qwen3 import Qwen3Aligner
 
-    options = LoadOptions(device=asked.device, dtype=dtype, threads=asked.threads, compile=asked.compile)
+    options = LoadOptions(
+        device=asked.device, dtype=dtype, threads=asked.threads, compile=compiled, align_decode="upstream"
+    )
     aligner = Qwen3Aligner.load(str(asked.folder), options, None)
     aligner.max_clip = float("inf")
 
-    def align(work: list[tuple[Samples, str]]) -> None:
+    def align(work: Work) -> None:
         utterances = [utterance for samples, text in work for utterance in _cut(samples, text, longest)]
-        assert len(aligner.align(utterances)) == len(utterances)
+        assert all(isinstance(result, tuple) for result in aligner.align(utterances))
 
     return align
 
