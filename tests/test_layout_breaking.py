@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from itertools import combinations, pairwise, zip_longest
 
+import hypothesis
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 from crisp_align.layout import Rules, cues, heard, profile_names, profile_rules
 from crisp_align.layout.breaking import Breaks, best_breaks, passage_of, total_cost
 from crisp_align.layout.rules import line_columns
-from crisp_align.text.breaks import BAD, CLAUSE, FORBIDDEN, SENTENCE, break_costs
+from crisp_align.text.breaks import BAD, CLAUSE, FORBIDDEN, IN_PHRASE, NEUTRAL, SENTENCE, SPACE, break_costs
+from crisp_align.text.units import UnitMode, split_units
+from crisp_align.text.width import columns
 from crisp_align.transcript import Segment, Transcript, Word
 from tests.test_layout import JFK, shown, spoken
-from tests.transcripts import transcripts
+from tests.transcripts import VOCABULARIES, transcripts
 
 NETFLIX = profile_rules("netflix-en")
 SUBTITLES = [name for name in profile_names() if name != "sentence"]
@@ -52,10 +55,114 @@ def test_japanese_breaks_between_phrases() -> None:
     ]
 
 
+def timed_units(text: str, language: str, mode: UnitMode, pace: float) -> Segment:
+    words: list[Word] = []
+    clock = 0.0
+    for unit in split_units(text, language, mode):
+        until = round(clock + pace * max(1, columns(unit.text)), 3)
+        words.append(Word(unit.text, clock, until))
+        clock = until + (0.3 if unit.text.strip()[-1] in "、，,。" else 0.0)
+    return Segment(text, 0.0, words[-1].end, language, tuple(words))
+
+
+SENTENCES = [
+    (
+        "ja",
+        "netflix-ja",
+        "すべての人間は、生れながらにして自由であり、かつ、尊厳と権利とについて平等である。",
+        "すべての人間は、|生れながらにして||自由であり、かつ、尊厳と|権利とについて平等である。",
+    ),
+    (
+        "ja",
+        "netflix-ja",
+        "親譲りの無鉄砲で小供の時から損ばかりしている。小学校に居る時分学校の二階から飛び降りて一週間ほど腰を抜かした事がある。",
+        "親譲りの無鉄砲で小供の|時から損ばかりしている。||小学校に|居る時分学校の二階から||飛び降りて一週間ほど|腰を抜かした事がある。",
+    ),
+    (
+        "zh",
+        "netflix-zh",
+        "人人生而自由，在尊严和权利上一律平等。他们赋有理性和良心，并应以兄弟关系的精神相对待。",
+        "人人生而自由，|在尊严和权利上一律平等。||他们赋有理性和良心，|并应以兄弟关系的精神相对待。",
+    ),
+    (
+        "ko",
+        "netflix-ko",
+        "나라의 말이 중국과 달라 문자와 서로 통하지 아니하므로 이런 까닭으로 어리석은 백성이 이르고자 하는 바가",
+        "나라의 말이 중국과 달라|문자와 서로 통하지 아니하므로||이런 까닭으로 어리석은|백성이 이르고자 하는 바가",
+    ),
+    (
+        "th",
+        "netflix",
+        "ทุกคนมีสิทธิในการดำรงชีวิต เสรีภาพ และความมั่นคงแห่งบุคคล",
+        "ทุกคนมีสิทธิในการดำรงชีวิต|เสรีภาพ และความมั่นคงแห่งบุคคล",
+    ),
+    (
+        "ar",
+        "netflix",
+        "وقد وهبوا عقلا وضميرا وعليهم أن يعامل بعضهم بعضا بروح الإخاء.",
+        "وقد وهبوا عقلا وضميرا وعليهم|أن يعامل بعضهم بعضا بروح الإخاء.",
+    ),
+    (
+        "he",
+        "netflix",
+        "בראשית ברא אלהים את השמים ואת הארץ, והארץ היתה תהו ובהו וחשך על פני תהום.",
+        "בראשית ברא אלהים את השמים ואת הארץ,|והארץ היתה תהו ובהו וחשך על פני תהום.",
+    ),
+]
+
+
+@pytest.mark.parametrize("mode", ["word", "char"])
+@pytest.mark.parametrize(("language", "profile", "text", "lines"), SENTENCES)
+def test_real_sentences_break_where_a_reader_pauses(
+    language: str, profile: str, text: str, lines: str, mode: UnitMode
+) -> None:
+    laid = cues([timed_units(text, language, mode, 0.07)], profile_rules(profile))
+    assert "||".join(cue.text.replace("\n", "|") for cue in laid) == lines
+
+
+@given(language=st.sampled_from(["ja", "zh", "th"]), data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_no_phrase_that_fits_a_line_is_broken(language: str, data: st.DataObject) -> None:
+    text = data.draw(st.lists(st.sampled_from(VOCABULARIES[language]), min_size=1, max_size=60).map("".join))
+    mode: UnitMode = data.draw(st.sampled_from(["word", "char"]))
+    units = split_units(text, language, mode)
+    hypothesis.assume(units)
+    segment = timed_units(text, language, mode, 0.1)
+    costs = break_costs([word.text for word in segment.words], language)
+    inside = {number for number, cost in enumerate(costs) if IN_PHRASE <= cost < FORBIDDEN}
+    rules = Rules(max_chars=20, char_columns=2, max_lines=2)
+    begun = {
+        sum(len(line) for cue in laid[:at] for line in cue.lines) + sum(len(line) for line in laid[at].lines[:row])
+        for laid in [cues([segment], rules)]
+        for at, cue in enumerate(laid)
+        for row in range(len(cue.lines))
+    }
+    bounds = [number for number in range(len(costs)) if number not in inside] + [len(costs)]
+    for first, last in pairwise(bounds):
+        if columns("".join(word.text for word in segment.words[first:last]).strip()) <= rules.line_limit:
+            assert not begun & set(range(first + 1, last))
+
+
+def test_an_eojeol_is_broken_only_where_it_is_longer_than_a_line() -> None:
+    long = "가나다라마바사아자차카타파하거너더러"
+    laid = cues([timed_units(f"그는 {long} 말했다", "ko", "char", 0.1)], profile_rules("netflix-ko"))
+    lines = [line for cue in laid for line in cue.text.split("\n")]
+    assert "".join(lines).replace(" ", "") == f"그는{long}말했다"
+    assert all(columns(line) <= 32 for line in lines)
+    assert lines[0].startswith("그는") and lines[-1].endswith("말했다")
+
+
 @pytest.mark.parametrize(
     ("language", "texts", "cost"),
     [
         ("en", [" the", " house"], BAD),
+        ("ko", [" 할", " 수"], BAD),
+        ("ko", [" 학", "교"], FORBIDDEN),
+        ("hi", [" मामले", " में"], BAD),
+        ("ja", ["白い", "ものが"], BAD),
+        ("ja", ["この", "町"], NEUTRAL + 8),
+        ("zh", ["重要", "的"], BAD),
+        ("th", ["บ้าน", " ใหม่"], SPACE),
         ("en", [" of", " Rome"], BAD),
         ("en", [" saw", " Abraham", " Lincoln"], BAD),
         ("en", [" Mr.", " Smith"], BAD),

@@ -5,6 +5,7 @@ The layout of a passage is the one of least total cost. What a cue costs:
     25          for being a cue
     1000        a line wider than the limit (only ever a single unbreakable word)
     1000 + 100·d   shorter than the minimum by the fraction d
+    40·(1-s/2)² where it stays s seconds, less than two
     20 + 60·s   for reading time that is missing, a second of it
     40·s        for the last word's being cut off by the longest duration, a second of it
     200         a change of speaker inside it
@@ -44,6 +45,8 @@ Breaks: TypeAlias = tuple[int, ...]
 CUE = 25.0
 TOO_WIDE = 1000.0
 TOO_SHORT = 1000.0
+BRIEF = 40.0
+LONG_ENOUGH = 2.0  # s
 TOO_FAST = 20.0
 MISSING = 60.0  # a second of reading time
 CUT_OFF = 40.0  # a second
@@ -266,6 +269,9 @@ def _cue_costs(passage: Passage, rules: Rules) -> Callable[[int, int], float]:
             shown = starts[last] - pause - start
         if shown < least - 1e-6:
             cost += TOO_SHORT + 100.0 * min(1.0, 1.0 - shown / least)
+        if shown < LONG_ENOUGH:
+            lacking = 1.0 - (shown if shown > 0.0 else 0.0) / LONG_ENOUGH
+            cost += BRIEF * lacking * lacking
         if needed > shown + 1e-6 and needed > least + 1e-6:
             cost += TOO_FAST + MISSING * (needed - shown)
         return cost

@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 
 from crisp_align.languages import is_spaced
-from crisp_align.text.phrases import Bond, bond_in_phrase, japanese_bond, phrase_starts
+from crisp_align.text.phrases import Bond, bond_in_phrase, japanese_bond, korean_bond, phrase_starts
 from crisp_align.text.sentences import sentence_ends
 from crisp_align.text.width import columns
 
@@ -20,6 +20,7 @@ __all__ = [
     "IN_PHRASE",
     "NEUTRAL",
     "SENTENCE",
+    "SPACE",
     "break_costs",
     "ends_badly",
     "is_glued",
@@ -31,6 +32,7 @@ __all__ = [
 SENTENCE = -30.0  # after a sentence
 CLAUSE = -12.0  # after a comma, colon, dash
 OPENING = 2.0  # before a conjunction or preposition
+SPACE = -4.0  # at a space, where words are written without
 NEUTRAL = 10.0
 BRACKETED = 8.0  # added inside quotes or brackets
 BAD = 30.0  # article | noun, first | last name, number | unit, noun | postposition
@@ -109,13 +111,15 @@ def break_costs(texts: Sequence[str], language: str | None) -> list[float]:
         elif _CLAUSE.search(left.rstrip()):
             cost = CLAUSE
         elif phrases is not None:
-            cost = phrases[number] if number in phrases else _cost_in_phrase(left[-1:], right[:1])
+            cost = phrases[number] if number in phrases else _cost_in_phrase(left, right)
         elif spaced and _inside_word(left[-1:], right[:1]):
             cost = FORBIDDEN
         else:
             cost = _word_cost(cores[number - 1], cores[number], left, binding, first=number == 1 or ends[number - 2])
             if not spaced and (left[-1:].isspace() or right[:1].isspace()):
-                cost = min(cost, OPENING)
+                cost = min(cost, SPACE)
+            elif language == "ko" and cost == NEUTRAL:
+                cost = _BONDS[korean_bond(cores[number - 1])]
         costs.append(cost + (BRACKETED if depth > 0 and SENTENCE < cost < FORBIDDEN / 2 else 0.0))
         depth = _depth_after(right, depth)
     return costs if texts else []
@@ -174,10 +178,13 @@ def _depth_after(text: str, depth: int) -> int:
 
 
 def word_starts(texts: Sequence[str], language: str | None) -> list[bool]:
-    """Whether each text begins what a reader takes for a word; in Chinese, Japanese and Thai, for a phrase."""
+    """Whether each text begins what a reader takes for a word; in Chinese, Japanese and Thai, for a phrase.
+
+    What leans on the phrase before or after it is not one of its own.
+    """
     phrases = _phrase_costs(tuple(texts), language)
     if phrases is not None:
-        return [number in phrases and bool(text.strip()) for number, text in enumerate(texts)]
+        return [phrases.get(number, BAD) < BAD and bool(text.strip()) for number, text in enumerate(texts)]
     return [
         bool(text.strip()) and (number == 0 or not _inside_word(texts[number - 1][-1:], text[:1]))
         for number, text in enumerate(texts)
@@ -213,7 +220,7 @@ def _phrase_costs(texts: tuple[str, ...], language: str | None) -> dict[int, flo
 
 def _phrase_cost(left: str, right: str, binding: dict[str, frozenset[str]], language: str | None) -> float:
     if left[-1:].isspace() or right[:1].isspace():
-        return OPENING
+        return SPACE
     before, after = _core(left), _core(right)
     if language == "ja":
         return _BONDS[japanese_bond(before, after)]
@@ -222,5 +229,8 @@ def _phrase_cost(left: str, right: str, binding: dict[str, frozenset[str]], lang
     return _word_cost(before, after, left, binding, first=True)
 
 
-def _cost_in_phrase(before: str, after: str) -> float:
-    return IN_PHRASE + _BONDS[bond_in_phrase(before, after)]
+def _cost_in_phrase(left: str, right: str) -> float:
+    last = _core(right)
+    if len(last) == 1 and last != right.strip():  # one character and a mark would be left over
+        return IN_PHRASE + BAD
+    return IN_PHRASE + _BONDS[bond_in_phrase(left[-1:], right[:1])]

@@ -1,4 +1,4 @@
-"""The phrases of text that is written without spaces between words: Chinese, Japanese and Thai."""
+"""The phrases of Chinese, Japanese and Thai, and how they and those of Korean hold together."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import Any, Literal, TypeAlias
 
-__all__ = ["Bond", "bond_in_phrase", "japanese_bond", "phrase_starts"]
+__all__ = ["Bond", "bond_in_phrase", "japanese_bond", "korean_bond", "phrase_starts"]
 
 Bond: TypeAlias = Literal["fast", "close", "plain", "loose"]
-"""How two phrases hold together: as one word does, as what qualifies does with what is qualified, or less."""
+"""How two phrases hold together: as if one, as what qualifies does with what is qualified, as any two do, or less."""
 
 _PARSERS = {"ja": "japanese", "zh": "simplified_chinese", "yue": "traditional_chinese", "th": "thai"}
 _DICTIONARY = frozenset({"th", "yue", "zh"})  # whose words ICU's dictionary finds better than BudouX
@@ -31,6 +31,9 @@ _QUALIFYING = re.compile(r"(?:.*[のな]|[こそあどか]の|[こそあど]ん�
 _ATTRIBUTIVE = re.compile(r".*[ぁ-ん一-鿿](?:[るたいむぶぐぬすつくうだ]|ない)")
 _LINKING = re.compile(r".*(?:[てで]|ば|から|ので|のに|けど|けれど|けれども|たら|なら|ながら|つつ|たり|ても|でも|は)")
 
+_KOREAN_QUALIFYING = re.compile(r".+(?:의|와|과|한|할|적인|던|[하되있없]는)")
+_KOREAN_LINKING = re.compile(r".+(?:고|며|면서|아서|어서|해서|면|니까|으니|므로|지만|는데|도록|거나|어도|아도|라도)")
+
 
 @lru_cache(maxsize=4)
 def phrase_starts(text: str, language: str | None) -> dict[int, str] | None:
@@ -48,7 +51,8 @@ def phrase_starts(text: str, language: str | None) -> dict[int, str] | None:
     starts: dict[int, str] = {}
     begin = offset = 0
     for piece in _parser(name).parse(text):
-        if words is None or offset in words:
+        apart = (words is None or offset in words) and not starts.get(begin, "-").isspace()
+        if apart or not starts:
             begin = offset
             starts[begin] = piece
         else:
@@ -67,6 +71,11 @@ def japanese_bond(left: str, right: str) -> Bond:
         return "loose"
     noun = _KANJI.match(right) or _KATAKANA.match(right)
     return "close" if noun and _ATTRIBUTIVE.fullmatch(left) else "plain"
+
+
+def korean_bond(left: str) -> Bond:
+    """How a Korean phrase, without punctuation around it, holds to the next."""
+    return "loose" if _KOREAN_LINKING.fullmatch(left) else "close" if _KOREAN_QUALIFYING.fullmatch(left) else "plain"
 
 
 def bond_in_phrase(before: str, after: str) -> Bond:
