@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crisp_align.check import check, check_file, hurry
 from crisp_align.errors import OptionError, TranscriptError
@@ -16,6 +18,7 @@ from crisp_align.transcript import Cue, Transcript
 from tests.transcripts import transcripts
 
 NETFLIX = profile_rules("netflix-en")
+FPS = st.sampled_from([0.0, 23.976, 25.0, 29.97, 60.0])
 SUBTITLES = [name for name in profile_names() if name != "sentence"]
 
 
@@ -163,19 +166,21 @@ def test_a_format_without_cues_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("profile", SUBTITLES)
-@given(transcript=transcripts())
+@given(transcript=transcripts(), fps=FPS)
 @settings(max_examples=50, deadline=None)
-def test_what_we_lay_out_breaks_no_rule_that_could_be_kept(profile: str, transcript: Transcript) -> None:
-    rules = profile_rules(profile)
+def test_what_we_lay_out_breaks_no_rule_that_could_be_kept(profile: str, transcript: Transcript, fps: float) -> None:
+    rules = replace(profile_rules(profile), fps=fps)
     laid = cues(transcript.segments, rules)
     assert [violation for violation in check(laid, rules) if not violation.unavoidable] == []
 
 
 @pytest.mark.parametrize("profile", SUBTITLES)
-@given(transcript=transcripts())
+@given(transcript=transcripts(), fps=FPS)
 @settings(max_examples=30, deadline=None)
-def test_read_back_from_a_file_only_the_speed_of_speech_is_at_fault(profile: str, transcript: Transcript) -> None:
-    rules = profile_rules(profile)
+def test_read_back_from_a_file_only_the_speed_of_speech_is_at_fault(
+    profile: str, transcript: Transcript, fps: float
+) -> None:
+    rules = replace(profile_rules(profile), fps=fps)
     text = write_format("srt", transcript, cues(transcript.segments, rules)).decode()
     laid = cues(transcript.segments, rules)
     found = check(read_srt(text, "a.srt"), rules, measured=False) if text else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from crisp_align.text.units import split_units
 from crisp_align.transcript import Segment, Transcript, Word
 
 _SPACED = {
@@ -27,17 +28,19 @@ VOCABULARIES = {code: text.split() for code, text in _SPACED.items()} | _UNSPACE
 
 @st.composite
 def segments(draw: st.DrawFn, start: float = 0.0, language: str | None = None) -> Segment:
-    """A segment of 1 to 40 words, times whole milliseconds from `start` on."""
+    """A segment of 1 to 40 words, in Korean, Japanese and Chinese at times by character; whole ms from `start` on."""
     code = language or draw(st.sampled_from(sorted(VOCABULARIES)))
     texts = draw(st.lists(st.sampled_from(VOCABULARIES[code]), min_size=1, max_size=40))
+    texts = [text if code in _UNSPACED else f" {text}" for text in texts]
+    if code in {"ja", "ko", "zh"} and draw(st.booleans()):
+        texts = [unit.text for unit in split_units("".join(texts), code, "char")] or texts
     clock = round(start * 1000)
     words: list[Word] = []
     for text in texts:
         clock += draw(st.sampled_from([0, 0, 0, 10, 40, 300, 1500, 9000]))
         length = draw(st.sampled_from([20, 60, 120, 240, 240, 400, 1200, 8000]))
         score = draw(st.sampled_from([None, 0.0, 0.25, 0.987654321, 1.0]))
-        shown = text if code in _UNSPACED else f" {text}"
-        words.append(Word(shown, clock / 1000, (clock + length) / 1000, score))
+        words.append(Word(text, clock / 1000, (clock + length) / 1000, score))
         clock += length
     joined = "".join(word.text for word in words)
     return Segment(joined, words[0].start, words[-1].end, code, tuple(words), draw(st.sampled_from([None, "hmm"])))

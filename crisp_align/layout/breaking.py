@@ -5,7 +5,7 @@ The layout of a passage is the one of least total cost. What a cue costs:
     25          for being a cue
     1000        a line wider than the limit (only ever a single unbreakable word)
     1000 + 100·d   shorter than the minimum by the fraction d
-    40·(1-s/2)² where it stays s seconds, less than two
+    40·(1-s/t)² where it stays s seconds, less than t: 2 s, or 0.7 s where there is no minimum
     20 + 60·s   for reading time that is missing, a second of it
     40·s        for the last word's being cut off by the longest duration, a second of it
     200         a change of speaker inside it
@@ -47,6 +47,7 @@ TOO_WIDE = 1000.0
 TOO_SHORT = 1000.0
 BRIEF = 40.0
 LONG_ENOUGH = 2.0  # s
+GLANCE = 0.7  # s
 TOO_FAST = 20.0
 MISSING = 60.0  # a second of reading time
 CUT_OFF = 40.0  # a second
@@ -230,7 +231,8 @@ def _earliest(passage: Passage, rules: Rules, onsets: Sequence[float], last: int
         room = rules.max_lines * (rules.line_limit + 1)
         earliest = bisect_left(passage.left, passage.right[last] - room, earliest, last)
     if rules.max_words:
-        earliest = bisect_left(passage.words, passage.words[last] - rules.max_words, earliest, last)
+        most = passage.words[last] + 1 - rules.max_words  # the first atom counts, even if it is the rest of a phrase
+        earliest = bisect_left(passage.words, most, earliest + 1, last + 1) - 1
     if rules.max_duration:
         earliest = bisect_right(onsets, passage.start[last - 1] - rules.max_duration, earliest, last)
     if rules.split_on_punctuation:
@@ -245,6 +247,7 @@ def _cue_costs(passage: Passage, rules: Rules) -> Callable[[int, int], float]:
     least, longest, linger = rules.min_duration, rules.max_duration, rules.linger
     a_column, a_word = needed_duration(1, 0, replace(rules, min_duration=0.0)), 60.0 / (rules.max_wpm or _NEVER)
     pause, count = gap(rules) / rules.rate, len(starts)
+    enough = LONG_ENOUGH if least else GLANCE
 
     def cost_of(first: int, last: int) -> float:
         cost = CUE + cue_break[last] + pauses[last - 1] - pauses[first]
@@ -256,7 +259,7 @@ def _cue_costs(passage: Passage, rules: Rules) -> Callable[[int, int], float]:
         shown = spoken = ends[last - 1] - start
         needed = a_column * (right[last] - left[first])
         if a_word:
-            needed = max(needed, a_word * (words[last] - words[first]))
+            needed = max(needed, a_word * (words[last] - words[first + 1] + 1))
         if needed < least:
             needed = least
         if shown < needed:
@@ -269,8 +272,8 @@ def _cue_costs(passage: Passage, rules: Rules) -> Callable[[int, int], float]:
             shown = starts[last] - pause - start
         if shown < least - 1e-6:
             cost += TOO_SHORT + 100.0 * min(1.0, 1.0 - shown / least)
-        if shown < LONG_ENOUGH:
-            lacking = 1.0 - (shown if shown > 0.0 else 0.0) / LONG_ENOUGH
+        if shown < enough:
+            lacking = 1.0 - (shown if shown > 0.0 else 0.0) / enough
             cost += BRIEF * lacking * lacking
         if needed > shown + 1e-6 and needed > least + 1e-6:
             cost += TOO_FAST + MISSING * (needed - shown)
