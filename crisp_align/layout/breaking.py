@@ -5,7 +5,7 @@ The layout of a passage is the one of least total cost. What a cue costs:
     25          for being a cue
     1000        a line wider than the limit (only ever a single unbreakable word)
     1000 + 100·d   shorter than the minimum by the fraction d
-    40·(1-s/t)² where it stays s seconds, less than t: 2 s, or 0.7 s where there is no minimum
+    20t·(1-s/t)² where it stays s seconds, less than t: 2 s, or 0.7 s where there is no minimum
     20 + 60·s   for reading time that is missing, a second of it
     40·s        for the last word's being cut off by the longest duration, a second of it
     200         a change of speaker inside it
@@ -14,7 +14,7 @@ The layout of a passage is the one of least total cost. What a cue costs:
     15          for a sentence that begins after the end of another and goes on in the next cue
     b           for the break after it, as crisp_align.text.breaks weighs it, less up to 20 for a pause there, less 60
                 where the speaker changes; the end of a segment counts as that of a clause at least
-    b/2         for each line break, where b is above 0, b/4 where below; b whole where it is forbidden
+    b/2         for each line break, where b is above 0, b/4 where below; b whole inside a phrase and where forbidden
     8·u         for lines unequal by the fraction u of the limit, and 4 where a line is longer than the one below it
     12          for each line narrower than a quarter of the limit, where there is another: an orphan
 
@@ -45,7 +45,7 @@ Breaks: TypeAlias = tuple[int, ...]
 CUE = 25.0
 TOO_WIDE = 1000.0
 TOO_SHORT = 1000.0
-BRIEF = 40.0
+BRIEF = 20.0  # a second
 LONG_ENOUGH = 2.0  # s
 GLANCE = 0.7  # s
 TOO_FAST = 20.0
@@ -274,7 +274,7 @@ def _cue_costs(passage: Passage, rules: Rules) -> Callable[[int, int], float]:
             cost += TOO_SHORT + 100.0 * min(1.0, 1.0 - shown / least)
         if shown < enough:
             lacking = 1.0 - (shown if shown > 0.0 else 0.0) / enough
-            cost += BRIEF * lacking * lacking
+            cost += BRIEF * enough * lacking * lacking
         if needed > shown + 1e-6 and needed > least + 1e-6:
             cost += TOO_FAST + MISSING * (needed - shown)
         return cost
