@@ -1,10 +1,10 @@
 """Qwen3-ForcedAligner here, beside transformers' own path on the same random weights of full size.
 
 `python -m benchmarks.aligner [--seconds 11 60 300] [--batches 1 8] [--dtypes float32 int8]` makes the weights on the
-spot (1.8 GB, kept in --folder) and prints a line for each case as it is measured. Each is measured in a process of its
-own, so that peaks of memory do not mix; each engine warms up on a short clip, and the fastest of several rounds counts.
-On a machine with other work, compare CPU seconds. On CUDA: `--device cuda --dtypes bfloat16 --seconds 60 --batches 1 2
-4 8 16 32 64 128 --engines transformers ours ours-compiled`.
+spot (1.8 GB, kept in --folder) and prints a line for each engine as soon as it is measured. Each case has a process of
+its own, in which the engines share one loaded model and take turns, so that what else the machine does meets them all;
+each warms up on a short clip, and its fastest round counts. On a machine with other work, compare CPU seconds. On CUDA:
+`--device cuda --dtypes bfloat16 --batches 1 2 4 8 16 32 64 128 --engines transformers ours ours-compiled`.
 
 "ours" is our whole path: a recording cut into clips of at most 30 s at its quietest places, aligned and decoded.
 "transformers" gives the recording to the model whole, as its model card does, and so does "ours-one-pass". "crispasr"
@@ -12,13 +12,14 @@ needs `pip install crispasr` and --gguf; it loads its file in every call. All de
 put words where no recording has them, and to look for better places, as the default does, would measure that alone
 (`python -m benchmarks.aligner.decoding` measures the default on scores like a model's).
 
-"peak MB" is the most memory during the timed work, the model included: resident, or on the GPU; "work MB" is what of
+"peak MB" is the most memory during the first round, the model included: resident, or on the GPU; "work MB" is what of
 it came on top of the loaded model.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import itertools
 import json
 import os
@@ -28,7 +29,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from rich.console import Console
@@ -37,7 +38,8 @@ from rich.table import Table
 from benchmarks.aligner.weights import build
 from crisp_align.aligners import Utterance
 from crisp_align.backends import LoadOptions
-from crisp_align.devices import has_amx
+from crisp_align.devices import has_amx, place
+from crisp_align.qwen3_checkpoint import Checkpoint, inspect, load_weights
 from crisp_align.text.units import split_units
 from crisp_align.transcript import SAMPLE_RATE, Clip
 
@@ -57,17 +59,17 @@ _Align: TypeAlias = "Callable[[Work], None]"
 
 
 class Measured(NamedTuple):
-    """What one process measured."""
+    """What was measured of one engine in one case."""
 
     seconds: float
     """Of the fastest round."""
     cpu_seconds: float
+    warm_up: float
+    """s."""
     peak: float
     """MB."""
     work: float
     """MB above the loaded model."""
-    warm_up: float
-    """s."""
 
 
 def main() -> None:
@@ -82,27 +84,25 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/crisp-align-random-aligner"))
     parser.add_argument("--gguf", type=Path, help="the same weights for crispasr; its name must hold forced-aligner")
-    parser.add_argument("--one", nargs=4, metavar=("ENGINE", "SECONDS", "DTYPE", "BATCH"), help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=4, metavar=("SECONDS", "BATCH", "DTYPE", "ENGINES"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
-        engine, seconds, dtype, batch = asked.one
-        print(json.dumps(_measure(asked, engine, float(seconds), dtype, int(batch))))
+        seconds, batch, dtype, engines = asked.one
+        print(json.dumps(_measure(asked, float(seconds), int(batch), dtype, engines.split(","))))
         return
     build(asked.folder)
     console = Console()
     table = Table(title=_machine(asked))
     for column in ("audio", "batch", "dtype", "engine", "s", "audio-s/s", "CPU s", "peak MB", "work MB", "warm-up s"):
         table.add_column(column, justify="right")
-    cases = itertools.product(asked.seconds, asked.batches, asked.dtypes, asked.engines)
-    for seconds, batch, dtype, engine in cases:
-        if dtype == "int8" and not engine.startswith("ours"):
-            continue
-        found = _in_own_process(engine, seconds, dtype, batch)
-        rate = seconds * batch / found.seconds
-        figures = (f"{found.seconds:.2f}", f"{rate:.2f}", f"{found.cpu_seconds:.2f}", f"{found.peak:.0f}")
-        row = (f"{seconds:g} s", str(batch), dtype, engine, *figures, f"{found.work:.0f}", f"{found.warm_up:.0f}")
-        table.add_row(*row)
-        print(*row, sep="\t", file=sys.stderr, flush=True)
+    for seconds, batch, dtype in itertools.product(asked.seconds, asked.batches, asked.dtypes):
+        engines = [name for name in asked.engines if dtype != "int8" or name.startswith("ours")]
+        for engine, found in zip(engines, _in_own_process(seconds, batch, dtype, engines), strict=True):
+            rate = seconds * batch / found.seconds
+            figures = (f"{found.seconds:.2f}", f"{rate:.2f}", f"{found.cpu_seconds:.2f}", f"{found.peak:.0f}")
+            row = (f"{seconds:g} s", str(batch), dtype, engine, *figures, f"{found.work:.0f}", f"{found.warm_up:.0f}")
+            table.add_row(*row)
+            print(*row, sep="\t", file=sys.stderr, flush=True)
     console.print(table)
 
 
@@ -112,44 +112,62 @@ def _machine(asked: argparse.Namespace) -> str:
     return f"{platform.machine()} {amx}, {asked.device}, {threads} threads, best of {asked.rounds}"
 
 
-def _in_own_process(engine: str, seconds: float, dtype: str, batch: int) -> Measured:
-    command = [sys.executable, "-m", "benchmarks.aligner", *sys.argv[1:], "--one", engine, str(seconds), dtype]
-    run = subprocess.run([*command, str(batch)], check=True, stdout=subprocess.PIPE, text=True)
-    return Measured(*json.loads(run.stdout.splitlines()[-1]))
+def _in_own_process(seconds: float, batch: int, dtype: str, engines: list[str]) -> list[Measured]:
+    command = [sys.executable, "-m", "benchmarks.aligner", *sys.argv[1:], "--one", str(seconds), str(batch), dtype]
+    run = subprocess.run([*command, ",".join(engines)], check=True, stdout=subprocess.PIPE, text=True)
+    return [Measured(*found) for found in json.loads(run.stdout.splitlines()[-1])]
 
 
-def _measure(asked: argparse.Namespace, engine: str, seconds: float, dtype: str, batch: int) -> Measured:
+def _measure(asked: argparse.Namespace, seconds: float, batch: int, dtype: str, engines: list[str]) -> list[Measured]:
     import torch
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()
     torch.set_num_threads(asked.threads or LoadOptions().cpu_threads)
-    align = _ENGINES[engine](asked, dtype)
+    checkpoint = inspect(asked.folder, "aligner")
+    model = load_weights(checkpoint, place(LoadOptions(device=asked.device, dtype=dtype)))
+    ready = [_ENGINES[engine](asked, checkpoint, model) for engine in engines]
     work = [_recording(seconds + i * 0.01) for i in range(batch)]
-    start = time.perf_counter()
-    align(work if engine == "ours-compiled" else [_recording(WARM_UP)])  # compiled code is made for these lengths
-    warm = time.perf_counter() - start
-    gpu = asked.device.startswith("cuda")
-    loaded = _memory_from_now(gpu)
-    spent, worked = [], []
-    for _ in range(asked.rounds):
-        start, busy = time.perf_counter(), time.process_time()
-        align(work)
-        spent.append(time.perf_counter() - start)
-        worked.append(time.process_time() - busy)
-    peak = torch.cuda.max_memory_allocated() / 1e6 if gpu else _resident("VmHWM")
-    return Measured(min(spent), min(worked), peak, peak - loaded, warm)
+    rounds: list[list[tuple[float, float]]] = [[] for _ in engines]
+    memory, warm = [], []
+    for engine, align in zip(engines, ready, strict=True):
+        # What is compiled is compiled for these lengths.
+        warm.append(_timed(align, work if engine == "ours-compiled" else [_recording(WARM_UP)])[0])
+    for number in range(asked.rounds):
+        for align, times in zip(ready, rounds, strict=True):
+            loaded = _memory_from_now(asked.device)
+            times.append(_timed(align, work))
+            if number == 0:
+                peak = _peak_memory(asked.device)
+                memory.append((peak, peak - loaded))
+    return [
+        Measured(min(spent for spent, _ in times), min(worked for _, worked in times), first, peak, above)
+        for times, first, (peak, above) in zip(rounds, warm, memory, strict=True)
+    ]
 
 
-def _memory_from_now(gpu: bool) -> float:
+def _timed(align: _Align, work: Work) -> tuple[float, float]:
+    """Seconds and CPU seconds of a call."""
+    start, busy = time.perf_counter(), time.process_time()
+    align(work)
+    return time.perf_counter() - start, time.process_time() - busy
+
+
+def _memory_from_now(device: str) -> float:
     """MB held now; from here on the peak is counted anew."""
     import torch
 
-    if gpu:
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         return torch.cuda.memory_allocated() / 1e6
+    ctypes.CDLL(None).malloc_trim(0)  # what the engine before has left
     Path("/proc/self/clear_refs").write_text("5")
     return _resident("VmRSS")
+
+
+def _peak_memory(device: str) -> float:
+    import torch
+
+    return torch.cuda.max_memory_allocated() / 1e6 if device.startswith("cuda") else _resident("VmHWM")
 
 
 def _resident(field: str) -> float:
@@ -171,14 +189,12 @@ def _recording(seconds: float) -> tuple[Samples, str]:
     return samples, " " + " ".join(words[: max(round(len(words) * seconds / (count * SENTENCE_SECONDS)), 1)])
 
 
-def _transformers(asked: argparse.Namespace, dtype: str) -> _Align:
+def _transformers(asked: argparse.Namespace, checkpoint: Checkpoint, model: Any) -> _Align:
     """As the model card runs it: the processor, one pass over the batch, the processor again."""
     import torch
-    from transformers import AutoModelForTokenClassification, AutoProcessor
+    from transformers import AutoProcessor
 
-    processor = AutoProcessor.from_pretrained(asked.folder)
-    model = AutoModelForTokenClassification.from_pretrained(asked.folder, dtype=getattr(torch, dtype))
-    model = model.to(asked.device).eval()
+    processor = AutoProcessor.from_pretrained(checkpoint.folder)
 
     def align(work: Work) -> None:
         audio, texts = [samples for samples, _ in work], [text for _, text in work]
@@ -191,22 +207,7 @@ def _transformers(asked: argparse.Namespace, dtype: str) -> _Align:
     return align
 
 
-def _ours(asked: argparse.Namespace, dtype: str) -> _Align:
-    """Our whole path: cut at quiet places, one batch of clips, decode."""
-    return _aligner(asked, dtype, CLIP)
-
-
-def _ours_compiled(asked: argparse.Namespace, dtype: str) -> _Align:
-    """Our whole path, the model compiled; the warm-up is a first round."""
-    return _aligner(asked, dtype, CLIP, compiled=True)
-
-
-def _ours_one_pass(asked: argparse.Namespace, dtype: str) -> _Align:
-    """Our path without the cut."""
-    return _aligner(asked, dtype, float("inf"))
-
-
-def _crispasr(asked: argparse.Namespace, dtype: str) -> _Align:
+def _crispasr(asked: argparse.Namespace, checkpoint: Checkpoint, model: Any) -> _Align:
     """The crispasr wheel on a GGUF file of the same weights; the type is the file's."""
     import crispasr
 
@@ -220,29 +221,33 @@ def _crispasr(asked: argparse.Namespace, dtype: str) -> _Align:
     return align
 
 
-_ENGINES: dict[str, Callable[[argparse.Namespace, str], _Align]] = {
+def _ours(longest: float, *, compiled: bool = False) -> Callable[[argparse.Namespace, Checkpoint, Any], _Align]:
+    """Our whole path: cut at quiet places, one batch of clips, decode."""
+
+    def prepare(asked: argparse.Namespace, checkpoint: Checkpoint, model: Any) -> _Align:
+        from crisp_align.aligners.qwen3 import Qwen3Aligner
+        from crisp_align.aligners.qwen3_network import Network
+
+        network = Network(checkpoint, model, compiled=compiled)
+        aligner = Qwen3Aligner(network, str(asked.folder), LoadOptions(align_decode="upstream"))
+        aligner.max_clip = float("inf")
+
+        def align(work: Work) -> None:
+            utterances = [utterance for samples, text in work for utterance in _cut(samples, text, longest)]
+            assert all(isinstance(result, tuple) for result in aligner.align(utterances))
+
+        return align
+
+    return prepare
+
+
+_ENGINES: dict[str, Callable[[argparse.Namespace, Checkpoint, Any], _Align]] = {
     "transformers": _transformers,
-    "ours": _ours,
-    "ours-compiled": _ours_compiled,
-    "ours-one-pass": _ours_one_pass,
+    "ours": _ours(CLIP),
+    "ours-compiled": _ours(CLIP, compiled=True),
+    "ours-one-pass": _ours(float("inf")),
     "crispasr": _crispasr,
 }
-
-
-def _aligner(asked: argparse.Namespace, dtype: str, longest: float, *, compiled: bool = False) -> _Align:
-    from crisp_align.aligners.qwen3 import Qwen3Aligner
-
-    options = LoadOptions(
-        device=asked.device, dtype=dtype, threads=asked.threads, compile=compiled, align_decode="upstream"
-    )
-    aligner = Qwen3Aligner.load(str(asked.folder), options, None)
-    aligner.max_clip = float("inf")
-
-    def align(work: Work) -> None:
-        utterances = [utterance for samples, text in work for utterance in _cut(samples, text, longest)]
-        assert all(isinstance(result, tuple) for result in aligner.align(utterances))
-
-    return align
 
 
 def _cut(samples: Samples, text: str, longest: float) -> list[Utterance]:
