@@ -12,9 +12,11 @@ from crisp_align.errors import OptionError, OutputError
 from crisp_align.formats import WriteOptions, find_format, format_of_path, write_atomically, write_format
 from crisp_align.formats.files import sweep as sweep_folder
 from crisp_align.inputs import STDIN, Input, gather
+from crisp_align.journal import Stamp
 from crisp_align.ledger import Ledger
 from crisp_align.naming import Output, check_pattern, named_by
 from crisp_align.review import with_media
+from crisp_align.storage import is_url, write_bytes
 from crisp_align.transcript import Cue, Transcript
 
 __all__ = [
@@ -194,7 +196,7 @@ def left(job: Job, ledger: Ledger) -> Job | None:
     files behind when they crash. Where a name has gaps, any file that fits it will do.
     """
     try:
-        changed = None if job.source == STDIN else Path(job.source).stat().st_mtime_ns
+        changed = None if job.source == STDIN else Stamp.of(job.source).mtime_ns
     except (OSError, ValueError):
         changed = None  # whoever opens it will tell
     if changed is None or not job.outputs:
@@ -207,10 +209,10 @@ def left(job: Job, ledger: Ledger) -> Job | None:
 
 def _is_kept(path: Path, changed: int, ledger: Ledger) -> bool:
     try:
-        seen = path.stat()
+        seen = Stamp.of(path)
     except OSError:
         return False
-    return seen.st_mtime_ns >= changed and (seen.st_size > 0 or ledger.is_ours(path))
+    return seen.mtime_ns >= changed and (seen.size > 0 or ledger.is_ours(path))
 
 
 def blocked(job: Job, ledger: Ledger | None = None) -> OutputError | None:
@@ -225,6 +227,10 @@ def blocked(job: Job, ledger: Ledger | None = None) -> OutputError | None:
         if path == STDOUT:
             continue
         parent = output.folder
+        if is_url(path):
+            if ledger is not None and output.is_known and (refusal := ledger.refusal([path])):
+                return refusal
+            continue
         if not parent.is_dir():
             reason = "no such folder"
         elif not os.access(parent, os.W_OK):
@@ -283,7 +289,7 @@ def save(job: Job, files: Mapping[Path, bytes], ledger: Ledger | None = None) ->
         ledger.remember(targets)
     _make_gaps(job, targets)
     for path, data in targets.items():
-        write_atomically(path, data)
+        write_bytes(path, data) if is_url(path) else write_atomically(path, data)
     return files.get(STDOUT, b"")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from crisp_align.errors import CrispAlignError, MediaError, OptionError
 from crisp_align.folders import is_media, media_files
+from crisp_align.storage import files, is_url
 
 __all__ = ["STDIN", "Input", "gather", "listed", "read_list"]
 
@@ -30,23 +31,38 @@ class Input:
     """Where its outputs go inside an output folder; the suffix is replaced."""
 
 
-def gather(names: Iterable[str], *, recursive: bool = False) -> Iterator[Input | CrispAlignError]:
+def gather(names: Iterable[str], *, recursive: bool = False, remote: bool = False) -> Iterator[Input | CrispAlignError]:
     """Every file that `names` stand for: folders give the media in them, sorted; a file named twice comes once.
 
     A name with `*`, `?` or `[` in it that no file has is a pattern, `**` any folders; it gives the media that fit it.
+
+    Args:
+        names: as typed.
+        recursive: look into the folders of folders.
+        remote: names may be URLs of other file systems; else they are names of files that are not there.
 
     Yields:
         An input, or for a folder or a pattern without media or that cannot be read, an error in its place.
     """
     seen: set[str] = set()
     for name in names:
-        for entry in _found(name, recursive):
+        for entry in _remote(name, recursive) if remote and is_url(name) else _found(name, recursive):
             if isinstance(entry, Input):
-                key = entry.source if entry.source == STDIN else _real(entry.source)
+                known = entry.source == STDIN or is_url(entry.source)
+                key = entry.source if known else _real(entry.source)
                 if key in seen:
                     continue
                 seen.add(key)
             yield entry
+
+
+def _remote(name: str, recursive: bool) -> Iterator[Input | CrispAlignError]:
+    try:
+        found = files(name, recursive=recursive)
+    except CrispAlignError as error:
+        yield error
+        return
+    yield from (Input(source, place) for source, place in found)
 
 
 def _found(name: str, recursive: bool) -> Iterator[Input | CrispAlignError]:

@@ -8,6 +8,7 @@ the file over.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -25,6 +26,7 @@ from crisp_align.database import Kind, connect, told
 from crisp_align.errors import OptionError
 from crisp_align.events import ClipResult
 from crisp_align.owners import Owner, lives, myself
+from crisp_align.storage import is_url, look, read_bytes
 from crisp_align.transcript import Segment, Word
 
 __all__ = ["LEASE", "Claim", "Entry", "Journal", "Refusal", "Stamp", "State", "digest", "fingerprint", "journal_key"]
@@ -69,6 +71,11 @@ class Stamp:
         Raises:
             OSError: it cannot be looked at.
         """
+        if is_url(path):
+            found = look(path)
+            if found is None:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path))
+            return cls(found.size, found.mtime_ns)
         seen = os.stat(path)  # noqa: PTH116 (names need not be str)
         return cls(seen.st_size, seen.st_mtime_ns)
 
@@ -290,7 +297,7 @@ class Journal:
             if owned:
                 run("DELETE FROM outputs WHERE key = ?", name)
                 for path, value in digests.items():
-                    place = os.fsencode(os.path.realpath(path))
+                    place = os.fsencode(path if is_url(path) else os.path.realpath(path))
                     run("REPLACE INTO outputs (key, path, digest) VALUES (?, ?, ?)", name, place, value)
             return bool(owned)
 
@@ -456,7 +463,8 @@ def _is_whole(path: Path, output: dict[str, Any]) -> bool:
     if output["mtime_ns"] == stamp.mtime_ns:
         return True
     try:
-        return digest(path.read_bytes()) == str(output["digest"])
+        data = read_bytes(path) if is_url(path) else path.read_bytes()
+        return digest(data) == str(output["digest"])
     except OSError:
         return False
 

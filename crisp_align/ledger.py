@@ -19,6 +19,7 @@ from platformdirs import user_state_path
 
 from crisp_align.database import Kind, connect
 from crisp_align.errors import CrispAlignError, OutputError
+from crisp_align.storage import Seen, is_url, look, read_bytes, url
 
 __all__ = ["Ledger", "state_folder"]
 
@@ -90,10 +91,13 @@ class Ledger:
         with self._lock, self._mended(), suppress(OSError, ValueError):
             if (connection := self._opened()) is None:
                 return False
-            size = os.stat(path).st_size  # noqa: PTH116 (names need not be str)
+            seen = look(path) if is_url(path) else os.stat(path)  # noqa: PTH116 (names need not be str)
+            size = seen.size if isinstance(seen, Seen) else seen.st_size if seen else -1
             known = connection.execute(
                 "SELECT digest FROM written WHERE path = ? AND size = ?", (_name(path), size)
             ).fetchall()
+            if known and is_url(path):
+                return (hashlib.sha256(read_bytes(path)).hexdigest(),) in known
             if known:
                 with open(path, "rb") as file:  # noqa: PTH123
                     return (hashlib.file_digest(file, "sha256").hexdigest(),) in known
@@ -142,12 +146,15 @@ def _insert(connection: sqlite3.Connection, name: bytes, digest: str, size: int)
 
 
 def _name(path: str | os.PathLike[str]) -> bytes:
-    return os.fsencode(os.path.realpath(path))
+    return os.fsencode(url(path) if is_url(path) else os.path.realpath(path))
 
 
 def _holds_something(path: str | os.PathLike[str]) -> bool:
     """Whether it is a file that is not empty; a folder or a device is refused, or written to, by whoever writes."""
     try:
+        if is_url(path):
+            found = look(path)
+            return found is not None and found.size > 0
         seen = os.stat(path)  # noqa: PTH116 (names need not be str)
         return stat.S_ISREG(seen.st_mode) and seen.st_size > 0
     except (OSError, ValueError):

@@ -17,6 +17,7 @@ from pathlib import Path
 from crisp_align.errors import OptionError
 from crisp_align.formats import find_format
 from crisp_align.languages import NAMES
+from crisp_align.storage import fitting, is_url, look
 from crisp_align.transcript import Transcript
 
 __all__ = ["EARLY", "LATE", "Output", "check_pattern", "named_by"]
@@ -74,6 +75,8 @@ class Output:
             re.DOTALL,
         )
         pattern = "".join("*" if place % 2 else glob.escape(piece) for place, piece in enumerate(self.pieces))
+        if is_url(pattern):
+            return sorted(path for path in fitting(pattern) if fits.fullmatch(os.fspath(path)))
         found = glob.glob(pattern, include_hidden=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
         return sorted(Path(name) for name in found if fits.fullmatch(name) and _is_file(Path(name)))
 
@@ -189,6 +192,6 @@ def _without_dots(path: str) -> str:
 
 def _is_file(path: Path) -> bool:
     try:
-        return path.is_file()
+        return look(path) is not None if is_url(path) else path.is_file()
     except (OSError, ValueError):
         return False
