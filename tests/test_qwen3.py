@@ -227,28 +227,54 @@ def test_results_keep_the_order_of_the_utterances_whatever_runs_together(
     assert times(batching.align(asked)) == times([upstream.align([one])[0] for one in asked])
 
 
-class Cramped(Network):
-    """A network on a device that holds two clips and no more."""
+def cramped(folder: Path, clips: float = 1e9, tokens: float = 1e9) -> tuple[Qwen3Aligner, list[int]]:
+    """An aligner whose decoder runs out of memory, as on a small GPU, above so many clips or tokens; its batches."""
+    aligner = Qwen3Aligner.load(str(folder), LoadOptions(align_decode="upstream"), None)
+    aligner._budget = 100_000  # as on a GPU that looked empty
+    batches: list[int] = []
 
-    calls: list[int]
-
-    def logits(self, batch: Any) -> list[Any]:
-        self.calls.append(len(batch))
-        if len(batch) > 2:
+    def allocate(_: object, __: object, given: dict[str, Any]) -> None:
+        batch, length, _ = given["inputs_embeds"].shape
+        batches.append(batch)
+        if batch > clips or length > tokens:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        return super().logits(batch)
+
+    aligner._network.model.model.language_model.register_forward_pre_hook(allocate, with_kwargs=True)
+    return aligner, batches
 
 
 def test_running_out_of_memory_halves_the_batch_and_goes_on(folders: dict[str, Path], upstream: Qwen3Aligner) -> None:
-    checkpoint = inspect(folders["original"], "aligner")
-    cramped = Cramped(checkpoint, load_weights(checkpoint, CPU))
-    cramped.calls = []
-    aligner = Qwen3Aligner(cramped, "tiny", LoadOptions(align_decode="upstream"))
-    aligner._budget = 100_000
+    aligner, batches = cramped(folders["original"], clips=2)
     asked = [utterance(language) for language in ("en", "de", "fr", "es", "it")]
     assert times(aligner.align(asked)) == times([upstream.align([one])[0] for one in asked])
-    assert cramped.calls == [5, 2, 3, 1, 2]
-    assert aligner._budget < 100_000
+    assert batches == [5, 2, 3, 1, 2]
+    assert aligner._budget < 100_000, "the next batches are smaller from the start"
+
+
+def test_a_clip_that_takes_too_much_memory_alone_is_cut_at_a_pause(
+    folders: dict[str, Path], upstream: Qwen3Aligner
+) -> None:
+    aligner, _ = cramped(folders["original"], tokens=150)  # the clip of 11 s has 143 of audio alone
+    large, small = aligner.align([utterance("en"), utterance("it")])
+    assert isinstance(large, Flagged)
+    assert large.notice == "ran out of memory; cut at a pause, the clip was timed in parts"
+    assert len(large.alignment) == len(utterance("en").units)
+    assert [small] == upstream.align([utterance("it")])
+
+
+def test_a_clip_that_takes_too_much_memory_in_any_part_goes_to_the_next_aligner(folders: dict[str, Path]) -> None:
+    aligner, batches = cramped(folders["original"], tokens=10)
+    (result,) = aligner.align([utterance("en")])
+    assert isinstance(result, Refusal)
+    assert result.reason.startswith("runs out of memory on ")
+    assert len(batches) < 20
+
+
+def test_another_failure_of_the_engine_is_not_taken_for_a_lack_of_memory(folders: dict[str, Path]) -> None:
+    aligner = Qwen3Aligner.load(str(folders["original"]), LoadOptions(), None)
+    aligner._network.model.score.weight.data = aligner._network.model.score.weight.data[:, 1:]
+    with pytest.raises(RuntimeError, match="shapes"):
+        aligner.align([utterance("it")])
 
 
 def test_refined_times_stay_in_order_within_two_classes(folders: dict[str, Path], aligner: Qwen3Aligner) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from crisp_align import models
 from crisp_align.aligners import Alignment, Flagged, Refusal, Result, Utterance
-from crisp_align.aligners.division import divided, halved, placed_anew
+from crisp_align.aligners.division import divided, expected, halved, placed_anew
 from crisp_align.backends import Backend, LoadOptions
 from crisp_align.devices import free_memory, place
 from crisp_align.languages import language_name
@@ -90,50 +90,49 @@ class Qwen3Aligner:
         """One alignment or refusal an utterance, in order.
 
         Clips over `max_clip` are cut at pauses before the model sees them. A clip in which words pile up on one
-        moment is cut at a pause and its halves are timed again; if that does not help, it is refused. An alignment
-        is flagged where that happened, or where text and speech do not fit each other; scores are then halved.
+        moment, or that takes more memory than there is even alone, is cut at a pause and its halves are timed anew;
+        where that does not help, it is refused. An alignment is flagged where that happened, and where text and
+        speech do not fit each other, which halves its scores.
         """
         refusals = {i: refusal for i, utterance in enumerate(utterances) if (refusal := _refusal(utterance))}
         found: list[list[tuple[float, Alignment]]] = [[] for _ in utterances]
-        piled = [0] * len(utterances)
+        troubles: list[list[_Trouble]] = [[] for _ in utterances]
         parts = [_Part(i, part) for i, whole in enumerate(utterances) for part in self._parts(whole, refusals.get(i))]
-        for cuts in range(_CUTS + 1):
+        while parts:
             waiting: list[_Part] = []
-            for at, heard in self._run([part.utterance for part in parts]):
-                owner, part = parts[at].owner, parts[at].utterance
-                read = heard if isinstance(heard, Refusal) else self._read(part, heard)
-                if isinstance(read, _Collapse):
-                    piled[owner] += 0 if cuts else read.count
-                    if cuts < _CUTS and part.clip.duration >= _SHORTEST_CUT:
-                        waiting += [_Part(owner, half) for half in halved(part, read.guess) if half.units]
-                        continue
-                    read = Refusal(f"put {read.count} of {len(part.units)} words on one moment")
-                if isinstance(read, Refusal):
-                    refusals.setdefault(owner, read)
+            for at, logits in self._run([part.utterance for part in parts]):
+                part = parts[at]
+                read = _short_of_memory(part.utterance) if logits is None else self._read(part.utterance, logits)
+                if not isinstance(read, _Trouble):
+                    offset = part.utterance.clip.start - utterances[part.owner].clip.start
+                    found[part.owner].append((offset, read))
+                elif halves := part.halves(read):
+                    waiting += halves
+                    troubles[part.owner] += [] if part.piled else [read]
                 else:
-                    found[owner].append((part.clip.start - utterances[owner].clip.start, read))
+                    refusals.setdefault(part.owner, Refusal(read.reason))
             parts = [part for part in waiting if part.owner not in refusals]
-        return [refusals.get(i) or _result(utterance, found[i], piled[i]) for i, utterance in enumerate(utterances)]
+        return [refusals.get(i) or _result(utterance, found[i], troubles[i]) for i, utterance in enumerate(utterances)]
 
     def _parts(self, utterance: Utterance, refusal: Refusal | None) -> list[Utterance]:
         return [] if refusal else divided(utterance, self.max_clip)
 
-    def _run(self, utterances: Sequence[Utterance]) -> Iterator[tuple[int, torch.Tensor | Refusal]]:
-        """Logits at the markers of each utterance, in any order."""
+    def _run(self, utterances: Sequence[Utterance]) -> Iterator[tuple[int, torch.Tensor | None]]:
+        """Logits at the markers of each utterance, in any order; None: it takes too much memory."""
         for batch, encoded in self._encoded(self._batches(utterances), utterances):
             yield from zip(batch, self._forward(encoded), strict=True)
 
-    def _forward(self, batch: list[Encoded]) -> list[torch.Tensor | Refusal]:
-        """One call of the model; where memory runs out, two of half the size."""
+    def _forward(self, batch: list[Encoded]) -> list[torch.Tensor | None]:
+        """One call of the model; where memory runs out, two of half the size; None for a clip too large alone."""
         try:
             return list(self._network.logits(batch))
         except RuntimeError as error:
             if not _out_of_memory(error):
                 raise
-        if len(batch) == 1:
-            return [Refusal("runs out of memory on a clip this long")]
-        self._budget = max(self._budget // 2, 1)
         self._network.release_memory()
+        if len(batch) == 1:
+            return [None]
+        self._budget = max(self._budget // 2, 1)
         middle = len(batch) // 2
         return self._forward(batch[:middle]) + self._forward(batch[middle:])
 
@@ -177,7 +176,7 @@ class Qwen3Aligner:
             if waiting is not None:
                 yield waiting[0], waiting[1].result()
 
-    def _read(self, utterance: Utterance, logits: torch.Tensor) -> Alignment | _Collapse:
+    def _read(self, utterance: Utterance, logits: torch.Tensor) -> Alignment | _Trouble:
         """Times from the logits at the markers, shape (2 · units, classes)."""
         from crisp_align.aligners.qwen3_decoding import best_path, crowds, repair
 
@@ -191,8 +190,21 @@ class Qwen3Aligner:
         times = _refined(logits[:, :limit], classes) if self._options.align_refine else [c * CLASS for c in classes]
         spans = _spans(times, _agreement(logits, classes))
         if lost := crowds(classes):
-            return _Collapse(placed_anew(utterance, spans, lost), sum(last - first for first, last in lost))
+            piled = sum(last - first for first, last in lost)
+            reason = f"put {piled} of {len(utterance.units)} words on one moment"
+            return _Trouble(reason, placed_anew(utterance, spans, lost), piled)
         return spans
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """Why a clip has no times, though its halves may have some."""
+
+    reason: str
+    guess: Sequence[Span]
+    """Where the units probably are."""
+    piled: int = 0
+    """Units on one moment with others; 0: memory ran out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,16 +214,19 @@ class _Part:
     owner: int
     """Number of the utterance."""
     utterance: Utterance
+    piled: int = 0
+    """Times that it was cut because words piled up."""
+
+    def halves(self, trouble: _Trouble) -> list[_Part]:
+        """Both halves, or the one in which all is said; none where it has been cut enough."""
+        piled = self.piled + bool(trouble.piled)
+        if self.utterance.clip.duration < _SHORTEST_CUT or piled > _CUTS:
+            return []
+        return [_Part(self.owner, half, piled) for half in halved(self.utterance, trouble.guess) if half.units]
 
 
-@dataclass(frozen=True, slots=True)
-class _Collapse:
-    """Words piled up on one moment."""
-
-    guess: list[Span]
-    """Where the units probably are: the piled ones in the speech between their neighbours."""
-    count: int
-    """Units that are piled up."""
+def _short_of_memory(utterance: Utterance) -> _Trouble:
+    return _Trouble(f"runs out of memory on {utterance.clip.duration:.0f} s of audio", expected(utterance))
 
 
 def _refusal(utterance: Utterance) -> Refusal | None:
@@ -225,7 +240,9 @@ def _refusal(utterance: Utterance) -> Refusal | None:
     return None
 
 
-def _result(utterance: Utterance, found: list[tuple[float, Alignment]], piled: int) -> Alignment | Flagged:
+def _result(
+    utterance: Utterance, found: list[tuple[float, Alignment]], troubles: list[_Trouble]
+) -> Alignment | Flagged:
     """The spans of all parts, s from the clip's start, with what the user must know about them."""
     spans = tuple(
         replace(span, start=round(offset + span.start, 3), end=round(offset + span.end, 3)) if offset else span
@@ -236,8 +253,10 @@ def _result(utterance: Utterance, found: list[tuple[float, Alignment]], piled: i
     if misfit := _misfit(utterance):
         spans = tuple(replace(span, score=None if span.score is None else span.score * _DOUBT) for span in spans)
         notices.append(misfit)
-    if piled:
+    if piled := sum(trouble.piled for trouble in troubles):
         notices.append(f"put {piled} of {len(utterance.units)} words on one moment; cut at a pause, they were parted")
+    if not all(trouble.piled for trouble in troubles):
+        notices.append("ran out of memory; cut at a pause, the clip was timed in parts")
     return Flagged(spans, "; ".join(notices)) if notices else spans
 
 
