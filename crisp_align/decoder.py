@@ -104,7 +104,7 @@ def _demuxers(ffmpeg: str) -> str:
 def input_options(ffmpeg: str, url: str) -> dict[str, str]:
     """ffmpeg's options before `-i url` that shut out the network and every file but the one named."""
     protocol = "pipe" if url.startswith("pipe:") else "file"
-    return {"protocol_whitelist": protocol, "format_whitelist": _demuxers(ffmpeg)}
+    return {"protocol_whitelist": protocol, "format_whitelist": _demuxers(ffmpeg), "threads": "1"}
 
 
 class Decoder:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from crisp_align.errors import CrispAlignError
 from crisp_align.transcript import Segment, Transcript
@@ -18,6 +18,7 @@ __all__ = [
     "Noticed",
     "Ready",
     "SegmentReady",
+    "Staged",
     "Started",
 ]
 
@@ -41,6 +42,14 @@ class Started:
     source: str
     duration: float | None
     """s of audio to come, where the container says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What is being done to a file from now on; the first may come before Started."""
+
+    source: str
+    stage: Literal["decoding", "transcribing", "aligning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +118,4 @@ class Failed:
     """Workers died or hung over it: it is not tried again unless asked."""
 
 
-Event: TypeAlias = Started | Advanced | SegmentReady | ClipDone | Noticed | Finished | Failed
+Event: TypeAlias = Started | Staged | Advanced | SegmentReady | ClipDone | Noticed | Finished | Failed

@@ -347,7 +347,16 @@ def _input(source: _Source, **options: str) -> ffmpeg.nodes.InputNode:
 
 def _arguments(output: ffmpeg.nodes.OutputNode, source: _Source) -> list[str]:
     """The command as a list: no shell is involved."""
-    always = ("-hide_banner", "-nostats", "-v", "repeat+level+error", "-max_alloc", str(MAX_ALLOC))
+    always = (
+        "-hide_banner",
+        "-nostats",
+        "-v",
+        "repeat+level+error",
+        "-max_alloc",
+        str(MAX_ALLOC),
+        "-filter_threads",
+        "1",
+    )
     quiet = always if source.feed else (*always, "-nostdin")
     command: list[str] = output.global_args(*quiet).compile(cmd=find_ffmpeg())
     command[command.index("-i") + 1] = source.url

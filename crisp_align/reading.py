@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
 from crisp_align.background import Background
@@ -21,12 +22,17 @@ if TYPE_CHECKING:
 
     from crisp_align.transcript import Samples
 
-__all__ = ["Feed", "Listed", "Read", "Reading", "Step", "Task", "read"]
+__all__ = ["ROOM", "Feed", "Listed", "Read", "Reading", "Step", "Task", "read"]
 
 _FILES = 3  # read at once: while one is being cut, the next are opened
 _FAREWELL = 5.0  # s for a file that is just being opened
-_CLIPS = 16  # of a file that may wait: 31 MB of clips of 30 s
-_HELD = 32  # blocks of sound, 10 s each, that may wait for the models to be loaded
+_CLIPS = 16  # of a file that may wait
+_CLIP = 30 * SAMPLE_RATE * 4  # bytes of a long one
+_HELD = 32  # blocks of sound that may wait for the models to be loaded
+_BLOCK = 10 * SAMPLE_RATE * 4  # bytes of one
+_BATCHES = 2  # clips that are to wait, so that files of one clip fill the next batch while a batch is heard
+ROOM = _FILES * _CLIPS * _CLIP
+"""Bytes of sound that may wait: 92 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,49 +91,96 @@ class Listed:
         return task
 
 
+@dataclass(slots=True, eq=False)
+class _Ahead:
+    """A task that is read ahead."""
+
+    task: Task
+    clips: int = 0
+    """That it gave so far."""
+
+
 class Reading:
     """Tasks of a feed with what is read of them, in order. Reading begins at once, cutting when `max_clip` is known.
 
     Iterating gives a task and its steps, which are to be used up, or left, before the next; they raise what went wrong
-    with their source. None instead means that no task is there now.
+    with their source. None instead means that no task is there now. As soon as a file is read the next is begun, in
+    whatever thread that is, until enough clips wait.
 
     Args:
-        feed: of tasks.
+        feed: of tasks; asked from several threads, but never at the same time.
         media: which sound of each file.
         vad: how it is cut.
         max_clip: s, the longest clip; may be set later, from any thread.
+        room: bytes of sound that may wait; one clip may always.
     """
 
-    def __init__(self, feed: Feed, media: MediaOptions, vad: VadOptions, max_clip: Future[float]) -> None:
+    def __init__(
+        self, feed: Feed, media: MediaOptions, vad: VadOptions, max_clip: Future[float], room: int = ROOM
+    ) -> None:
         self._feed, self._media, self._vad, self._max_clip = feed, media, vad, max_clip
-        self._open: deque[tuple[Task, Background[Step]]] = deque()
+        clips = max(room // _CLIP, 1)
+        self._files = min(clips, _FILES)
+        self._clips = min(clips // self._files, _CLIPS)
+        self._held = min(max(room // self._files // _BLOCK, 1), _HELD)
+        self.batch_size = 8
+        """Clips in one call of the models, as far as known."""
+        self._open: deque[tuple[_Ahead, Background[Step]]] = deque()
+        self._being_read = 0
+        self._closed = False
+        self._trouble: BaseException | None = None
+        self._filling = Lock()
         self._top_up()
 
     def __iter__(self) -> Iterator[tuple[Task, Background[Step]] | None]:
         while True:
-            self._top_up()
+            self._top_up(needed=True)
             if self._open:
-                task, steps = self._open.popleft()
+                file, steps = self._open.popleft()
                 with steps:
-                    yield task, steps
+                    yield file.task, steps
             elif self._feed.ended:
                 return
             else:
                 yield None
-                self._top_up(wait=True)
+                self._top_up(needed=True, wait=True)
 
-    def _top_up(self, *, wait: bool = False) -> None:
-        while len(self._open) < _FILES and not self._feed.ended:
-            task = self._feed.take(wait=wait and not self._open)
-            if task is None:
-                return
-            steps = read(task, self._media, self._vad, self._max_clip)
-            self._open.append((task, Background(steps, _CLIPS)))
+    def _top_up(self, *, needed: bool = False, wait: bool = False) -> None:
+        with self._filling:
+            if self._trouble is not None:
+                raise self._trouble
+            while (needed and not self._open) or self._has_room():
+                if self._closed or self._feed.ended:
+                    return
+                task = self._feed.take(wait=wait and not self._open)
+                if task is None:
+                    return
+                file = _Ahead(task)
+                self._being_read += 1
+                self._open.append((file, Background(self._read(file), self._clips)))
+
+    def _has_room(self) -> bool:
+        waiting = sum(file.clips for file, _ in list(self._open))
+        return self._being_read < self._files and waiting < _BATCHES * self.batch_size
+
+    def _read(self, file: _Ahead) -> Generator[Step]:
+        try:
+            for step in read(file.task, self._media, self._vad, self._max_clip, self._held):
+                file.clips += isinstance(step, tuple)
+                yield step
+        finally:
+            with self._filling:
+                self._being_read -= 1
+            try:
+                self._top_up()
+            except BaseException as error:  # the feed's; told where it is waited for
+                self._trouble = error
 
     def close(self) -> None:
         """Stop all reading."""
+        self._closed = True
         self._max_clip.cancel()
-        for _, steps in self._open:
+        for _, steps in list(self._open):
             steps.close(_FAREWELL)
 
     def __enter__(self) -> Self:
@@ -139,8 +192,17 @@ class Reading:
         self.close()
 
 
-def read(task: Task, media: MediaOptions, vad: VadOptions, max_clip: Future[float]) -> Generator[Step]:
+def read(
+    task: Task, media: MediaOptions, vad: VadOptions, max_clip: Future[float], held: int = _HELD
+) -> Generator[Step]:
     """Open a source and cut it into clips; those that are finished are counted and left out.
+
+    Args:
+        task: the source, and what is finished of it.
+        media: which sound of it.
+        vad: how it is cut.
+        max_clip: s, the longest clip; until it is known sound is held.
+        held: blocks of it, 10 s each, at most.
 
     Yields:
         Started, numbered clips, Read.
@@ -159,7 +221,7 @@ def read(task: Task, media: MediaOptions, vad: VadOptions, max_clip: Future[floa
                 length += len(block)
                 yield block
 
-        blocks = _held(counted(), max_clip)
+        blocks = _held(counted(), max_clip, held)
         cut = clips(blocks, task.source, start=stream.start, max_clip=max_clip.result(), options=vad)
         for number, clip in enumerate(cut):
             if number >= len(task.finished):
@@ -167,10 +229,10 @@ def read(task: Task, media: MediaOptions, vad: VadOptions, max_clip: Future[floa
         yield Read(stream.start + length / SAMPLE_RATE, tuple(stream.notices))
 
 
-def _held(blocks: Iterator[Samples], awaited: Future[float]) -> Iterator[Samples]:
+def _held(blocks: Iterator[Samples], awaited: Future[float], most: int) -> Iterator[Samples]:
     """The same blocks; some are taken at once, while something else is awaited."""
     held: deque[Samples] = deque()
-    while not awaited.done() and len(held) < _HELD:
+    while not awaited.done() and len(held) < most:
         block = next(blocks, None)
         if block is None:
             break

@@ -12,20 +12,21 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from pickle import UnpicklingError
 from queue import Empty, Queue
-from threading import Thread
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, TypeAlias
 
 from crisp_align.errors import CrispAlignError, ModelError
-from crisp_align.events import ClipDone, Event, Failed, Finished, Noticed, Ready, Started
-from crisp_align.reading import Feed, Task
+from crisp_align.events import ClipDone, Event, Failed, Finished, Noticed, Ready, Staged
+from crisp_align.formats.files import sweep, temporary
+from crisp_align.reading import ROOM, Feed, Task
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -34,11 +35,20 @@ if TYPE_CHECKING:
 
 __all__ = ["WorkerDiedError", "WorkerOptions", "run"]
 
-_UNOPENED = 4  # tasks that wait at a worker: what it reads ahead, and one
+_UNOPENED = 4  # tasks that wait at a worker, besides those it has begun to read
 _TICK = 0.2  # s between two looks at workers that say nothing
 _IDLE = 0.5  # s for which a worker without work waits before it asks again
 _FAREWELL = 5.0  # s that a worker is given to end by itself
 _CPUS = 8  # threads a model on a CPU makes good use of
+_SOUND = 8  # of a worker's memory, one part in so many may be sound that waits
+# What NumPy, PyTorch and the like read when they are loaded: left alone, each takes all CPUs for every worker.
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
 _STARTS = 2  # times that a worker may die while it loads its models
 
 _Message: TypeAlias = Ready | Event | CrispAlignError
@@ -57,7 +67,12 @@ class WorkerOptions:
     timeout: float = 1800.0
     """s without a sign of life after which a worker is taken for hung."""
     memory: int | None = None
-    """Bytes that all workers together should stay under: one that has outgrown its share is replaced."""
+    """Bytes that all workers together should stay under: less sound is read ahead where that is little, and a worker
+    that has outgrown its share is replaced."""
+
+    def share(self, count: int) -> int | None:
+        """Bytes for each of so many workers; None: as they like."""
+        return None if self.memory is None else self.memory // count
 
 
 def run(settings: Settings, feed: Feed, options: WorkerOptions | None = None) -> Generator[Ready | Event]:
@@ -96,6 +111,18 @@ def shares(settings: Settings, count: int) -> list[Settings]:
     ]
 
 
+@contextmanager
+def _few_threads(count: int) -> Iterator[None]:
+    """Processes that are started within use so many threads, unless the user said otherwise."""
+    told = {name: str(count) for name in _THREADS if name not in os.environ}
+    os.environ.update(told)
+    try:
+        yield
+    finally:
+        for name in told:
+            del os.environ[name]
+
+
 def _cuda_devices() -> int:
     try:
         import ctranslate2
@@ -109,6 +136,8 @@ class _Worker:
     """A worker process as its owner sees it."""
 
     settings: Settings
+    room: int
+    """Bytes of sound that may wait in it."""
     process: SpawnProcess
     connection: Connection
     log: Path
@@ -125,14 +154,15 @@ class _Worker:
     """When it last gave a sign of life."""
 
     @classmethod
-    def start(cls, settings: Settings) -> _Worker:
+    def start(cls, settings: Settings, room: int) -> _Worker:
         ours, theirs = get_context("spawn").Pipe()
-        handle, log = tempfile.mkstemp(prefix="crisp-align-worker-", suffix=".log")
-        os.close(handle)
-        process = get_context("spawn").Process(target=_serve, args=(theirs, settings, log), daemon=True)
-        process.start()
+        sweep(tempfile.gettempdir())
+        log = temporary(tempfile.gettempdir())
+        process = get_context("spawn").Process(target=_serve, args=(theirs, settings, room, str(log)), daemon=True)
+        with _few_threads(settings.load.cpu_threads):
+            process.start()
         theirs.close()
-        return cls(settings, process, ours, Path(log))
+        return cls(settings, room, process, ours, log)
 
     def give(self, task: Task) -> None:
         self.tasks[task.source] = task
@@ -157,7 +187,7 @@ class _Worker:
         """Keep account of what an event means for the tasks."""
         self.heard = time.monotonic()
         match event:
-            case Started():
+            case Staged(stage="decoding"):
                 self.unopened -= 1
             case ClipDone(source, _, result):
                 task = self.tasks[source]
@@ -210,7 +240,10 @@ class _Crew:
             if self.feed.ended:
                 return
             self.first = self.feed.take(wait=True)
-        self.workers = [_Worker.start(share) for share in shares(self.settings, self.options.count)]
+        divided = shares(self.settings, self.options.count)
+        memory = self.options.share(len(divided))
+        room = ROOM if memory is None else min(memory // _SOUND, ROOM)
+        self.workers = [_Worker.start(share, room) for share in divided]
         while True:
             self.hand_out()
             if not self.more() and not any(worker.tasks for worker in self.workers):
@@ -287,8 +320,8 @@ class _Crew:
 
     def weigh(self, worker: _Worker) -> None:
         """Retire a worker that has outgrown its share of the memory."""
-        share = self.options.memory // len(self.workers) if self.options.memory else 0
-        worker.retiring = bool(share) and worker.resident > share
+        share = self.options.share(len(self.workers))
+        worker.retiring = share is not None and worker.resident > share
 
     def replace(self, worker: _Worker, gone: str) -> Iterator[Event]:
         """Put a new worker in the place of one that is gone, and see to what it leaves.
@@ -312,7 +345,7 @@ class _Crew:
     def renew(self, worker: _Worker) -> None:
         with suppress(OSError, ValueError):
             worker.end()
-        self.workers[self.workers.index(worker)] = _Worker.start(worker.settings)
+        self.workers[self.workers.index(worker)] = _Worker.start(worker.settings, worker.room)
 
     def dismiss(self) -> None:
         """End all workers; those that are still at work at once."""
@@ -338,10 +371,16 @@ def _last_line(log: Path) -> str:
 
 
 class _Piped:
-    """A feed of tasks that come through a pipe. The process ends when the other side is gone."""
+    """A feed of tasks that come through a pipe. The process ends when the other side is gone.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        connection: the pipe.
+        tell: passes on that a task was taken.
+    """
+
+    def __init__(self, connection: Connection, tell: Callable[[Event], None]) -> None:
         self.ended = False
+        self._tell = tell
         self._tasks: Queue[Task | None] = Queue()
         # Its own thread, so that the other side is never kept waiting.
         Thread(target=self._receive, args=(connection,), daemon=True).start()
@@ -362,11 +401,14 @@ class _Piped:
             task = self._tasks.get(timeout=_IDLE) if wait else self._tasks.get_nowait()
         except Empty:
             return None
-        self.ended = task is None
+        if task is None:
+            self.ended = True
+        else:
+            self._tell(Staged(task.source, "decoding"))
         return task
 
 
-def _serve(connection: Connection, settings: Settings, log: str) -> None:
+def _serve(connection: Connection, settings: Settings, room: int, log: str) -> None:
     """A worker process."""
     import faulthandler
 
@@ -380,10 +422,16 @@ def _serve(connection: Connection, settings: Settings, log: str) -> None:
 
     from crisp_align import pipeline
 
+    sending = Lock()
+
+    def tell(message: _Message) -> None:
+        with sending:  # also whoever begins to read a file, in a thread of its own
+            connection.send(message)
+
     try:
-        for event in pipeline.run(settings, _Piped(connection)):
-            connection.send(event)
+        for event in pipeline.run(settings, _Piped(connection, tell)):
+            tell(event)
     except CrispAlignError as error:
-        connection.send(error)
+        tell(error)
     connection.close()
     os._exit(0)  # a library's threads must not keep the process

@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem
 
 from crisp_align.errors import OptionError
 
-__all__ = ["Command", "Groups", "Params", "Program"]
+__all__ = ["Command", "Groups", "Params", "Program", "with_responses"]
 
 Params: TypeAlias = Mapping[str, Any]
 """What click parsed, by parameter name; `options` turns it into typed values."""
@@ -62,7 +62,7 @@ class Command(click.Command):
         """Parse, with response files put in, after refusing single-dash words that click would read otherwise."""
         if not ctx.resilient_parsing:
             spellings = _takes_value(self.get_params(ctx))
-            args = list(_with_responses(args, spellings))
+            args = list(with_responses(args, spellings))
             _refuse_guesses(args, spellings)
         return super().parse_args(ctx, args)
 
@@ -153,7 +153,7 @@ def _takes_value(params: Sequence[click.Parameter]) -> dict[str, bool]:
     }
 
 
-def _with_responses(args: Sequence[str], spellings: Mapping[str, bool]) -> Iterator[str]:
+def with_responses(args: Sequence[str], spellings: Mapping[str, bool]) -> Iterator[str]:
     """`args` with the words of a response file in place of each @FILE; not in a value, nor where such a file exists.
 
     Raises:

@@ -111,8 +111,9 @@ class Display:
 
     def stage(self, source: str, name: str) -> None:
         """What is being done to a file now, e.g. "aligning"."""
+        opened = source in self.standing.underway
         self.standing.staged(source, name)
-        if self._log is not None:
+        if self._log is not None and opened:
             self._log.progress(source, self.standing)
         self._draw()
 

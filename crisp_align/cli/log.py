@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from threading import Lock, Thread
 
+from crisp_align.cli.command import with_responses
 from crisp_align.cli.standing import Outcome, Standing
-from crisp_align.errors import CrispAlignError
+from crisp_align.errors import CrispAlignError, OptionError
 
 __all__ = ["JsonLog", "as_json", "current", "wanted"]
 
@@ -127,8 +128,11 @@ def _rounded(number: float | None) -> float | None:
 
 def wanted(args: Sequence[str]) -> bool:
     """Whether a command line asks for the log. Looked at before it is parsed: that it is wrong is an event, too."""
-    words = list(args)
-    return "--log-json" in (words[: words.index("--")] if "--" in words else words)
+    with suppress(OptionError):  # a response file that cannot be read, which is told when the line is parsed
+        for word in with_responses(args, {}):
+            if word in ("--", "--log-json"):
+                return word == "--log-json"
+    return False
 
 
 def current() -> JsonLog | None:

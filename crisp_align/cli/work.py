@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -21,18 +20,32 @@ from crisp_align.check import hurry
 from crisp_align.cli.display import Display, Outcome
 from crisp_align.cli.streams import PipeClosedError, write_bytes
 from crisp_align.errors import CrispAlignError, OutputError
-from crisp_align.events import Advanced, ClipDone, Event, Failed, Finished, Noticed, Ready, SegmentReady, Started
+from crisp_align.events import (
+    Advanced,
+    ClipDone,
+    ClipResult,
+    Event,
+    Failed,
+    Finished,
+    Noticed,
+    Ready,
+    SegmentReady,
+    Staged,
+    Started,
+)
 from crisp_align.formats import WriteOptions, find_format
 from crisp_align.journal import LEASE, Claim, Journal, Refusal, Stamp, digest, fingerprint, journal_key
 from crisp_align.layout import Rules, cues, heard, rules_for
 from crisp_align.ledger import Ledger
 from crisp_align.reading import Task
 from crisp_align.report import Kind, Row, row_from_json, row_to_json
+from crisp_align.storage import url
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript
 from crisp_align.workers import WorkerOptions
 
 if TYPE_CHECKING:
+    from crisp_align.cluster import ClusterOptions
     from crisp_align.pipeline import Settings
 
 __all__ = ["BatchOptions", "Stop", "Tally", "carry_out", "carry_out_batch", "console_line"]
@@ -86,6 +99,8 @@ class BatchOptions:
     """How many files are gone through."""
 
     workers: WorkerOptions = field(default_factory=WorkerOptions)
+    cluster: ClusterOptions | None = None
+    """The cluster that does the work instead of worker processes."""
     journal: str | None = None
     """Path of a journal to keep."""
     retry_failed: bool = False
@@ -132,7 +147,7 @@ def carry_out_batch(
     over: Callable[[str], None] = lambda source: None,
     stop: Stop | None = None,
 ) -> None:
-    """Do jobs in worker processes; what is done, and how far, is kept in a journal if one is named.
+    """Do jobs in worker processes or on a cluster; what is done, and how far, is kept in a journal if one is named.
 
     Args:
         jobs: as they come; None: there is none now.
@@ -149,7 +164,7 @@ def carry_out_batch(
     Raises:
         CrispAlignError: nothing could be started, or the journal failed.
     """
-    from crisp_align import workers
+    from crisp_align import cluster, workers
 
     crew = _Crew(display, rules, style, tally, ledger, over)
     crew.patience, crew.stop = options.patience, stop or Stop()
@@ -159,7 +174,10 @@ def carry_out_batch(
                 crew.journal = stack.enter_context(Journal(options.journal))
                 stack.enter_context(_beating(crew.journal))
             feed = _Claims(jobs, crew, settings, options.retry_failed)
-            work = workers.run(settings, feed, options.workers)
+            if options.cluster is not None:
+                work = cluster.run(settings, feed, options.cluster)
+            else:
+                work = workers.run(settings, feed, options.workers)
             stack.callback(work.close)
             for event in work:
                 crew.stop.writing = True
@@ -233,6 +251,8 @@ class _Claims:
         )
         if isinstance(answer, Claim):
             crew.keys[source] = key
+            if answer.clips:
+                crew.earlier[source] = _end(answer.clips)
             return Task(source, answer.clips)
         self._refused(source, answer)
         return None
@@ -271,6 +291,8 @@ class _Crew:
         self.jobs: dict[str, Job] = {}
         self.keys: dict[str, str] = {}
         """Source → its key, of those that are claimed in the journal."""
+        self.earlier: dict[str, float] = {}
+        """Source → s in it up to which an earlier run did it."""
         self.writes = False
         self.began: dict[str, float] = {}
 
@@ -281,7 +303,9 @@ class _Crew:
                 display.say(f"crisp-align: {description}" + (f" ({advice})" if advice else ""))
             case Started(source, duration):
                 self.began[source] = time.monotonic()
-                display.started(source, duration)
+                display.started(source, duration, self._earlier(source))
+            case Staged(source, stage):
+                display.stage(source, stage)
             case Advanced(source, position):
                 display.advanced(source, position)
             case SegmentReady(source, segment):
@@ -331,6 +355,7 @@ class _Crew:
         blocks = cues(transcript.segments, self.rules)
         holds_cues = any(find_format(output.format).cue_reader for output in job.outputs)
         told = hurry(blocks, rules_for(transcript.segments, self.rules)) if holds_cues else None
+        self.display.stage(job.source, "writing")
         try:
             files = rendered(job, transcript, blocks, self.style)
             row = self._row(job, transcript, files, told)
@@ -374,13 +399,17 @@ class _Crew:
         return Row(
             job.source,
             "done",
-            outputs=tuple(os.fspath(path) for path in files if path != STDOUT),
+            outputs=tuple(url(path) for path in files if path != STDOUT),
             seconds=time.monotonic() - self.began.get(job.source, time.monotonic()),
-            audio_seconds=max(0.0, transcript.duration - self.display.origin),
+            audio_seconds=max(0.0, transcript.duration - self.display.origin - self._earlier(job.source)),
             words=len(transcript.words),
             score=sum(scores) / len(scores) if scores else None,
             warnings=(*transcript.notices, *([told] if told else [])),
         )
+
+    def _earlier(self, source: str) -> float:
+        """s of a file, from where work on it begins, that an earlier run did."""
+        return max(0.0, self.earlier.get(source, 0.0) - self.display.origin)
 
     def _fail(self, source: str, error: CrispAlignError, quarantined: bool = False) -> None:
         if (journal := self.journal) is not None and (key := self.keys.pop(source, None)):
@@ -388,6 +417,11 @@ class _Crew:
         self.tally.fail(source, error, "quarantined" if quarantined else "failed")
         self.display.failed(source, error)
         self.over(source)
+
+
+def _end(clips: Sequence[ClipResult]) -> float:
+    """s in their source up to which clips are known to reach."""
+    return max((segment.end for clip in clips for segment in clip.segments), default=0.0)
 
 
 def _is_mendable(error: OutputError) -> bool:

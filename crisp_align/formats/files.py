@@ -13,7 +13,7 @@ from pathlib import Path
 from crisp_align.errors import OutputError
 from crisp_align.owners import is_dead, mark
 
-__all__ = ["sweep", "write_atomically"]
+__all__ = ["sweep", "temporary", "write_atomically"]
 
 _HEAD, _TAIL = ".crisp-align-", ".part"
 _DAY = 24 * 3600  # s; no write takes that long
@@ -67,6 +67,20 @@ def sweep(folder: str | os.PathLike[str]) -> None:
                 maker = entry.name.removeprefix(_HEAD).removesuffix(_TAIL).rpartition("-")[0]
                 if stat.S_ISREG(seen.st_mode) and (is_dead(maker) or time.time() - seen.st_mtime > _DAY):
                     Path(entry.path).unlink()
+
+
+def temporary(folder: str | os.PathLike[str]) -> Path:
+    """A new, empty file that `sweep` removes if this process is killed before it does.
+
+    Raises:
+        OutputError: the folder is full, gone or not ours.
+    """
+    try:
+        handle, name = tempfile.mkstemp(prefix=f"{_HEAD}{mark()}-", suffix=_TAIL, dir=folder)
+    except OSError as error:
+        raise _output_error(folder, error) from error
+    os.close(handle)
+    return Path(name)
 
 
 def _mode_of(target: Path) -> int | None:
