@@ -11,7 +11,7 @@ from typing import Literal
 
 from crisp_align.errors import OptionError, TranscriptError
 from crisp_align.formats import find_format, format_of_path, format_of_text, parse_format
-from crisp_align.formats.cue_text import clock, cue_lines
+from crisp_align.formats.cue_text import clock, cue_lines, language_of_script
 from crisp_align.formats.encodings import read_text
 from crisp_align.formats.format import CueReader, Entry, Format
 from crisp_align.formats.json import read_json_cues
@@ -28,6 +28,7 @@ __all__ = ["Violation", "check", "check_file", "check_text", "hurry"]
 _MILLISECOND = 0.0011  # times are written in whole ones
 _COARSE = {"ass": 0.0101, "ssa": 0.0101, "lrc": 0.0101}  # formats that write hundredths
 _FASTEST = 40.0  # columns a second that anybody speaks; 25 are very fast
+_KANA = re.compile("[\u3040-\u30ff]")
 _PAIRED = re.compile(r"<(/?)(b|i|u|s|font|c|v|lang|ruby|rt)(?:[\s.][^<>]*)?>", re.IGNORECASE)
 _OPTIONAL_END = frozenset({"v", "lang"})  # WebVTT lets these run to the end of a cue
 
@@ -66,24 +67,62 @@ def check(
 
     Args:
         cues: as laid out, or as read from a file.
-        rules: what to keep to; a number of 0 is not checked.
+        rules: what to keep to; a number of 0 is not checked. Of `LanguageRules`, a cue has to keep those for the
+            language of the whole or those for what its own script tells, as one who reads it may be at home in either.
         tolerance: s that a time may be off by.
         measured: whether the times of the words were measured. Where they were not, nobody knows whether a cue already
             lingers; it is held to have lingered its most where somebody could have spoken so fast.
     """
+    if isinstance(rules, LanguageRules):
+        return _by_language(cues, rules, None, tolerance, measured=measured)
+    return _check(cues, [rules] * len(cues), tolerance, measured=measured)
+
+
+def _check(cues: Sequence[Cue], rules: Sequence[Rules], tolerance: float, *, measured: bool) -> list[Violation]:
     found: list[Violation] = []
-    for number, cue in enumerate(cues):
+    for number, (cue, own) in enumerate(zip(cues, rules, strict=True)):
         before = cues[number - 1] if number else None
         after = cues[number + 1] if number + 1 < len(cues) else None
-        found += _of_text(number + 1, cue, rules)
-        found += _of_times(number + 1, before, cue, rules, tolerance)
-        found += _of_pace(number + 1, before, cue, after, rules, tolerance, measured=measured)
+        joins = [
+            other
+            for other, theirs in ((before, rules[number - 1]), (after, rules[min(number + 1, len(rules) - 1)]))
+            if other and theirs == own
+        ]
+        found += _of_text(number + 1, cue, own)
+        found += _of_times(number + 1, before, cue, own, tolerance)
+        found += _of_pace(number + 1, cue, after, joins, own, tolerance, measured=measured)
+    return found
+
+
+def _by_language(
+    cues: Sequence[Cue], rules: LanguageRules, told: str | None, tolerance: float, *, measured: bool
+) -> list[Violation]:
+    """What `cues` break of the rules for the language `told`, and of those for what the script of each may be, too."""
+    text = "".join(cue.text for cue in cues)
+    told = told or language_of_script(text)
+    otherwise = None if told in {"ja", "ko", "th", "yue", "zh"} else told
+    scripts = [language_of_script(cue.text) or otherwise for cue in cues]
+    kanji = "ja" if _KANA.search(text) else "zh"  # a line of a Japanese file may have no kana
+    judged = [
+        [rules.of(told)] * len(cues),
+        [rules.of(script) for script in scripts],
+        [rules.of(kanji if script == "zh" else script) for script in scripts],
+    ]
+    found, *others = [
+        _check(cues, each, tolerance, measured=measured)
+        for number, each in enumerate(judged)
+        if each not in judged[:number]
+    ]
+    for other in others:
+        avoidable = {(v.cue, v.rule): not v.unavoidable for v in other}
+        kept = [v for v in found if (v.cue, v.rule) in avoidable]
+        found = [replace(v, unavoidable=v.unavoidable or not avoidable[v.cue, v.rule]) for v in kept]
     return found
 
 
 def hurry(cues: Sequence[Cue], rules: Rules) -> str | None:
     """One line about the cues whose reading speed breaks `rules`: how many, and the worst. None: there are none."""
-    if not rules.max_cps and not rules.max_wpm:
+    if not isinstance(rules, LanguageRules) and not rules.max_cps and not rules.max_wpm:
         return None
     fast = [violation for violation in check(cues, rules) if violation.rule == "reading-speed"]
     if not fast:
@@ -133,11 +172,15 @@ def check_text(text: str, rules: Rules, source: str, name: str | None = None) ->
     try:
         found = [*_of_file(format, text, source)]
         cues = reader(text, source)
+        tolerance = _COARSE.get(format.name, _MILLISECOND)
         if isinstance(rules, LanguageRules):
-            rules = rules.of(parse_format(text, source, format.name).language)
+            told = parse_format(text, source, format.name).language
+            if format.name != "lrc":
+                return [*found, *_by_language(cues, rules, told, tolerance, measured=ours)]
+            rules = rules.of(told)
         if format.name == "lrc":  # it holds neither line breaks nor when a line goes out
             rules = replace(rules, max_chars=0, max_duration=0.0, min_gap=0.0, min_gap_frames=0, close_gap_frames=0)
-        return [*found, *check(cues, rules, _COARSE.get(format.name, _MILLISECOND), measured=ours)]
+        return [*found, *check(cues, rules, tolerance, measured=ours)]
     except TranscriptError as error:
         return [Violation("syntax", error.what)]
 
@@ -202,7 +245,14 @@ def _of_times(number: int, before: Cue | None, cue: Cue, rules: Rules, tolerance
 
 
 def _of_pace(
-    number: int, before: Cue | None, cue: Cue, after: Cue | None, rules: Rules, tolerance: float, *, measured: bool
+    number: int,
+    cue: Cue,
+    after: Cue | None,
+    joins: Sequence[Cue],
+    rules: Rules,
+    tolerance: float,
+    *,
+    measured: bool,
 ) -> Iterator[Violation]:
     duration = cue.end - cue.start
     room = after.start - gap(rules) / rules.rate - cue.start if after else float("inf")
@@ -210,7 +260,7 @@ def _of_pace(
         message = f"stays {duration:.3f} s, {rules.max_duration:g} s allowed"
         yield Violation("max-duration", message, number, cue.start, duration, rules.max_duration)
     if 0 < duration < rules.min_duration - tolerance:
-        joined = (before and _fits(before, cue, rules)) or (after and _fits(cue, after, rules))
+        joined = any(_fits(*((cue, other) if other is after else (other, cue)), rules) for other in joins)
         message = f"stays {duration:.3f} s, {rules.min_duration:g} s required"
         forced = room < rules.min_duration + tolerance and not joined
         yield Violation("min-duration", message, number, cue.start, duration, rules.min_duration, unavoidable=forced)

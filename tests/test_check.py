@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from crisp_align.check import check, check_file, hurry
@@ -12,7 +13,7 @@ from crisp_align.errors import OptionError, TranscriptError
 from crisp_align.formats import write_format
 from crisp_align.formats.cue_text import read_cue
 from crisp_align.formats.srt import read_srt
-from crisp_align.layout import Rules, cues, profile_names, profile_rules
+from crisp_align.layout import LanguageRules, Rules, cues, profile_names, profile_rules
 from crisp_align.text.width import columns
 from crisp_align.transcript import Cue, Transcript
 from tests.transcripts import transcripts
@@ -78,6 +79,20 @@ def test_a_violation_says_where_and_by_how_much() -> None:
 def test_a_line_that_kinsoku_forbids_is_a_warning(lines: tuple[str, ...], rules: list[str]) -> None:
     found = check([cue(0, 6, *lines)], profile_rules("netflix-zh"))
     assert [(v.rule, v.severity) for v in found] == [(rule, "warning") for rule in rules]
+
+
+@pytest.mark.parametrize(
+    ("lines", "rules"),
+    [
+        (("Forty-two characters fit a line of English",), []),
+        (("Forty-two characters fit a line of English,", "but not one more than that"), ["line-length"]),
+        (("十三文字よりも長い行がここにあります",), ["line-length"]),
+    ],
+)
+def test_a_cue_in_another_script_is_judged_by_the_rules_for_it(lines: tuple[str, ...], rules: list[str]) -> None:
+    shown = [cue(0, 7, "真っ昼間なのにキャンプの外", "外れの電柱に電球が"), cue(8, 14, *lines)]
+    found = check(shown, LanguageRules())
+    assert [v.rule for v in found if v.rule != "reading-speed"] == rules
 
 
 def test_words_a_minute_and_words_a_cue_are_counted() -> None:
@@ -165,22 +180,30 @@ def test_a_format_without_cues_is_refused(tmp_path: Path) -> None:
         check_file(tmp_path / "a.txt", NETFLIX)
 
 
-@pytest.mark.parametrize("profile", SUBTITLES)
+def rules_of(profile: str, transcript: Transcript, fps: float) -> Rules:
+    if profile == "auto":
+        # Without kana, a file of Japanese reads as Chinese.
+        assume(re.search("[ぁ-んァ-ン]", transcript.text) or all(s.language != "ja" for s in transcript.segments))
+        return LanguageRules(fps=fps, given=frozenset({"fps"}))
+    return replace(profile_rules(profile), fps=fps)
+
+
+@pytest.mark.parametrize("profile", ["auto", *SUBTITLES])
 @given(transcript=transcripts(), fps=FPS)
 @settings(max_examples=50, deadline=None)
 def test_what_we_lay_out_breaks_no_rule_that_could_be_kept(profile: str, transcript: Transcript, fps: float) -> None:
-    rules = replace(profile_rules(profile), fps=fps)
+    rules = rules_of(profile, transcript, fps)
     laid = cues(transcript.segments, rules)
     assert [violation for violation in check(laid, rules) if not violation.unavoidable] == []
 
 
-@pytest.mark.parametrize("profile", SUBTITLES)
+@pytest.mark.parametrize("profile", ["auto", *SUBTITLES])
 @given(transcript=transcripts(), fps=FPS)
 @settings(max_examples=30, deadline=None)
 def test_read_back_from_a_file_only_the_speed_of_speech_is_at_fault(
     profile: str, transcript: Transcript, fps: float
 ) -> None:
-    rules = replace(profile_rules(profile), fps=fps)
+    rules = rules_of(profile, transcript, fps)
     text = write_format("srt", transcript, cues(transcript.segments, rules)).decode()
     laid = cues(transcript.segments, rules)
     found = check(read_srt(text, "a.srt"), rules, measured=False) if text else []

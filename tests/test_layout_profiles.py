@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from crisp_align.errors import OptionError
-from crisp_align.layout import LanguageRules, Rules, cues, default_profile, profile_names, profile_rules
+from crisp_align.layout import LanguageRules, Rules, cues, default_profile, profile_names, profile_rules, rules_for
 from tests.test_layout import JFK, shown, spoken
 
 
@@ -27,6 +28,30 @@ def test_rules_by_language_keep_what_was_given() -> None:
     assert (rules.of("ja").max_chars, rules.of("ja").max_lines, rules.of("en").max_chars) == (13, 1, 42)
     laid = cues([spoken("真っ昼間なのにキャンプの外れの電柱に", language="ja")], rules)
     assert all(len(cue.lines) == 1 for cue in laid)
+
+
+ENGLISH = spoken("All human beings are born free and equal in dignity and rights.", step=0.3)
+GERMAN = spoken("Alle Menschen sind frei und gleich an Rechten geboren.", language="de", start=8.0)
+JAPANESE = spoken("すべての人間は自由であり権利について平等である。", language="ja", start=8.0, step=0.3)
+
+
+def test_where_lines_of_two_languages_differ_each_is_laid_out_by_its_own_rules() -> None:
+    laid = cues([ENGLISH, JAPANESE], LanguageRules())
+    assert shown(laid) == [
+        "All human beings are born free\nand equal in dignity and rights.",
+        "すべての人間は自由であり\n権利について平等である。",
+    ]
+    assert isinstance(rules_for([ENGLISH, JAPANESE], LanguageRules()), LanguageRules)
+
+
+def test_where_lines_are_alike_the_rules_are_those_for_most_of_the_text() -> None:
+    assert rules_for([ENGLISH, GERMAN], LanguageRules()) == profile_rules("netflix-en")
+    assert rules_for([GERMAN, spoken("Yes.", start=20)], LanguageRules()) == profile_rules("netflix")
+
+
+def test_a_segment_of_no_language_goes_with_those_before() -> None:
+    unknown = replace(spoken("啊", language="zh", start=20.0), language=None)
+    assert rules_for([JAPANESE, unknown], LanguageRules()) == profile_rules("netflix-ja")
 
 
 def test_a_profile_can_be_a_file_that_changes_another(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def main() -> None:
         layouts = [best_breaks(passage, rules)] + [greedy(passage, rules, by_sentence=by) for by in (False, True)]
         assert all(row[-1] == after[0] for layout in layouts for row, after in pairwise(layout))
         costs = [total_cost(passage, layout, rules) for layout in layouts]
-        shown = [timed(blocks_of(passage, layout), rules) for layout in layouts]
+        shown = [timed(blocks_of(passage, layout), [rules] * len(layout)) for layout in layouts]
         broken = [sum(not v.unavoidable for v in check(laid, rules)) for laid in shown]
         assert costs[0] <= min(costs)
         print(

@@ -183,7 +183,7 @@ def transcript_of(cues: Sequence[Cue], source: str, language: str | None = None)
 
     Where `language` is None, a script that only one language is written in tells it.
     """
-    language = language or _language_of_script("".join(cue.text for cue in cues))
+    language = language or language_of_script("".join(cue.text for cue in cues))
     segments: list[Segment] = []
     for cue in cues:
         words: list[Word] = []
@@ -200,7 +200,8 @@ def transcript_of(cues: Sequence[Cue], source: str, language: str | None = None)
     return Transcript(tuple(segments), duration, source)
 
 
-def _language_of_script(text: str) -> str | None:
+def language_of_script(text: str) -> str | None:
+    """The language of a text more than a third of whose letters are of a script that one language is written in."""
     letters = [char for char in text if char.isalpha()]
     for language, pattern in _SCRIPTS:
         if 3 * sum(1 for char in letters if pattern.match(char)) > len(letters):

@@ -11,15 +11,15 @@ from crisp_align.transcript import MIN_WORD, Cue
 __all__ = ["timed"]
 
 
-def timed(blocks: Sequence[Lines], rules: Rules) -> list[Cue]:
-    """Give blocks of lines their times.
+def timed(blocks: Sequence[Lines], rules: Sequence[Rules]) -> list[Cue]:
+    """Give blocks of lines their times, each by its own rules; their frame rate is one.
 
     A cue comes in on its first word. It goes out after its last, or up to `linger` later where it takes that long to
     read; a cue below the minimum duration stays for it. It never runs into the next, keeps the gap where the words
     leave 20 ms before it, and closes a short gap. All is counted in ticks of a frame or a millisecond, so that
     rounding can neither overlap nor empty a cue.
     """
-    rate = rules.rate
+    rate = rules[0].rate if rules else 1000.0
     starts: list[int] = []
     for block in blocks:
         start = round(max(0.0, block[0][0].start) * rate)
@@ -27,7 +27,7 @@ def timed(blocks: Sequence[Lines], rules: Rules) -> list[Cue]:
     return [
         Cue(
             start=round(starts[i] / rate, 3),
-            end=round(_out(block, starts[i], starts[i + 1] if i + 1 < len(blocks) else None, rules) / rate, 3),
+            end=round(_out(block, starts[i], starts[i + 1] if i + 1 < len(blocks) else None, rules[i]) / rate, 3),
             lines=block,
         )
         for i, block in enumerate(blocks)
