@@ -209,23 +209,23 @@ def backend_names() -> list[str]:
 
 
 def backend_class(name: str) -> type[Backend]:
-    """The backend published as `name`.
+    """The backend published as `name`; "auto" is Whisper, the one whose weights can come with the package.
 
     Raises:
         OptionError: no installed package publishes it.
         MissingDependencyError: its module does not import.
     """
-    return cast(type[Backend], plugin(GROUP, name, "backend"))
+    return cast(type[Backend], plugin(GROUP, "whisper" if name == "auto" else name, "backend"))
 
 
 def load_backend(name: str = "auto", model: str = "auto", *, options: LoadOptions | None = None) -> Backend:
-    """Load a backend by name; "auto" is Whisper, the one whose weights can come with the package.
+    """Load a backend by name; see `backend_class`.
 
     Raises:
         OptionError: no such backend.
         ModelError: weights missing, damaged or of the wrong kind.
     """
-    return backend_class("whisper" if name == "auto" else name).load(model, options or LoadOptions())
+    return backend_class(name).load(model, options or LoadOptions())
 
 
 def plugin(group: str, name: str, noun: str) -> object:

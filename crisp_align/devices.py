@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -9,7 +13,18 @@ from typing import Any, Literal, TypeAlias
 from crisp_align.backends import LoadOptions
 from crisp_align.errors import MissingDependencyError, OptionError
 
-__all__ = ["Dtype", "Placement", "free_memory", "has_amx", "place", "require_torch", "require_transformers"]
+__all__ = [
+    "Dtype",
+    "Placement",
+    "free_memory",
+    "has_amx",
+    "place",
+    "release_memory",
+    "require_torch",
+    "require_transformers",
+]
+
+_CGROUP = Path("/sys/fs/cgroup")
 
 Dtype: TypeAlias = Literal["float32", "bfloat16", "float16", "int8"]
 
@@ -74,17 +89,52 @@ def has_amx() -> bool:
 def free_memory(device: str) -> int:
     """Bytes that a model on `device` can still take; what torch keeps for itself counts as free.
 
-    On a CPU what Linux calls available; elsewhere, where nothing tells, 4 GB.
+    On a CPU what Linux calls available, within what the container (cgroup) and the process (ulimit -v) may have;
+    elsewhere, where nothing tells, 4 GB.
     """
     if device.startswith("cuda"):
         torch = require_torch("qwen")
         free, _ = torch.cuda.mem_get_info(device)
         return int(free) + int(torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
+    return max(min((_available(), *_container_limits(), *_process_limits())), 0)
+
+
+def _available() -> int:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
     except (OSError, ValueError, IndexError, StopIteration):
         return 4 * 10**9
+
+
+def _container_limits() -> Iterator[int]:
+    """What the control group of this process leaves, if it has a limit; cached files count as free."""
+    for root, limit, used in (
+        (_CGROUP, "memory.max", "memory.current"),
+        (_CGROUP / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        with suppress(OSError, ValueError):  # not this version of cgroups; "max"
+            most = int((root / limit).read_text())
+            stat = dict(line.split() for line in (root / "memory.stat").read_text().splitlines())
+            yield most - int((root / used).read_text()) + int(stat.get("inactive_file", 0))
+
+
+def _process_limits() -> Iterator[int]:
+    """What the limit on address space of this process leaves, if it has one."""
+    with suppress(ImportError, OSError, ValueError, IndexError):
+        import resource  # not on Windows
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            yield limit - int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def release_memory() -> None:
+    """Make sure that models nobody holds any more are gone, and give back what torch keeps of a GPU for them."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def require_torch(extra: str) -> Any:

@@ -6,15 +6,16 @@ is a stream of plain events. Nothing here prints, and nothing of a file is kept 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import crisp_align
 from crisp_align.aligners import Utterance
-from crisp_align.aligners.chain import EVERYONES_CLIP, AlignerChain, Timed
-from crisp_align.backends import Backend, DecodeOptions, LoadOptions, Transcription, load_backend
+from crisp_align.aligners.chain import EVERYONES_CLIP, AlignerChain, Timed, fits
+from crisp_align.backends import Backend, DecodeOptions, LoadOptions, Transcription, backend_class, load_backend
+from crisp_align.devices import release_memory
 from crisp_align.errors import AlignmentError, CrispAlignError, ModelError
 from crisp_align.events import (
     Advanced,
@@ -31,11 +32,11 @@ from crisp_align.events import (
 from crisp_align.given import GivenText, fit, script_language
 from crisp_align.media import MediaOptions
 from crisp_align.partition import by_hearing, by_voice
-from crisp_align.reading import Feed, Listed, Read, Reading, Task, read
-from crisp_align.segments import cut, one_line
+from crisp_align.reading import Feed, Listed, Read, Reading, Step, Task, read
+from crisp_align.segments import cut
 from crisp_align.speech import VadOptions
+from crisp_align.stages import Heard, Hearing, Timing, timed_words
 from crisp_align.text.units import UnitMode, split_units
-from crisp_align.timing import settle
 from crisp_align.transcript import Clip, Segment, Transcript, Unit, Word
 
 __all__ = [
@@ -50,6 +51,9 @@ __all__ = [
     "Started",
     "run",
 ]
+
+
+_GROUP = 3600.0  # s of sound that may be heard before it is timed, where the models take turns: 230 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ class Settings:
     """char: every ideograph, kana and Hangul syllable is a unit of its own."""
     strict: bool = False
     """An aligner that cannot do a clip is an error, not a reason to ask the next."""
+    sequential: bool = False
+    """Never have the backend's model and the aligner's in memory together; done anyway where both do not fit."""
 
 
 @dataclass(slots=True)
@@ -91,6 +97,18 @@ class _File:
         self.notices.extend(result.notices)
         self.stand_ins.update(result.stand_ins)
 
+    def fail(self, error: CrispAlignError) -> Iterator[Event]:
+        """Give it up; said once."""
+        if not self.failed:
+            self.failed = True
+            yield Failed(self.source, error)
+
+    def remark(self, texts: Iterable[str], *, detail: bool = False) -> Iterator[Event]:
+        """Say something of the file as a whole."""
+        for text in texts:
+            self.remarks.append(text)
+            yield Noticed(self.source, text, detail)
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
@@ -101,13 +119,46 @@ class _Entry:
     clip: Clip
 
 
-class Pipeline:
-    """Loaded models and the route through them."""
+@dataclass(frozen=True, slots=True)
+class _HeardBy:
+    """What is known of the backend, loaded or not."""
 
-    def __init__(self, settings: Settings, backend: Backend | None, aligners: AlignerChain) -> None:
+    name: str
+    model: str
+    max_clip: float
+    batch_size: int
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Clips that were heard together and are being timed, or wait to be."""
+
+    entries: list[_Entry]
+    heard: list[Heard | CrispAlignError]
+    timed: Future[list[ClipResult | CrispAlignError]] | None
+
+
+class Pipeline:
+    """Loaded models and the route through them.
+
+    Args:
+        settings: what the user asked for.
+        backend: loaded, the options checked against it; None: loaded when it is needed.
+        aligners: loaded, or, with `in_turn`, released.
+        in_turn: have the model of one side only in memory at a time; `backend` is then None.
+    """
+
+    def __init__(
+        self, settings: Settings, backend: Backend | None, aligners: AlignerChain, *, in_turn: bool = False
+    ) -> None:
         self.settings = settings
         self.aligners = aligners
-        self._backend = backend
+        self.in_turn = in_turn
+        self._timing = Timing(aligners)
+        self._hearing: Hearing | None = None
+        self._heard_by: _HeardBy | None = None
+        if backend is not None:
+            self._hearing, self._heard_by = self._take(backend)
 
     @classmethod
     def load(cls, settings: Settings, *, transcribes: bool = True) -> Pipeline:
@@ -121,12 +172,61 @@ class Pipeline:
             OptionError: no such backend or aligner, or an option it cannot honour.
             ModelError: weights missing, damaged or of the wrong kind; an engine not installed.
         """
+        attentive = settings.aligner == "attention"  # it shares the backend's model
+        if settings.sequential and not attentive:
+            return cls._load_in_turn(settings, transcribes=transcribes)
         backend = None
-        if transcribes or settings.aligner == "attention":
-            backend = load_backend(settings.backend, settings.model, options=settings.load)
-            backend.check(settings.decode)
+        if transcribes or attentive:
+            backend = _loaded_backend(settings)
+            if not fits(settings.aligner, settings.load, native_words=backend.native_words):
+                del backend
+                release_memory()
+                return cls._load_in_turn(settings, transcribes=transcribes)
         aligners = AlignerChain(settings.aligner, settings.load, backend, strict=settings.strict)
         return cls(settings, backend, aligners)
+
+    @classmethod
+    def _load_in_turn(cls, settings: Settings, *, transcribes: bool) -> Pipeline:
+        """Load each side once, to be sure of it, and keep the one that is needed first."""
+        kind = backend_class(settings.backend)
+        aligners = AlignerChain(
+            settings.aligner,
+            settings.load,
+            strict=settings.strict,
+            native_words=transcribes and kind.native_words,
+            attention=settings.model if kind.name == "whisper" else "auto",
+        )
+        pipeline = cls(settings, None, aligners, in_turn=True)
+        if transcribes:
+            pipeline.hearing  # noqa: B018 (loads it)
+        return pipeline
+
+    def _take(self, backend: Backend) -> tuple[Hearing, _HeardBy]:
+        size = self.settings.decode.batch_size or backend.batch_size
+        known = _HeardBy(backend.name, backend.model, backend.max_clip, size)
+        return Hearing(backend, self.settings.decode, self.settings.units), known
+
+    @property
+    def hearing(self) -> Hearing:
+        """The backend at work, loaded by now.
+
+        Raises:
+            ModelError: it was not needed before, and its weights are missing or damaged.
+        """
+        if self._hearing is None:
+            if self.in_turn:
+                self.aligners.release()
+                release_memory()
+            self._hearing, self._heard_by = self._take(_loaded_backend(self.settings))
+        return self._hearing
+
+    @property
+    def timing(self) -> Timing:
+        """The aligners at work."""
+        if self.in_turn and self._hearing is not None:
+            self._hearing = None
+            release_memory()
+        return self._timing
 
     @property
     def backend(self) -> Backend:
@@ -135,23 +235,24 @@ class Pipeline:
         Raises:
             ModelError: it was not needed before, and its weights are missing or damaged.
         """
-        if self._backend is None:
-            self._backend = load_backend(self.settings.backend, self.settings.model, options=self.settings.load)
-            self._backend.check(self.settings.decode)
-        return self._backend
+        return self.hearing.backend
+
+    @property
+    def _backend(self) -> _HeardBy:
+        return self._heard_by or self._take(self.backend)[1]
 
     @property
     def ready(self) -> Ready:
         """What was loaded."""
         aligner = self.aligners.names[0]
-        if self._backend is None:
+        if self._heard_by is None:
             return Ready(f"aligner {aligner}", self._advice(), 1)
-        described = f"{self._backend.name} {self._backend.model}, timed by {aligner}"
-        return Ready(described, self._advice(), self.batch_size)
+        described = f"{self._heard_by.name} {self._heard_by.model}, timed by {aligner}"
+        return Ready(described + (", one after the other" if self.in_turn else ""), self._advice(), self.batch_size)
 
     def _advice(self) -> str | None:
         ways = []
-        if self._backend is not None and self.settings.model == "auto" and self._backend.model in ("base", "tiny.en"):
+        if self.settings.model == "auto" and self._heard_by is not None and self._heard_by.model in ("base", "tiny.en"):
             ways.append("better text: crisp-align models pull large-v3-turbo")
         if self.settings.aligner == "auto" and self.aligners.names[0] != "qwen3":
             ways.append("better times: crisp-align models pull qwen3-forcedaligner-0.6b-hf")
@@ -176,45 +277,11 @@ class Pipeline:
     @property
     def max_clip(self) -> float:
         """s, the longest clip that backend and aligners take."""
-        return min(self.backend.max_clip, self.aligners.max_clip)
+        return min(self._backend.max_clip, self.aligners.max_clip)
 
     def route(self, reading: Reading) -> Iterator[Event]:
         """What `transcribe` does, with sources that are being read already."""
-        batch: list[_Entry] = []
-        files: list[_File] = []
-        size = 1  # batches grow from one clip, so that the first lines come soon
-        for entry in reading:
-            if entry is None:  # nothing more for now
-                yield from self._process(batch)
-                yield from self._finished(files)
-                continue
-            task, steps = entry
-            file = _File(task.source)
-            files.append(file)
-            try:
-                for step in steps:
-                    match step:
-                        case Started():
-                            yield step
-                            yield from _gone_on_with(file, task)
-                        case Read(position, notices):
-                            file.position = position
-                            yield from self._remark(file, notices)
-                        case (number, clip):
-                            file.waiting += 1
-                            batch.append(_Entry(file, number, clip))
-                    if len(batch) >= size:
-                        yield from self._process(batch)
-                        size = min(size * 4, self.batch_size)
-                        yield from self._finished(files)
-                    if file.failed:
-                        break
-            except CrispAlignError as error:
-                yield from self._fail(file, error)
-            file.ended = True
-            yield from self._finished(files)
-        yield from self._process(batch)
-        yield from self._finished(files)
+        yield from _Route(self).go(reading)
 
     def align(self, source: str, text: str) -> Iterator[Event]:
         """Time a given text: every word of it once, in order, each line a segment.
@@ -230,10 +297,9 @@ class Pipeline:
         try:
             yield from self._align_given(file, text)
         except CrispAlignError as error:
-            yield from self._fail(file, error)
+            yield from file.fail(error)
             return
-        file.ended = True
-        yield from self._finished([file])
+        yield from self._finish(file)
 
     def _align_given(self, file: _File, text: str) -> Iterator[Event]:
         voiced: list[Clip] = []
@@ -245,7 +311,7 @@ class Pipeline:
                     yield step
                 case Read(position, notices):
                     file.position = position
-                    yield from self._remark(file, notices)
+                    yield from file.remark(notices)
                 case (_, clip):
                     voiced.append(clip)
         if not voiced:
@@ -264,11 +330,11 @@ class Pipeline:
             for number, clip in enumerate(voiced)
         ]
         placed = [utterance for utterance in placed if utterance.units]
-        timed = self.aligners.align(placed)
+        timed = self.timing.aligners.align(placed)
         for segment in self._lines(file, given, placed, timed):
             file.segments.append(segment)
             yield SegmentReady(file.source, segment)
-        yield from self._remark(file, fit(file.segments, share))
+        yield from file.remark(fit(file.segments, share))
 
     def _listen(self, voiced: Sequence[Clip], text: str) -> tuple[str | None, list[list[Unit]] | None]:
         """Language of a given text and, where there are several clips, the units heard in each.
@@ -279,13 +345,13 @@ class Pipeline:
         if language is not None and len(voiced) == 1:
             return language, None
         try:
-            self.backend  # noqa: B018 (loads it)
+            hearing = self.hearing
         except ModelError:
             return language, None
         size = self.batch_size
         wanted = voiced if len(voiced) > 1 else voiced[:1]
-        results = [r for i in range(0, len(wanted), size) for r in self._hear(wanted[i : i + size])]
-        transcriptions = [r if isinstance(r, Transcription) else Transcription("") for r in results]
+        heard = [each for i in range(0, len(wanted), size) for each in hearing.hear(wanted[i : i + size])]
+        transcriptions = [each.transcription if isinstance(each, Heard) else Transcription("") for each in heard]
         language = language or next((t.language for t in transcriptions if t.text and t.language), None)
         if len(voiced) == 1:
             return language, None
@@ -299,7 +365,7 @@ class Pipeline:
         for utterance, result in zip(placed, timed, strict=True):
             file.stand_ins.update((name, result.aligner, reason) for name, reason in result.refusals)
             file.notices.extend(result.notices)
-            spoken.extend(words(utterance, result))
+            spoken.extend(timed_words(utterance, result))
             aligners.extend([result.aligner] * len(utterance.units))
         made, at = [], 0
         for segment in cut(spoken, placed[0].language, "", given.line_ends):
@@ -310,124 +376,147 @@ class Pipeline:
     @property
     def batch_size(self) -> int:
         """Clips in one call of the models."""
-        return self.settings.decode.batch_size or self.backend.batch_size
+        return self._backend.batch_size
 
-    def _process(self, batch: list[_Entry]) -> Iterator[Event]:
-        """Transcribe, align and cut into segments what has gathered; empties `batch`."""
-        entries = [entry for entry in batch if not entry.file.failed]
-        batch.clear()
-        heard: list[tuple[_Entry, Transcription, Utterance]] = []
-        for entry, result in zip(entries, self._hear([entry.clip for entry in entries]), strict=True):
-            if isinstance(result, CrispAlignError):
-                yield from self._fail(entry.file, result)
-            else:
-                heard.append((entry, result, self._utterance(entry.clip, result)))
-        timed = iter(self._time([utterance for _, _, utterance in heard if utterance.units]))
-        for entry, transcription, utterance in heard:
-            outcome = next(timed) if utterance.units else None
-            if isinstance(outcome, CrispAlignError):
-                yield from self._fail(entry.file, outcome)
-            elif not entry.file.failed:
-                yield from self._done(entry, transcription, utterance, outcome)
-        for entry in entries:
-            entry.file.waiting -= 1
-        for file in {id(entry.file): entry.file for entry in entries if not entry.file.failed}.values():
-            yield Advanced(file.source, max(entry.clip.end for entry in entries if entry.file is file))
-
-    def _done(
-        self, entry: _Entry, transcription: Transcription, utterance: Utterance, timed: Timed | None
-    ) -> Iterator[Event]:
-        notices = transcription.notices
-        if timed is None and transcription.text.strip():
-            nothing = transcription.text.strip()
-            notices = (*notices, f"at {entry.clip.start:.1f} s nothing but {nothing!r} was heard; left out")
-        if timed is not None:
-            notices = (*notices, *timed.notices)
-        result = ClipResult(
-            segments=() if timed is None else tuple(cut(words(utterance, timed), utterance.language, timed.aligner)),
-            notices=notices,
-            stand_ins=() if timed is None else tuple((name, timed.aligner, why) for name, why in timed.refusals),
-            language=transcription.language if transcription.certain else None,
-        )
-        entry.file.add(result)
-        source = entry.file.source
-        yield from (Noticed(source, text, detail=True) for text in result.notices)
-        yield from (SegmentReady(source, segment) for segment in result.segments)
-        yield ClipDone(source, entry.number, result)
-
-    def _hear(self, batch: Sequence[Clip]) -> list[Transcription | CrispAlignError]:
-        """Transcribe a batch; where it fails, each clip alone, so that a failure costs one file only."""
-        if not batch:
-            return []
-        try:
-            return list(self.backend.transcribe(batch, self.settings.decode))
-        except (RuntimeError, ValueError, MemoryError, CrispAlignError) as error:
-            if len(batch) > 1:
-                return [result for clip in batch for result in self._hear([clip])]
-            if isinstance(error, CrispAlignError):
-                return [error]
-            what = f"{self.backend.name} failed at {batch[0].start:.1f} s: {error}"
-            return [CrispAlignError(what, subject=batch[0].source)]
-
-    def _utterance(self, clip: Clip, heard: Transcription) -> Utterance:
-        language = heard.language or self.settings.decode.language
-        text = one_line(heard.text, language)
-        return Utterance(
-            clip=clip,
-            units=tuple(split_units(text, language, self.settings.units)) if text else (),
-            language=language,
-            words=heard.words,
-            translated=self.settings.decode.translate,
-        )
-
-    def _time(self, utterances: Sequence[Utterance]) -> list[Timed | CrispAlignError]:
-        """Align a batch; where that fails, each utterance alone."""
-        try:
-            return list(self.aligners.align(utterances)) if utterances else []
-        except (RuntimeError, ValueError, MemoryError, CrispAlignError) as error:
-            if len(utterances) > 1:
-                return [result for utterance in utterances for result in self._time([utterance])]
-            if isinstance(error, CrispAlignError):
-                return [error]
-            clip = utterances[0].clip
-            return [CrispAlignError(f"alignment failed at {clip.start:.1f} s: {error}", subject=clip.source)]
-
-    def _finished(self, files: list[_File]) -> Iterator[Event]:
-        """Finish, in order, the files at the head of the queue whose last clip is done."""
-        while files and (files[0].failed or (files[0].ended and files[0].waiting == 0)):
-            file = files.pop(0)
-            if file.failed:
-                continue
-            for (asked, used, reason), count in file.stand_ins.items():
-                clips_ = "1 clip" if count == 1 else f"{count} clips"
-                said = f"{clips_} timed by {used}, not {asked}: {reason}"
-                yield from self._remark(file, (said,), detail=self.settings.aligner == "auto")
-            yield Advanced(file.source, file.position)
-            yield Finished(file.source, self._transcript(file))
+    def _finish(self, file: _File) -> Iterator[Event]:
+        for (asked, used, reason), count in file.stand_ins.items():
+            clips_ = "1 clip" if count == 1 else f"{count} clips"
+            said = f"{clips_} timed by {used}, not {asked}: {reason}"
+            yield from file.remark((said,), detail=self.settings.aligner == "auto")
+        yield Advanced(file.source, file.position)
+        yield Finished(file.source, self._transcript(file))
 
     def _transcript(self, file: _File) -> Transcript:
         return Transcript(
             segments=tuple(file.segments),
             duration=round(file.position, 3),
             source=file.source,
-            backend=self._backend.name if self._backend else None,
-            model=self._backend.model if self._backend else None,
+            backend=self._heard_by.name if self._heard_by else None,
+            model=self._heard_by.model if self._heard_by else None,
             aligner=self.aligners.names[0],
             version=crisp_align.__version__,
             notices=(*file.notices, *file.remarks),
         )
 
-    @staticmethod
-    def _fail(file: _File, error: CrispAlignError) -> Iterator[Event]:
-        if not file.failed:
-            file.failed = True
-            yield Failed(file.source, error)
 
-    @staticmethod
-    def _remark(file: _File, texts: Iterable[str], *, detail: bool = False) -> Iterator[Event]:
-        for text in texts:
-            file.remarks.append(text)
-            yield Noticed(file.source, text, detail)
+class _Route:
+    """One way through the pipeline: what gathers, what is being heard, what is being timed.
+
+    An aligner that needs nothing of the backend times one batch beside it while it hears the next. Where the models
+    are in memory in turn, batches wait for the aligner until they hold an hour of sound.
+    """
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.size = 1  # batches grow from one clip, so that the first lines come soon
+        self.batch: list[_Entry] = []
+        self.files: list[_File] = []
+        self.waiting: deque[_Batch] = deque()
+        beside = getattr(pipeline.aligners.first_class, "beside_backend", False)
+        self.beside = ThreadPoolExecutor(1, "timing") if beside and not pipeline.in_turn else None
+
+    def go(self, reading: Reading) -> Iterator[Event]:
+        """Everything that is read, in order."""
+        try:
+            for entry in reading:
+                if entry is None:  # nothing more for now
+                    yield from self._catch_up()
+                else:
+                    yield from self._go_through(*entry)
+            yield from self._catch_up()
+        finally:
+            if self.beside is not None:
+                self.beside.shutdown(wait=False, cancel_futures=True)
+
+    def _go_through(self, task: Task, steps: Iterable[Step]) -> Iterator[Event]:
+        file = _File(task.source)
+        self.files.append(file)
+        try:
+            for step in steps:
+                match step:
+                    case Started():
+                        yield step
+                        yield from _gone_on_with(file, task)
+                    case Read(position, notices):
+                        file.position = position
+                        yield from file.remark(notices)
+                    case (number, clip):
+                        file.waiting += 1
+                        self.batch.append(_Entry(file, number, clip))
+                if len(self.batch) >= self.size:
+                    first = self.size == 1
+                    self._hear()
+                    yield from self._time(all_of_them=first and not self.pipeline.in_turn)
+                    self.size = min(self.size * 4, self.pipeline.batch_size)
+                if file.failed:
+                    break
+        except CrispAlignError as error:
+            yield from file.fail(error)
+        file.ended = True
+        yield from self._finished()
+
+    def _catch_up(self) -> Iterator[Event]:
+        self._hear()
+        yield from self._time(all_of_them=True)
+
+    def _hear(self) -> None:
+        """Have the batch that has gathered heard, and begin to time it where that can be done beside."""
+        entries = [entry for entry in self.batch if not entry.file.failed]
+        self.batch.clear()
+        if not entries:
+            return
+        heard = self.pipeline.hearing.hear([entry.clip for entry in entries])
+        said = [each for each in heard if isinstance(each, Heard)]
+        begun = None if self.beside is None else self.beside.submit(self.pipeline.timing.time, said)
+        self.waiting.append(_Batch(entries, heard, begun))
+
+    def _time(self, *, all_of_them: bool) -> Iterator[Event]:
+        """Tell of what was heard and has its times; see to it that not too much is waiting for them."""
+        while self.waiting and (all_of_them or self._is_too_much()):
+            yield from self._told(self.waiting.popleft())
+        yield from self._finished()
+
+    def _is_too_much(self) -> bool:
+        if self.pipeline.in_turn:
+            return sum(entry.clip.duration for batch in self.waiting for entry in batch.entries) >= _GROUP
+        return len(self.waiting) > (0 if self.beside is None else 1)
+
+    def _told(self, batch: _Batch) -> Iterator[Event]:
+        if batch.timed is not None:
+            results = batch.timed.result()
+        else:
+            results = self.pipeline.timing.time([each for each in batch.heard if isinstance(each, Heard)])
+        timed = iter(results)
+        for entry, each in zip(batch.entries, batch.heard, strict=True):
+            result = each if isinstance(each, CrispAlignError) else next(timed)
+            entry.file.waiting -= 1
+            if isinstance(result, CrispAlignError):
+                yield from entry.file.fail(result)
+            elif not entry.file.failed:
+                yield from _done(entry, result)
+        for file in {id(entry.file): entry.file for entry in batch.entries if not entry.file.failed}.values():
+            yield Advanced(file.source, max(entry.clip.end for entry in batch.entries if entry.file is file))
+
+    def _finished(self) -> Iterator[Event]:
+        """Finish, in order, the files at the head of the queue whose last clip is done."""
+        while self.files and (self.files[0].failed or (self.files[0].ended and self.files[0].waiting == 0)):
+            file = self.files.pop(0)
+            if not file.failed:
+                yield from self.pipeline._finish(file)
+
+
+def _done(entry: _Entry, result: ClipResult) -> Iterator[Event]:
+    entry.file.add(result)
+    source = entry.file.source
+    yield from (Noticed(source, text, detail=True) for text in result.notices)
+    yield from (SegmentReady(source, segment) for segment in result.segments)
+    yield ClipDone(source, entry.number, result)
+
+
+def _loaded_backend(settings: Settings) -> Backend:
+    backend = load_backend(settings.backend, settings.model, options=settings.load)
+    backend.check(settings.decode)
+    return backend
 
 
 def run(settings: Settings, feed: Feed) -> Generator[Ready | Event]:
@@ -446,16 +535,6 @@ def run(settings: Settings, feed: Feed) -> Generator[Ready | Event]:
         limit.set_result(pipeline.max_clip)
         yield pipeline.ready
         yield from pipeline.route(reading)
-
-
-def words(utterance: Utterance, timed: Timed) -> list[Word]:
-    """The units of an utterance as words in the time of their source."""
-    spans = settle(timed.alignment, utterance.clip.start, utterance.clip.end)
-    return [
-        # What lies beyond four digits is rounding of the engines: it may differ from batch to batch.
-        Word(u.text, s.start, s.end, None if s.score is None else round(s.score, 4))
-        for u, s in zip(utterance.units, spans, strict=True)
-    ]
 
 
 def _gone_on_with(file: _File, task: Task) -> Iterator[Event]:

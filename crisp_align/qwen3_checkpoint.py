@@ -65,6 +65,11 @@ class Checkpoint:
     config: dict[str, Any]
     """config.json as it is in the folder."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of its weights."""
+        return sum(file.stat().st_size for file in self.folder.glob("*.safetensors"))
+
 
 def inspect(folder: Path, head: Head) -> Checkpoint:
     """Look at a folder's files, without loading weights.

@@ -73,7 +73,10 @@ class Aligner(Protocol):
     """A loaded forced aligner.
 
     To write one: (1) a class with `name`, its module importing no engine at top level; (2) `load`; (3) `align`;
-    (4) an entry point in the group `crisp_align.aligners`.
+    (4) an entry point in the group `crisp_align.aligners`. Two attributes more are not needed to run: a class
+    attribute `beside_backend`, True where `align` may run in a thread while the backend transcribes, as it needs
+    little and not its device; and a class method `footprint(model, options) -> (device, bytes)`, the memory that the
+    loaded model takes, for one that may not fit beside the backend's.
     """
 
     name: ClassVar[str]

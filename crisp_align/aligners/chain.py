@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from crisp_align import models
 from crisp_align.aligners import Aligner, Alignment, Flagged, Refusal, Result, Utterance, aligner_class, aligner_names
 from crisp_align.backends import Backend, LoadOptions
+from crisp_align.devices import free_memory
 from crisp_align.errors import AlignmentError, ModelError, OptionError
 from crisp_align.timing import spread
 
-__all__ = ["EVERYONES_CLIP", "SPREAD", "AlignerChain", "Timed", "load_aligner"]
+__all__ = ["EVERYONES_CLIP", "SPREAD", "AlignerChain", "Timed", "fits", "load_aligner"]
 
 SPREAD = "spread"
 """Name of the last resort in `Segment.aligner`: words share the voice activity evenly."""
@@ -36,40 +37,57 @@ class AlignerChain:
     """The aligner asked for, already loaded, and behind it the ones that stand in, loaded when first needed."""
 
     def __init__(
-        self, asked: str, options: LoadOptions, backend: Backend | None = None, *, strict: bool = False
+        self,
+        asked: str,
+        options: LoadOptions,
+        backend: Backend | None = None,
+        *,
+        strict: bool = False,
+        native_words: bool | None = None,
+        attention: str = "auto",
     ) -> None:
         """Load the first aligner.
 
         Args:
             asked: an aligner's name, "auto", or the path or Hub id of an aligner's model.
             options: device, type, threads.
-            backend: the loaded backend, if there is one.
+            backend: the loaded backend, if there is one that aligners may share.
             strict: refuse to stand in: what the first aligner cannot do is an error.
+            native_words: whether utterances may come with a backend's own times; None: if `backend` gives any.
+            attention: the Whisper model that `attention` loads where there is none to share.
 
         Raises:
             OptionError: no such aligner.
             ModelError: its weights are missing, damaged or of the wrong kind.
         """
         self._options, self._backend, self.strict = options, backend, strict
-        self._models = {asked: "auto"} if asked in aligner_names() else {"qwen3": asked}
-        self.names = _order(asked, backend)
+        if native_words is None:
+            native_words = backend is not None and backend.native_words
+        self.names = _order(asked, native_words=native_words)
+        self._models = {"attention": attention, self.names[0]: _model(asked, attention)}
         self._loaded: dict[str, Aligner] = {}
         self._missing: dict[str, str] = {}
-        self._loaded[self.names[0]] = self._load(self.names[0])
-
-    @property
-    def first(self) -> Aligner:
-        """The aligner that is asked first."""
-        return self._loaded[self.names[0]]
-
-    @property
-    def max_clip(self) -> float:
+        self._loaded[self.names[0]] = first = self._load(self.names[0])
+        keeps_times = self.names[0] == "native" and native_words
+        self.max_clip = first.max_clip if keeps_times else min(first.max_clip, EVERYONES_CLIP)
         """s, the longest clip that everyone who may be asked takes.
 
         A backend's own times come with any clip; whoever stands in for an aligner may be one that takes 30 s.
         """
-        keeps_times = self.names[0] == "native" and self._backend is not None and self._backend.native_words
-        return self.first.max_clip if keeps_times else min(self.first.max_clip, EVERYONES_CLIP)
+
+    @property
+    def first(self) -> Aligner:
+        """The aligner that is asked first."""
+        return self._ready(self.names[0])
+
+    @property
+    def first_class(self) -> type[Aligner]:
+        """Its class, loaded or not."""
+        return aligner_class(self.names[0])
+
+    def release(self) -> None:
+        """Let go of all that is loaded; it is loaded again when it is needed."""
+        self._loaded.clear()
 
     def align(self, utterances: Sequence[Utterance]) -> list[Timed]:
         """Time every utterance, in order.
@@ -104,14 +122,19 @@ class AlignerChain:
         ]
 
     def _ask(self, name: str, utterances: Sequence[Utterance]) -> Sequence[Result]:
-        if name not in self._loaded and name not in self._missing:
+        if name not in self._missing:
             try:
-                self._loaded[name] = self._load(name)
+                self._ready(name)
             except (ModelError, OptionError) as error:  # a device or type may suit the first aligner alone
                 self._missing[name] = error.what
         if name in self._missing:
             return [Refusal(self._missing[name])] * len(utterances)
         return self._loaded[name].align(utterances)
+
+    def _ready(self, name: str) -> Aligner:
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
 
     def _load(self, name: str) -> Aligner:
         return aligner_class(name).load(self._models.get(name, "auto"), self._options, self._backend)
@@ -127,12 +150,37 @@ def load_aligner(name: str = "auto", *, options: LoadOptions | None = None, back
     return AlignerChain(name, options or LoadOptions(), backend).first
 
 
-def _order(asked: str, backend: Backend | None) -> list[str]:
+def fits(asked: str, options: LoadOptions, *, native_words: bool) -> bool:
+    """Whether the aligner that is asked first fits into the memory left on its device.
+
+    Args:
+        asked: as for `AlignerChain`.
+        options: device and type.
+        native_words: whether the backend gives times of its own.
+
+    Raises:
+        OptionError: no such aligner, or the device is not there.
+        ModelError: its weights are missing or of the wrong kind.
+    """
+    aligner = aligner_class(_order(asked, native_words=native_words)[0])
+    footprint = getattr(aligner, "footprint", None)
+    if footprint is None:  # too small to ask
+        return True
+    device, size = footprint(_model(asked, "auto"), options)
+    return bool(size <= free_memory(device))
+
+
+def _model(asked: str, attention: str) -> str:
+    """The model that is meant by what was asked for."""
+    if asked == "attention":
+        return attention
+    return "auto" if asked == "auto" or asked in aligner_names() else asked
+
+
+def _order(asked: str, *, native_words: bool) -> list[str]:
     """Names in the order they are asked: the one asked for, then the rest by measured accuracy."""
     installed = aligner_names()
-    ranking = ["hmm", "attention", "native"]
-    if backend is not None and backend.native_words:
-        ranking = ["hmm", "native", "attention"]
+    ranking = ["hmm", "native", "attention"] if native_words else ["hmm", "attention", "native"]
     if "qwen3" in installed and models.best("qwen3-aligner") is not None:
         ranking.insert(0, "qwen3")
     first = [] if asked == "auto" else [asked if asked in installed else "qwen3"]

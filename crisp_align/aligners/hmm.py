@@ -56,6 +56,7 @@ class HmmAligner:
     """PocketSphinx's English acoustic model, aligned to the text of each clip."""
 
     name: ClassVar[str] = "hmm"
+    beside_backend: ClassVar[bool] = True
 
     def __init__(self, model: AcousticModel, lexicon: Lexicon, threads: int) -> None:
         self._model, self._lexicon, self._threads = model, lexicon, threads

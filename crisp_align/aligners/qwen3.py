@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from crisp_align.aligners.qwen3_decoding import Classes
     from crisp_align.aligners.qwen3_network import Encoded, Network
+    from crisp_align.qwen3_checkpoint import Checkpoint
 
 __all__ = ["Qwen3Aligner"]
 
@@ -39,6 +40,7 @@ _CUTS = 2  # times that a clip whose words fell on one moment is halved
 _SHORTEST_CUT = 4.0  # s; shorter clips are not halved
 _IDEOGRAM = 2.5  # letters that a Han character, kana or Hangul syllable takes as long as
 _TOKENS_AT_ONCE = 65_536  # at most, on a GPU
+_WORKING_SPACE = 500_000_000  # bytes beside the weights that a clip of 30 s needs, and the engine itself
 _BYTES_A_TOKEN = 65_536  # activations of a token in the widest layer, rounded up
 
 
@@ -70,11 +72,10 @@ class Qwen3Aligner:
             MissingDependencyError: torch or transformers is not installed.
             OptionError: the device is not there or cannot compute in the type.
         """
-        from crisp_align.qwen3_checkpoint import inspect, load_weights
+        from crisp_align.qwen3_checkpoint import load_weights
 
         placement = place(options)
-        name = (models.best("qwen3-aligner") or DEFAULT) if model.lower() in SHORT_NAMES else model
-        checkpoint = inspect(models.obtain("qwen3-aligner", name, offline=options.offline), "aligner")
+        name, checkpoint = _checkpoint(model, options)
 
         import torch
 
@@ -83,8 +84,25 @@ class Qwen3Aligner:
         if options.threads > 0:
             torch.set_num_threads(options.threads)
         weights = load_weights(checkpoint, placement)
-        compiled = options.compile and placement.device.startswith("cuda")
-        return cls(Network(checkpoint, weights, compiled=compiled), name, options)
+        if not (options.compile and placement.family == "cuda"):
+            return cls(Network(checkpoint, weights), name, options)
+        network = Network(checkpoint, weights, compiler="inductor")
+        _warm_up(network)
+        return cls(network, name, options)
+
+    @classmethod
+    def footprint(cls, model: str, options: LoadOptions) -> tuple[str, int]:
+        """The device it would run on, and the bytes of memory that it needs there for one clip.
+
+        Raises:
+            ModelError: weights missing or of the wrong kind.
+            MissingDependencyError: torch is not installed.
+            OptionError: the device is not there or cannot compute in the type.
+        """
+        placement = place(options)
+        checkpoint = _checkpoint(model, options)[1]
+        widened = 2 if placement.dtype in ("float32", "int8") else 1  # as published it is bfloat16
+        return placement.device, checkpoint.size * widened + _WORKING_SPACE
 
     def align(self, utterances: Sequence[Utterance]) -> list[Result]:
         """One alignment or refusal an utterance, in order.
@@ -313,6 +331,26 @@ def _around(logits: torch.Tensor, classes: Sequence[int] | Classes, reach: int) 
 def _letters(word: str) -> float:
     """How long a word is to say, in letters of an alphabet."""
     return sum(_IDEOGRAM if char >= "\u1100" and char.isalpha() else 1.0 for char in word)
+
+
+def _checkpoint(model: str, options: LoadOptions) -> tuple[str, Checkpoint]:
+    """What is meant by `model`, and its files."""
+    from crisp_align.qwen3_checkpoint import inspect
+
+    name = (models.best("qwen3-aligner") or DEFAULT) if model.lower() in SHORT_NAMES else model
+    return name, inspect(models.obtain("qwen3-aligner", name, offline=options.offline), "aligner")
+
+
+def _warm_up(network: Network) -> None:
+    """Compile the model, and say on stderr how far that is and how long it took, as downloads do."""
+    from huggingface_hub.utils.tqdm import tqdm
+
+    from crisp_align.aligners.qwen3_network import WARM_UPS
+
+    what = f"compiling qwen3 for {network.device}"
+    with tqdm(total=len(WARM_UPS), desc=what, bar_format="{desc}: {n_fmt} of {total_fmt}, {elapsed}") as progress:
+        for _ in network.warm_up():
+            progress.update()
 
 
 def _token_budget(device: str) -> int:

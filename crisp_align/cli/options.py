@@ -171,6 +171,7 @@ MODELS = (
     whole("-t", "--threads", metavar="N", text="CPU threads; 0: all there are", low=0, high=1024, default=0),
     option("--runtime", metavar="NAME", text="engine, where a backend has several", default="auto"),
     flag("--offline", text="never use the network, even for a model that was named"),
+    flag("--sequential", text="free the backend's model before the aligner's is loaded: for small GPUs"),
 )
 _LANGUAGE = _completing(
     option("-l", "--language", metavar="LANG", text="code or name; auto: detect it clip by clip", default="auto"),
@@ -542,6 +543,7 @@ def settings(params: Params) -> Settings:
         vad=_vad(params),
         units=params["units"],
         strict=params["strict"],
+        sequential=params["sequential"],
     )
 
 

@@ -1,0 +1,133 @@
+"""The two halves of the work on clips, each with its models: hearing what is said, and timing it.
+
+Both take any number of clips of any files and give one answer each, in order; a failure is an answer too, and costs
+its own clip alone. What lies between them is plain data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crisp_align.aligners import Utterance
+from crisp_align.aligners.chain import AlignerChain, Timed
+from crisp_align.backends import Backend, DecodeOptions, Transcription
+from crisp_align.errors import CrispAlignError
+from crisp_align.events import ClipResult
+from crisp_align.segments import cut, one_line
+from crisp_align.text.units import UnitMode, split_units
+from crisp_align.timing import settle
+from crisp_align.transcript import Clip, Word
+
+__all__ = ["Heard", "Hearing", "Timing", "timed_words"]
+
+_FAILURES = (RuntimeError, ValueError, MemoryError, CrispAlignError)
+"""What engines raise over a clip; anything else is a mistake of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was said in a clip, ready to be timed."""
+
+    transcription: Transcription
+    utterance: Utterance
+    """The same text in units, with the clip it was heard in; no units: there is nothing to time."""
+
+
+class Hearing:
+    """A loaded backend at work.
+
+    Args:
+        backend: loaded, the options checked against it.
+        decode: what is asked of it.
+        units: how its text is split.
+    """
+
+    def __init__(self, backend: Backend, decode: DecodeOptions, units: UnitMode) -> None:
+        self.backend, self._decode, self._units = backend, decode, units
+
+    def hear(self, clips: Sequence[Clip]) -> list[Heard | CrispAlignError]:
+        """What is said in each clip. Clips of one file that follow each other come in order."""
+        return [
+            result if isinstance(result, CrispAlignError) else Heard(result, self._utterance(clip, result))
+            for clip, result in zip(clips, self._transcribe(clips), strict=True)
+        ]
+
+    def _transcribe(self, clips: Sequence[Clip]) -> list[Transcription | CrispAlignError]:
+        """Transcribe a batch; where it fails, each clip alone."""
+        if not clips:
+            return []
+        try:
+            return list(self.backend.transcribe(clips, self._decode))
+        except _FAILURES as error:
+            if len(clips) > 1:
+                return [result for clip in clips for result in self._transcribe([clip])]
+            if isinstance(error, CrispAlignError):
+                return [error]
+            what = f"{self.backend.name} failed at {clips[0].start:.1f} s: {error}"
+            return [CrispAlignError(what, subject=clips[0].source)]
+
+    def _utterance(self, clip: Clip, heard: Transcription) -> Utterance:
+        language = heard.language or self._decode.language
+        text = one_line(heard.text, language)
+        return Utterance(
+            clip=clip,
+            units=tuple(split_units(text, language, self._units)) if text else (),
+            language=language,
+            words=heard.words,
+            translated=self._decode.translate,
+        )
+
+
+class Timing:
+    """Loaded aligners at work."""
+
+    def __init__(self, aligners: AlignerChain) -> None:
+        self.aligners = aligners
+
+    def time(self, heard: Sequence[Heard]) -> list[ClipResult | CrispAlignError]:
+        """All that each clip leaves behind."""
+        timed = iter(self.align([each.utterance for each in heard if each.utterance.units]))
+        results: list[ClipResult | CrispAlignError] = []
+        for each in heard:
+            outcome = next(timed) if each.utterance.units else None
+            results.append(outcome if isinstance(outcome, CrispAlignError) else _result(each, outcome))
+        return results
+
+    def align(self, utterances: Sequence[Utterance]) -> list[Timed | CrispAlignError]:
+        """Align a batch; where that fails, each utterance alone."""
+        try:
+            return list(self.aligners.align(utterances)) if utterances else []
+        except _FAILURES as error:
+            if len(utterances) > 1:
+                return [result for utterance in utterances for result in self.align([utterance])]
+            if isinstance(error, CrispAlignError):
+                return [error]
+            clip = utterances[0].clip
+            return [CrispAlignError(f"alignment failed at {clip.start:.1f} s: {error}", subject=clip.source)]
+
+
+def _result(heard: Heard, timed: Timed | None) -> ClipResult:
+    transcription, utterance = heard.transcription, heard.utterance
+    notices = transcription.notices
+    if timed is None and transcription.text.strip():
+        nothing = transcription.text.strip()
+        notices = (*notices, f"at {utterance.clip.start:.1f} s nothing but {nothing!r} was heard; left out")
+    if timed is not None:
+        notices = (*notices, *timed.notices)
+    return ClipResult(
+        segments=() if timed is None else tuple(cut(timed_words(utterance, timed), utterance.language, timed.aligner)),
+        notices=notices,
+        stand_ins=() if timed is None else tuple((name, timed.aligner, why) for name, why in timed.refusals),
+        language=transcription.language if transcription.certain else None,
+    )
+
+
+def timed_words(utterance: Utterance, timed: Timed) -> list[Word]:
+    """The units of an utterance as words in the time of their source."""
+    spans = settle(timed.alignment, utterance.clip.start, utterance.clip.end)
+    return [
+        # What lies beyond four digits is rounding of the engines: it may differ from batch to batch.
+        Word(u.text, s.start, s.end, None if s.score is None else round(s.score, 4))
+        for u, s in zip(utterance.units, spans, strict=True)
+    ]
