@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from crisp_align.backends import DecodeOptions
     from crisp_align.cli.command import Params
     from crisp_align.cli.work import BatchOptions
+    from crisp_align.cluster import ClusterOptions
     from crisp_align.formats import WriteOptions
     from crisp_align.layout import Rules
     from crisp_align.ledger import Ledger
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BATCH",
+    "CLUSTER",
     "CONSOLE",
     "ENCODING",
     "LAYOUT",
@@ -388,6 +390,26 @@ BATCH = (
         type=Number(0, 1e7),
     ),
 )
+CLUSTER = (
+    click.Option(
+        ["--engine"],
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        metavar="local|ray",
+        help="where files are done: worker processes here, or a Ray cluster (docs/scale.md)",
+    ),
+    option(
+        "--ray-address", metavar="ADDR", text="of a running cluster, e.g. host:6379 or auto; else one is started here"
+    ),
+    whole("--asr-workers", metavar="N", text="workers that transcribe; 0: as suits the cluster", low=0, high=100_000),
+    option("--asr-cpus", metavar="N", text="CPUs of each", type=Number(0.01, 1024)),
+    option("--asr-gpus", metavar="X", text="GPUs of each, or the share of one", type=Number(0, 64)),
+    whole("--align-workers", metavar="N", text="workers that align; 0: as suits", low=0, high=100_000),
+    option("--align-cpus", metavar="N", text="CPUs of each", type=Number(0.01, 1024)),
+    option("--align-gpus", metavar="X", text="GPUs of each, or the share of one", type=Number(0, 64)),
+    whole("--decode-workers", metavar="N", text="files read at once; 0: as suits", low=0, high=100_000),
+    option("--decode-cpus", metavar="N", text="CPUs of each", type=Number(0.01, 1024)),
+)
 CONSOLE = (
     *QUIET,
     flag("-pp", "--print-progress", "progress", text="print progress even where stderr is no terminal"),
@@ -547,6 +569,31 @@ def settings(params: Params) -> Settings:
     )
 
 
+def _cluster(params: Params) -> ClusterOptions | None:
+    """The cluster that files are done on; None: on none.
+
+    Raises:
+        OptionError: options that are for another engine.
+    """
+    from crisp_align.cluster import ClusterOptions
+
+    names = [option.name for option in CLUSTER if option.name not in (None, "engine")]
+    given = {name: params[name] for name in names if name is not None and params.get(name) is not None}
+    if params.get("engine", "local") == "local":
+        if given:
+            raise OptionError(f"--{next(iter(given)).replace('_', '-')} is for a cluster", hint="add --engine ray")
+        return None
+    for name in ("workers", "memory"):
+        if params[name] is not None:
+            raise OptionError(
+                f"--{name} is for worker processes on this machine", hint="use --asr-workers and the like"
+            )
+    if params["timeout"] is not None:
+        given["timeout"] = params["timeout"]
+    address = given.pop("ray_address", None)
+    return ClusterOptions(address, **given)
+
+
 def batch(params: Params) -> BatchOptions:
     """How many files are gone through."""
     from crisp_align.cli.work import BatchOptions
@@ -559,6 +606,7 @@ def batch(params: Params) -> BatchOptions:
         raise OptionError("--retry-failed asks the journal what failed, and there is none", hint="add --journal FILE")
     memory = params["memory"]
     return BatchOptions(
+        cluster=_cluster(params),
         workers=WorkerOptions(
             count=params["workers"] or 0,
             timeout=1800.0 if params["timeout"] is None else params["timeout"],

@@ -14,6 +14,7 @@ import click
 from crisp_align.cli import options
 from crisp_align.cli.command import Command, Params
 from crisp_align.errors import CrispAlignError, MediaError, OptionError, OutputError
+from crisp_align.storage import is_url, local
 
 if TYPE_CHECKING:
     from crisp_align.batch import Input, Job
@@ -51,7 +52,7 @@ def run(params: Params) -> int:
 
     began = time.monotonic()
     tally, ledger = Tally(), options.ledger(params)
-    found = list(gather(names, recursive=params["recursive"]))
+    found = list(gather(names, recursive=params["recursive"], remote=batch.cluster is not None))
     inputs = [entry for entry in found if isinstance(entry, Input)]
     jobs = planned(inputs, params)
     display = start(params, jobs, len(found))
@@ -76,6 +77,8 @@ def _in_workers(jobs: Sequence[Job], params: Params) -> bool:
         OptionError: that is asked for and cannot be.
     """
     asked = next((name for name in ("journal", "workers", "timeout", "memory") if params[name] is not None), None)
+    if params["engine"] != "local":
+        asked = "engine"
     piped = any(job.source == "-" for job in jobs)
     if asked and piped:
         raise OptionError(f"--{asked} is for files, not for standard input")
@@ -108,7 +111,7 @@ def _names(params: Params) -> list[str]:
     Raises:
         OptionError: a slip of the keyboard; a list that cannot be read, or that shares standard input with a recording.
     """
-    names = [*params["file"], *params["files"]]
+    names = [local(name) for name in (*params["file"], *params["files"])]
     for name in names:
         check_input(name)
     if params["from_file"] is None:
@@ -137,7 +140,7 @@ def planned(inputs: Sequence[Input], params: Params) -> list[Job]:
         options.formats(params),
         named=params["named"],
         base=params["base"],
-        folder=params["output_dir"],
+        folder=None if params["output_dir"] is None else local(params["output_dir"]),
         pattern=params["pattern"],
         language=options.output_language(params),
     )
@@ -206,7 +209,10 @@ def ready(jobs: Sequence[Job], params: Params, tally: Tally, display: Display, l
                 tally.skip(job.source)
                 display.skipped(job.source, "its outputs are there")
         jobs = [job for job in rest if job is not None]
-    reasons = [unreadable(job.source) or blocked(job, ledger) for job in jobs]
+    remote = params.get("engine") == "ray"  # then whoever fetches a source will tell
+    reasons = [
+        (None if remote and is_url(job.source) else unreadable(job.source)) or blocked(job, ledger) for job in jobs
+    ]
     refuse(tally, display, [reason for reason in reasons if reason is not None])
     return [job for job, reason in zip(jobs, reasons, strict=True) if reason is None]
 
@@ -230,6 +236,8 @@ def make_folders(jobs: Sequence[Job]) -> None:
         OutputError: one cannot be made.
     """
     for folder in dict.fromkeys(output.folder for job in jobs for output in job.outputs):
+        if is_url(folder):
+            continue
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:
@@ -271,6 +279,7 @@ command = Command(
             *options.TEXT,
         ),
         "Batch": options.BATCH,
+        "Cluster": options.CLUSTER,
         "Screen": options.CONSOLE,
     },
     text="Transcribe audio or video files, folders of them, or standard input (-).\n\n"

@@ -1,0 +1,364 @@
+"""What runs on the nodes of a cluster: files are read, heard and timed as stages of Ray Data.
+
+Between the stages travel parts of files: some clips in order, and what is known of the file's beginning and end. What
+goes wrong with a file is part of a part, so that nothing but a crash ever stops a stage.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import pickle
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+import crisp_align
+from crisp_align.aligners.chain import AlignerChain
+from crisp_align.backends import backend_class, load_backend
+from crisp_align.errors import CrispAlignError, ModelError
+from crisp_align.events import ClipResult, Ready, Started
+from crisp_align.pipeline import Pipeline, Settings
+from crisp_align.reading import Read, Task, read
+from crisp_align.stages import Heard, Hearing, Timing
+from crisp_align.storage import fetched
+from crisp_align.transcript import Clip
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["COLUMN", "Done", "Hear", "Models", "Order", "Part", "TaskBoard", "Time", "Unready"]
+
+COLUMN = "work"
+"""Name of the one column that all stages have: pickled values."""
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+_TICK = 0.1  # s between two looks for a task
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What was loaded; the same on every node."""
+
+    ready: Ready
+    max_clip: float
+    """s, the longest clip that backend and aligners take."""
+    backend: str
+    model: str
+    aligner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What every stage is told."""
+
+    settings: Settings
+    models: Models
+    clips: int
+    """In a part, at most."""
+    timeout: float
+    """s after which a stage that is still at the same parts ends its process."""
+    alone: bool
+    """Each part goes through the models by itself."""
+    board: Any
+    """The `TaskBoard`, which is told who is at what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[T]):
+    """Some clips of a file, in order, or what became of them."""
+
+    source: str
+    first: int
+    """Number of its first clip in its source."""
+    clips: tuple[T, ...]
+    started: Started | None = None
+    """In the first part."""
+    ended: Read | CrispAlignError | None = None
+    """In the last part: how reading ended; a mistake in a stage, in any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a clip."""
+
+    result: ClipResult
+    end: float
+    """s in its source."""
+    language: str | None
+    """It was heard in, certain or not."""
+    silent: bool
+    """Nothing was heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unready:
+    """A node whose models do not load."""
+
+    error: CrispAlignError
+
+
+_ReadPart: TypeAlias = Part[Clip]
+_HeardPart: TypeAlias = Part[Heard | CrispAlignError]
+_DonePart: TypeAlias = Part[Done | CrispAlignError]
+
+
+def packed(values: Iterable[object]) -> pa.Table:
+    """Values as rows of a table."""
+    import pyarrow as pa
+
+    return pa.table({COLUMN: pa.array([pickle.dumps(value, 5) for value in values], pa.large_binary())})
+
+
+def unpacked(table: pa.Table) -> list[Any]:
+    """The values in a table that `packed` made."""
+    return [pickle.loads(value.as_buffer()) for value in table.column(COLUMN)]  # noqa: S301 (our own processes')
+
+
+def look(settings: Settings, version: str) -> Models | CrispAlignError:
+    """Load all models once and tell what they are, before anything else is started."""
+    if version != crisp_align.__version__:
+        return _on_this_node(ModelError(f"has crisp-align {crisp_align.__version__}, not {version}"))
+    try:
+        pipeline = Pipeline.load(settings)
+    except CrispAlignError as error:
+        return error
+    backend = pipeline.backend
+    return Models(pipeline.ready, pipeline.max_clip, backend.name, backend.model, pipeline.aligners.names[0])
+
+
+class TaskBoard:
+    """Tasks on their way to the nodes; an actor beside whoever owns the run. Each has a number, and stays."""
+
+    def __init__(self) -> None:
+        self._tasks: list[bytes] = []
+        self._ended = False
+        self._begun: set[int] = set()
+        self._inside: Counter[str] = Counter()
+
+    def put(self, tasks: Sequence[Task], *, ended: bool) -> None:
+        """Add tasks; `ended`: no further ones will come."""
+        self._tasks.extend(pickle.dumps((len(self._tasks) + i, task)) for i, task in enumerate(tasks))
+        self._ended = ended
+
+    def take(self, number: int) -> bytes | bool:
+        """A task and its number, pickled; else whether there will be one."""
+        return self._tasks[number] if number < len(self._tasks) else not self._ended
+
+    def begin(self, number: int) -> None:
+        """Note that a task is being read."""
+        self._begun.add(number)
+
+    def begun(self) -> int:
+        """How many tasks were begun."""
+        return len(self._begun)
+
+    def enter(self, sources: Sequence[str]) -> None:
+        """Note that a stage is at work on these. Whoever then dies over one never comes to `leave` it."""
+        self._inside.update(sources)
+
+    def leave(self, sources: Sequence[str]) -> None:
+        """Note that it is done with them."""
+        self._inside.subtract(sources)
+
+    def inside(self) -> set[str]:
+        """Sources that were entered and not left."""
+        return {source for source, count in self._inside.items() if count > 0}
+
+
+def files_of(board: Any) -> Any:
+    """The tasks of a board as a source of Ray Data that goes on until the board has ended."""
+    import pyarrow as pa
+    import ray
+    from ray.data.block import BlockMetadata
+    from ray.data.datasource import Datasource, ReadTask
+
+    def rows() -> Iterator[pa.Table]:
+        number = 0
+        # A task that is asked for again, since the node that asked first is gone, is the same task.
+        while (found := ray.get(board.take.remote(number))) is not False:
+            if found is True:
+                time.sleep(_TICK)
+                continue
+            yield pa.table({COLUMN: pa.array([found], pa.large_binary())})
+            number += 1
+
+    class Files(Datasource):  # type: ignore[misc]  # an untyped class
+        def estimate_inmemory_data_size(self) -> int | None:
+            return None
+
+        def get_read_tasks(self, parallelism: int, *_: object, **__: object) -> list[ReadTask]:
+            return [ReadTask(rows, BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None))]
+
+    return Files()
+
+
+def read_parts(table: pa.Table, order: Order) -> Iterator[pa.Table]:
+    """Read files and cut them into clips."""
+    for number, task in unpacked(table):
+        order.board.begin.remote(number)
+        with closing(_parts(task, order)) as parts:
+            while True:
+                # Only our own steps are timed, not how long the next stage lets us wait.
+                with _Watch(order, [task.source]):
+                    part = next(parts, None)
+                if part is None:
+                    break
+                yield packed([part])
+
+
+def _parts(task: Task, order: Order) -> Generator[_ReadPart]:
+    first, clips, started, ended = len(task.finished), list[Clip](), None, None
+    limit: Future[float] = Future()
+    limit.set_result(order.models.max_clip)
+    try:
+        with fetched(task.source) as path:
+            for step in read(Task(path, task.finished), order.settings.media, order.settings.vad, limit):
+                match step:
+                    case Started(_, duration):
+                        started = Started(task.source, duration)
+                    case Read():
+                        ended = step
+                    case (_, clip):
+                        if len(clips) == order.clips:
+                            yield Part(task.source, first, tuple(clips), started)
+                            first, clips, started = first + len(clips), [], None
+                        clips.append(replace(clip, source=task.source))
+    except CrispAlignError as error:
+        told = type(error)(error.what, subject=task.source, hint=error.hint)
+        yield Part(task.source, first, (), started, told)
+        return
+    yield Part(task.source, first, tuple(clips), started, ended)
+
+
+class Hear:
+    """The backend as a stage: parts of clips become parts of what was heard."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.hearing = _loaded(lambda: self._load())
+
+    def _load(self) -> Hearing:
+        settings = self.order.settings
+        backend = load_backend(settings.backend, settings.model, options=settings.load)
+        backend.check(settings.decode)
+        if (backend.name, backend.model) != (self.order.models.backend, self.order.models.model):
+            raise ModelError(
+                f"finds {backend.name} {backend.model}, another node {self.order.models.model}",
+                hint="name the model with -m, and have it on every node",
+            )
+        return Hearing(backend, settings.decode, settings.units)
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """A stage's step."""
+        if isinstance(self.hearing, Unready):
+            return packed([self.hearing])
+        return packed(_through(unpacked(table), self._hear, self.order))
+
+    def _hear(self, clips: Sequence[Clip]) -> Iterator[Heard | CrispAlignError]:
+        assert isinstance(self.hearing, Hearing)  # noqa: S101 (for the type checker)
+        size = self.order.models.ready.batch_size
+        for begin in range(0, len(clips), size):
+            yield from self.hearing.hear(clips[begin : begin + size])
+
+
+class Time:
+    """The aligners as a stage: parts of what was heard become parts of what is done."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.timing = _loaded(lambda: self._load())
+
+    def _load(self) -> Timing:
+        settings, kind = self.order.settings, backend_class(self.order.models.backend)
+        aligners = AlignerChain(
+            settings.aligner,
+            settings.load,
+            strict=settings.strict,
+            native_words=kind.native_words,
+            attention=settings.model if kind.name == "whisper" else "auto",
+        )
+        if aligners.names[0] != self.order.models.aligner:
+            raise ModelError(
+                f"finds the aligner {aligners.names[0]}, another node {self.order.models.aligner}",
+                hint="name the aligner with -am, and have it on every node",
+            )
+        return Timing(aligners)
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """A stage's step."""
+        if isinstance(self.timing, Unready):
+            return packed([self.timing])
+        return packed(_through(unpacked(table), self._time, self.order))
+
+    def _time(self, clips: Sequence[Heard | CrispAlignError]) -> Iterator[Done | CrispAlignError]:
+        assert isinstance(self.timing, Timing)  # noqa: S101 (for the type checker)
+        heard = [clip for clip in clips if isinstance(clip, Heard)]
+        results = iter(self.timing.time(heard))
+        for clip in clips:
+            if isinstance(clip, CrispAlignError):
+                yield clip
+                continue
+            said, result = clip.transcription, next(results)
+            if isinstance(result, CrispAlignError):
+                yield result
+            else:
+                yield Done(result, clip.utterance.clip.end, said.language, silent=not said.text.strip())
+
+
+def _loaded(load: Callable[[], T]) -> T | Unready:
+    try:
+        return load()
+    except CrispAlignError as error:
+        return Unready(_on_this_node(error))
+
+
+def _on_this_node(error: CrispAlignError) -> CrispAlignError:
+    return type(error)(f"{error.what} (on node {socket.gethostname()})", subject=error.subject, hint=error.hint)
+
+
+def _through(
+    parts: Sequence[Part[T] | Unready], work: Callable[[Sequence[T]], Iterable[U]], order: Order
+) -> list[Part[U] | Unready]:
+    """Put the clips of parts through `work` together; a mistake that stops it costs the part alone."""
+    if order.alone and len(parts) > 1:
+        return [done for part in parts for done in _through([part], work, order)]
+    whole = [part for part in parts if isinstance(part, Part)]
+    try:
+        with _Watch(order, [part.source for part in whole]):
+            results = iter(list(work([clip for part in whole for clip in part.clips])))
+    except Exception as error:
+        if len(parts) > 1:
+            return [done for part in parts for done in _through([part], work, order)]
+        mistake = CrispAlignError(f"{type(error).__name__}: {error}", subject=whole[0].source)
+        return [Part(whole[0].source, whole[0].first, (), whole[0].started, mistake)]
+    return [
+        part
+        if isinstance(part, Unready)
+        else Part(part.source, part.first, tuple(islice(results, len(part.clips))), part.started, part.ended)
+        for part in parts
+    ]
+
+
+class _Watch:
+    """Tells the board who is at what, and ends the process where that takes too long, whatever it hangs in."""
+
+    def __init__(self, order: Order, sources: Sequence[str]) -> None:
+        self._order, self._sources = order, sources
+
+    def __enter__(self) -> None:
+        import ray
+
+        ray.get(self._order.board.enter.remote(self._sources))  # it has arrived before anything can crash
+        faulthandler.dump_traceback_later(self._order.timeout, exit=True, file=2)
+
+    def __exit__(self, *_: object) -> None:
+        faulthandler.cancel_dump_traceback_later()
+        self._order.board.leave.remote(self._sources)
