@@ -193,6 +193,7 @@ class Whisper:
     def _encode(self, clips: Sequence[Clip]) -> Any:
         """Encoder output of a batch; the last one is kept, since alignment follows transcription."""
         import numpy as np
+        from threadpoolctl import threadpool_limits
 
         if self._encoded is not None:
             kept, encoded = self._encoded
@@ -200,7 +201,10 @@ class Whisper:
             if -1 not in places:
                 return encoded if places == list(range(len(kept))) else _rows(encoded, places)
         self._encoded = None  # free it before the next one is made
-        encoded = self._engine.encode(np.stack([self._features(clip.samples) for clip in clips]))
+        # More threads add up the same numbers in another order, and a word may hang on the last digit.
+        with threadpool_limits(limits=1, user_api="blas"):
+            features = np.stack([self._features(clip.samples) for clip in clips])
+        encoded = self._engine.encode(features)
         self._encoded = ([clip.samples for clip in clips], encoded)
         return encoded
 
