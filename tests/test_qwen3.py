@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 
 from crisp_align.aligners import Flagged, Refusal, Result, Utterance
-from crisp_align.aligners.qwen3 import Qwen3Aligner
+from crisp_align.aligners.qwen3 import Qwen3Aligner, _warm_up
 from crisp_align.backends import LoadOptions
 from crisp_align.errors import CrispAlignError, ModelError, OptionError
 from crisp_align.text.units import split_units
@@ -22,7 +24,7 @@ from crisp_align.transcript import Clip, Unit
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers", minversion="5.17")
 
-from crisp_align.aligners.qwen3_network import Encoded, Network, audio_positions  # noqa: E402
+from crisp_align.aligners.qwen3_network import WARM_UPS, Encoded, Network, audio_positions  # noqa: E402
 from crisp_align.devices import Placement  # noqa: E402
 from crisp_align.qwen3_checkpoint import inspect, load_weights  # noqa: E402
 from tests.tiny import qwen3_aligner  # noqa: E402
@@ -298,6 +300,39 @@ def test_int8_runs_on_a_cpu_and_stays_near_float32(folders: dict[str, Path], net
     (rough,) = small.logits([encoded(small, "it")])
     (exact,) = networks["hf"].logits([encoded(networks["hf"], "it")])
     assert torch.corrcoef(torch.stack([rough.flatten(), exact.flatten()]))[0, 1] > 0.9
+
+
+# Compiled. The compiler "eager" traces and guards the graphs as "inductor" does, and generates no code for a device.
+
+
+@pytest.fixture(scope="module")
+def compiled(folders: dict[str, Path]) -> tuple[Network, str]:
+    """A compiled network, warmed up, and what was told on stderr meanwhile."""
+    checkpoint = inspect(folders["hf"], "aligner")
+    made = Network(checkpoint, load_weights(checkpoint, CPU), compiler="eager")
+    with redirect_stderr(io.StringIO()) as told:
+        _warm_up(made)
+    return made, told.getvalue()
+
+
+def test_the_warm_up_is_told_on_stderr(compiled: tuple[Network, str]) -> None:
+    assert "compiling qwen3 for cpu: 2 of 2, 00:" in compiled[1]
+
+
+def test_after_the_warm_up_nothing_is_compiled_again(compiled: tuple[Network, str]) -> None:
+    network, counted = compiled[0], torch._dynamo.utils.counters["stats"]
+    before = counted["unique_graphs"]
+    assert before >= len(WARM_UPS)
+    for batch in (["it"], ["en", "de"], ["yue", "fr", "ko"], ["es"], ["ru", "pt", "zh", "it", "en"]):
+        network.logits([encoded(network, language) for language in batch])
+    assert counted["unique_graphs"] == before
+
+
+def test_compiled_the_logits_are_the_same(compiled: tuple[Network, str], networks: dict[str, Network]) -> None:
+    clips = [encoded(networks["hf"], language) for language in ("en", "it", "ko")]
+    for batch in (clips[:1], clips):
+        for ours, plain in zip(compiled[0].logits(batch), networks["hf"].logits(batch), strict=True):
+            assert (ours - plain).abs().max() <= 1e-5
 
 
 # What it refuses, so that another aligner is asked.

@@ -228,7 +228,7 @@ def _ours(longest: float, *, compiled: bool = False) -> Callable[[argparse.Names
         from crisp_align.aligners.qwen3 import Qwen3Aligner
         from crisp_align.aligners.qwen3_network import Network
 
-        network = Network(checkpoint, model, compiled=compiled)
+        network = Network(checkpoint, model, compiler="inductor" if compiled else None)
         aligner = Qwen3Aligner(network, str(asked.folder), LoadOptions(align_decode="upstream"))
         aligner.max_clip = float("inf")
 

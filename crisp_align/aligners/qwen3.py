@@ -348,7 +348,8 @@ def _warm_up(network: Network) -> None:
     from crisp_align.aligners.qwen3_network import WARM_UPS
 
     what = f"compiling qwen3 for {network.device}"
-    with tqdm(total=len(WARM_UPS), desc=what, bar_format="{desc}: {n_fmt} of {total_fmt}, {elapsed}") as progress:
+    shape = "{desc}: {n_fmt} of {total_fmt}, {elapsed}"
+    with tqdm(total=len(WARM_UPS), desc=what, bar_format=shape) as progress:  # type: ignore[no-untyped-call]
         for _ in network.warm_up():
             progress.update()
 

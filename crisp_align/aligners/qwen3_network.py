@@ -7,7 +7,7 @@ sees the markers only. Nothing is cached.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +17,14 @@ import torch.nn.functional as F  # noqa: N812 - everyone's name for it
 
 from crisp_align.errors import ModelError
 from crisp_align.qwen3_checkpoint import Checkpoint
+from crisp_align.transcript import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from crisp_align.transcript import Samples
 
-__all__ = ["Encoded", "Network", "audio_positions"]
+__all__ = ["WARM_UPS", "Encoded", "Network", "audio_positions"]
 
 HOP = 160  # samples a mel frame
 SHORTEST = 8000  # samples; shorter clips are padded with silence, as upstream does
@@ -33,6 +34,7 @@ _FFT = 400  # samples
 _CONVOLVED = {"cpu": 8}  # chunks in one call: few, so that memory stays flat
 _CONVOLVED_ELSEWHERE = 128
 _COMPILED_MULTIPLE = 64  # tokens; sequences are padded to it when compiled, so that few shapes are compiled
+WARM_UPS = (1, 2)  # clips; code for two serves all larger batches
 
 # By their role in the input.
 _TOKENS = {"start": "<|audio_start|>", "audio": "<|audio_pad|>", "end": "<|audio_end|>", "marker": "<timestamp>"}
@@ -66,13 +68,13 @@ def audio_positions(frames: int) -> int:
 class Network:
     """The loaded model with its tokenizer and mel filters."""
 
-    def __init__(self, checkpoint: Checkpoint, model: Any, *, compiled: bool = False) -> None:
+    def __init__(self, checkpoint: Checkpoint, model: Any, *, compiler: str | None = None) -> None:
         """Bring model and tokenizer together.
 
         Args:
             checkpoint: where the tokenizer is.
             model: a transformers Qwen3ASRForTokenClassification.
-            compiled: pass the decoder through torch.compile; the first calls then take minutes.
+            compiler: the backend of torch.compile that the decoder is compiled with; None: it is not. See `warm_up`.
 
         Raises:
             ModelError: the tokenizer cannot be read, or lacks a token that the aligner needs.
@@ -90,13 +92,21 @@ class Network:
         self._filters = _mel_filters(audio.num_mel_bins).to(self.device)
         self._decoder: Any = model.model.language_model
         self._multiple = 1
-        if compiled:
-            self._decoder = torch.compile(self._decoder, dynamic=True)
+        if compiler is not None:
+            self._decoder = torch.compile(self._decoder, dynamic=True, backend=compiler)
             self._multiple = _COMPILED_MULTIPLE
 
     def estimate(self, duration: float, words: int) -> int:
         """About how many tokens a clip of `duration` s with that many words takes."""
         return int(duration * CHUNK_POSITIONS) + words * 4 + 2
+
+    def warm_up(self) -> Iterator[int]:
+        """Have compiled what later calls run, which takes minutes; yields the number of clips each time."""
+        # Its length is no width of the network: torch would take the two for one, and compile for that length only.
+        clip = self.encode(np.zeros(10 * SAMPLE_RATE, np.float32), ["-"])
+        for count in WARM_UPS:
+            self.logits([clip] * count)
+            yield count
 
     def release_memory(self) -> None:
         """Give back what a failed call left cached on the device."""
