@@ -41,6 +41,8 @@ from crisp_align.events import (
     Noticed,
     Ready,
     SegmentReady,
+    Staged,
+    Started,
 )
 from crisp_align.reading import Feed, Read, Task
 from crisp_align.transcript import Transcript
@@ -260,7 +262,9 @@ class _Run:
         ahead = _AHEAD + 2 * sizes.decode_workers
         heard, gap, nodes = time.monotonic(), 0.0, _nodes(ray)
         while True:
-            if not ended and given - ray.get(board.begun.remote()) < ahead:
+            begun, news = ray.get(board.look.remote())
+            yield from self.told(news)
+            if not ended and given - begun < ahead:
                 more = self.more(ahead)
                 ended = self.feed.ended and self.first is None
                 given += len(more)
@@ -279,6 +283,22 @@ class _Run:
             gap, heard = max(gap, time.monotonic() - heard), time.monotonic()
             for value in values:
                 yield from self.take(value)
+
+    def told(self, news: Iterable[Started | Staged]) -> Iterator[Event]:
+        """Pass on what happened to files that are on their way."""
+        for event in news:
+            file = self.files.get(event.source)
+            if file is None or (file.begun and isinstance(event, Started)):
+                continue
+            yield event
+            if isinstance(event, Started):
+                yield from self.begin(file)
+
+    def begin(self, file: _File) -> Iterator[Event]:
+        """A file is open."""
+        file.begun = True
+        if file.results:
+            yield Noticed(file.task.source, f"{len(file.results)} clips were done before; goes on after them")
 
     def order(self, sizes: Sizes, clips: int, alone: bool, board: Any) -> Any:
         """What the stages are told."""
@@ -318,10 +338,8 @@ class _Run:
         """Take over the next part of a file."""
         source = file.task.source
         if part.started is not None and not file.begun:
-            file.begun = True
             yield part.started
-            if file.results:
-                yield Noticed(source, f"{len(file.results)} clips were done before; goes on after them")
+            yield from self.begin(file)
         if part.first > file.base and not self.settings.decode.language and not _is_settled(part, file.language):
             file.closed = True
             return
@@ -529,10 +547,11 @@ def _connected(ray: Any, address: str | None) -> Iterator[None]:
     """
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        if address is None:
-            ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.CRITICAL + 1)
-        else:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL + 1)
+        with _hushed():
+            if address is None:
+                ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.CRITICAL + 1)
+            else:
+                ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL + 1)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
         hint = "start one with `ray start --head`, and name its host:port"
         raise OptionError(f"no Ray cluster answers ({_last_line(error)})", subject=address, hint=hint) from error
@@ -545,4 +564,17 @@ def _connected(ray: Any, address: str | None) -> Iterator[None]:
     finally:
         with suppress(Exception):
             ray.shutdown()
-        sys.stderr.flush()
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Nothing that native code prints on standard error is seen: Ray greets on it."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -22,7 +22,7 @@ import crisp_align
 from crisp_align.aligners.chain import AlignerChain
 from crisp_align.backends import backend_class, load_backend
 from crisp_align.errors import CrispAlignError, ModelError
-from crisp_align.events import ClipResult, Ready, Started
+from crisp_align.events import ClipResult, Ready, Stage, Staged, Started
 from crisp_align.pipeline import Pipeline, Settings
 from crisp_align.reading import Read, Task, read
 from crisp_align.stages import Heard, Hearing, Timing
@@ -142,6 +142,7 @@ class TaskBoard:
         self._ended = False
         self._begun: set[int] = set()
         self._inside: Counter[str] = Counter()
+        self._news: list[Started | Staged] = []
 
     def put(self, tasks: Sequence[Task], *, ended: bool) -> None:
         """Add tasks; `ended`: no further ones will come."""
@@ -156,13 +157,19 @@ class TaskBoard:
         """Note that a task is being read."""
         self._begun.add(number)
 
-    def begun(self) -> int:
-        """How many tasks were begun."""
-        return len(self._begun)
+    def tell(self, event: Started) -> None:
+        """Pass something on at once."""
+        self._news.append(event)
 
-    def enter(self, sources: Sequence[str]) -> None:
+    def look(self) -> tuple[int, list[Started | Staged]]:
+        """How many tasks were begun by now, and what happened since the last look."""
+        news, self._news = self._news, []
+        return len(self._begun), news
+
+    def enter(self, sources: Sequence[str], stage: Stage) -> None:
         """Note that a stage is at work on these. Whoever then dies over one never comes to `leave` it."""
         self._inside.update(sources)
+        self._news.extend(Staged(source, stage) for source in dict.fromkeys(sources))
 
     def leave(self, sources: Sequence[str]) -> None:
         """Note that it is done with them."""
@@ -207,7 +214,7 @@ def read_parts(table: pa.Table, order: Order) -> Iterator[pa.Table]:
         with closing(_parts(task, order)) as parts:
             while True:
                 # Only our own steps are timed, not how long the next stage lets us wait.
-                with _Watch(order, [task.source]):
+                with _Watch(order, [task.source], "decoding"):
                     part = next(parts, None)
                 if part is None:
                     break
@@ -224,6 +231,7 @@ def _parts(task: Task, order: Order) -> Generator[_ReadPart]:
                 match step:
                     case Started(_, duration):
                         started = Started(task.source, duration)
+                        order.board.tell.remote(started)
                     case Read():
                         ended = step
                     case (_, clip):
@@ -260,7 +268,7 @@ class Hear:
         """A stage's step."""
         if isinstance(self.hearing, Unready):
             return packed([self.hearing])
-        return packed(_through(unpacked(table), self._hear, self.order))
+        return packed(_through(unpacked(table), self._hear, self.order, "transcribing"))
 
     def _hear(self, clips: Sequence[Clip]) -> Iterator[Heard | CrispAlignError]:
         assert isinstance(self.hearing, Hearing)  # noqa: S101 (for the type checker)
@@ -296,7 +304,7 @@ class Time:
         """A stage's step."""
         if isinstance(self.timing, Unready):
             return packed([self.timing])
-        return packed(_through(unpacked(table), self._time, self.order))
+        return packed(_through(unpacked(table), self._time, self.order, "aligning"))
 
     def _time(self, clips: Sequence[Heard | CrispAlignError]) -> Iterator[Done | CrispAlignError]:
         assert isinstance(self.timing, Timing)  # noqa: S101 (for the type checker)
@@ -325,18 +333,18 @@ def _on_this_node(error: CrispAlignError) -> CrispAlignError:
 
 
 def _through(
-    parts: Sequence[Part[T] | Unready], work: Callable[[Sequence[T]], Iterable[U]], order: Order
+    parts: Sequence[Part[T] | Unready], work: Callable[[Sequence[T]], Iterable[U]], order: Order, stage: Stage
 ) -> list[Part[U] | Unready]:
     """Put the clips of parts through `work` together; a mistake that stops it costs the part alone."""
     if order.alone and len(parts) > 1:
-        return [done for part in parts for done in _through([part], work, order)]
+        return [done for part in parts for done in _through([part], work, order, stage)]
     whole = [part for part in parts if isinstance(part, Part)]
     try:
-        with _Watch(order, [part.source for part in whole]):
+        with _Watch(order, [part.source for part in whole], stage):
             results = iter(list(work([clip for part in whole for clip in part.clips])))
     except Exception as error:
         if len(parts) > 1:
-            return [done for part in parts for done in _through([part], work, order)]
+            return [done for part in parts for done in _through([part], work, order, stage)]
         mistake = CrispAlignError(f"{type(error).__name__}: {error}", subject=whole[0].source)
         return [Part(whole[0].source, whole[0].first, (), whole[0].started, mistake)]
     return [
@@ -350,13 +358,13 @@ def _through(
 class _Watch:
     """Tells the board who is at what, and ends the process where that takes too long, whatever it hangs in."""
 
-    def __init__(self, order: Order, sources: Sequence[str]) -> None:
-        self._order, self._sources = order, sources
+    def __init__(self, order: Order, sources: Sequence[str], stage: Stage) -> None:
+        self._order, self._sources, self._stage = order, sources, stage
 
     def __enter__(self) -> None:
         import ray
 
-        ray.get(self._order.board.enter.remote(self._sources))  # it has arrived before anything can crash
+        ray.get(self._order.board.enter.remote(self._sources, self._stage))  # it has arrived before anything can crash
         faulthandler.dump_traceback_later(self._order.timeout, exit=True, file=2)
 
     def __exit__(self, *_: object) -> None:

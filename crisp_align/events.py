@@ -18,6 +18,7 @@ __all__ = [
     "Noticed",
     "Ready",
     "SegmentReady",
+    "Stage",
     "Staged",
     "Started",
 ]
@@ -44,12 +45,15 @@ class Started:
     """s of audio to come, where the container says so."""
 
 
+Stage: TypeAlias = Literal["decoding", "transcribing", "aligning"]
+
+
 @dataclass(frozen=True, slots=True)
 class Staged:
     """What is being done to a file from now on; the first may come before Started."""
 
     source: str
-    stage: Literal["decoding", "transcribing", "aligning"]
+    stage: Stage
 
 
 @dataclass(frozen=True, slots=True)
