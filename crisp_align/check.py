@@ -75,19 +75,19 @@ def check(
     """
     if isinstance(rules, LanguageRules):
         return _by_language(cues, rules, None, tolerance, measured=measured)
-    return _check(cues, [rules] * len(cues), tolerance, measured=measured)
+    return _check(cues, [rules] * len(cues), [True] * len(cues), tolerance, measured=measured)
 
 
-def _check(cues: Sequence[Cue], rules: Sequence[Rules], tolerance: float, *, measured: bool) -> list[Violation]:
+def _check(
+    cues: Sequence[Cue], rules: Sequence[Rules], alike: Sequence[bool], tolerance: float, *, measured: bool
+) -> list[Violation]:
+    """What each of `cues` breaks of its `rules`; neighbours with the same rules, and both or none alike, may join."""
     found: list[Violation] = []
     for number, (cue, own) in enumerate(zip(cues, rules, strict=True)):
         before = cues[number - 1] if number else None
         after = cues[number + 1] if number + 1 < len(cues) else None
-        joins = [
-            other
-            for other, theirs in ((before, rules[number - 1]), (after, rules[min(number + 1, len(rules) - 1)]))
-            if other and theirs == own
-        ]
+        near = [other for other in (number - 1, number + 1) if 0 <= other < len(cues)]
+        joins = [cues[other] for other in near if rules[other] == own and alike[other] == alike[number]]
         found += _of_text(number + 1, cue, own)
         found += _of_times(number + 1, before, cue, own, tolerance)
         found += _of_pace(number + 1, cue, after, joins, own, tolerance, measured=measured)
@@ -108,8 +108,9 @@ def _by_language(
         [rules.of(script) for script in scripts],
         [rules.of(kanji if script == "zh" else script) for script in scripts],
     ]
+    wide = [any(columns(char) == 2 and char.isalpha() for char in cue.text) for cue in cues]
     found, *others = [
-        _check(cues, each, tolerance, measured=measured)
+        _check(cues, each, wide, tolerance, measured=measured)
         for number, each in enumerate(judged)
         if each not in judged[:number]
     ]

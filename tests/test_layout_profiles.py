@@ -54,6 +54,12 @@ def test_a_segment_of_no_language_goes_with_those_before() -> None:
     assert rules_for([JAPANESE, unknown], LanguageRules()) == profile_rules("netflix-ja")
 
 
+def test_a_word_in_narrow_letters_does_not_begin_a_stretch_of_a_wide_language() -> None:
+    assert rules_for([ENGLISH, spoken("OK.", language="ko", start=20.0)], LanguageRules()) == profile_rules(
+        "netflix-en"
+    )
+
+
 def test_a_profile_can_be_a_file_that_changes_another(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('base = "bbc"\ntitle = "mine"\nmax_chars = 30\nmax_wpm = 150\n', encoding="utf-8")

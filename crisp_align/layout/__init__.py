@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from crisp_align.layout.packing import packed
 from crisp_align.layout.profiles import LanguageRules, default_profile, profile_names, profile_rules
 from crisp_align.layout.rules import Lines, Rules
 from crisp_align.layout.times import timed
+from crisp_align.text.width import columns
 from crisp_align.transcript import Cue, Segment, Transcript
 
 __all__ = ["LanguageRules", "Rules", "cues", "default_profile", "heard", "profile_names", "profile_rules", "rules_for"]
@@ -27,7 +29,10 @@ def cues(segments: Sequence[Segment], rules: Rules) -> list[Cue]:
             order; with it they are broken where they read best, across segments. `LanguageRules` become those for the
             language that most of the text is in; where the lines of languages differ, in each stretch of segments.
     """
-    laid = [(block, own) for own, stretch in _stretches(segments, rules) for block in _blocks(stretch, own)]
+    laid: list[tuple[Lines, Rules]] = []
+    for own, stretch in reversed(_stretches(segments, rules)):
+        until = laid[0][0][0][0].start if laid else math.inf
+        laid[:0] = [(block, own) for block in _blocks(stretch, own, until)]
     return timed([block for block, _ in laid], [own for _, own in laid])
 
 
@@ -42,16 +47,17 @@ def rules_for(segments: Sequence[Segment], rules: Rules) -> Rules:
     return own[0] if len(own) == 1 else rules
 
 
-def _blocks(segments: Sequence[Segment], rules: Rules) -> list[Lines]:
+def _blocks(segments: Sequence[Segment], rules: Rules, until: float) -> list[Lines]:
     if rules.max_lines and rules.max_chars != 1:
-        return broken(segments, rules)
+        return broken(segments, rules, until)
     return [block for segment in segments for block in packed(segment, rules)]
 
 
 def _stretches(segments: Sequence[Segment], rules: Rules) -> list[tuple[Rules, list[Segment]]]:
-    """Segments in a row whose lines are alike, with their rules; a segment without a language goes with those before.
+    """Segments in a row whose lines are alike, with their rules.
 
-    Languages whose lines are alike share cues, so that a word in another one does not tear a dialogue apart.
+    Languages whose lines are alike share cues, so that a word in another one does not tear a dialogue apart. What tells
+    no language, or is of wide script by name only ("OK."), goes with what is before.
     """
     if not isinstance(rules, LanguageRules):
         return [(rules, list(segments))]
@@ -59,7 +65,9 @@ def _stretches(segments: Sequence[Segment], rules: Rules) -> list[tuple[Rules, l
     stretches: list[list[Segment]] = []
     shape = None
     for segment in segments:
-        language = segment.language or language
+        own = rules.of(segment.language or language)
+        if own.char_columns == 1 or any(columns(char) == 2 and char.isalpha() for char in segment.text):
+            language = segment.language or language
         own = rules.of(language)
         if not stretches or (own.line_limit, own.char_columns, own.max_lines) != shape:
             shape = (own.line_limit, own.char_columns, own.max_lines)

@@ -85,6 +85,8 @@ class Passage:
     """Cost of a new cue before each atom, and at the end."""
     line_break: tuple[float, ...]
     """Cost of a new line before each atom."""
+    until: float = _NEVER
+    """s, when what follows the passage comes in."""
 
     def columns(self, first: int, last: int) -> int:
         """Columns of a line from atom `first` up to but not including `last`."""
@@ -154,9 +156,12 @@ def _blank(text: str, stripped: str) -> int:
     return columns(text) - columns(stripped)
 
 
-def broken(segments: Sequence[Segment], rules: Rules) -> list[Lines]:
-    """`segments` as blocks of at most `rules.max_lines` lines, broken at the least cost."""
-    passage = passage_of(segments)
+def broken(segments: Sequence[Segment], rules: Rules, until: float = _NEVER) -> list[Lines]:
+    """`segments` as blocks of at most `rules.max_lines` lines, broken at the least cost.
+
+    `until`: s, when what follows them comes in.
+    """
+    passage = replace(passage_of(segments), until=until)
     return blocks_of(passage, best_breaks(passage, rules))
 
 
@@ -246,7 +251,7 @@ def _cue_costs(passage: Passage, rules: Rules) -> Callable[[int, int], float]:
     pauses, speakers, sentences, cue_break = passage.pauses, passage.speakers, passage.sentences, passage.cue_break
     least, longest, linger = rules.min_duration, rules.max_duration, rules.linger
     a_column, a_word = needed_duration(1, 0, replace(rules, min_duration=0.0)), 60.0 / (rules.max_wpm or _NEVER)
-    pause, count = gap(rules) / rules.rate, len(starts)
+    pause, count, until = gap(rules) / rules.rate, len(starts), passage.until
     enough = LONG_ENOUGH if least else GLANCE
 
     def cost_of(first: int, last: int) -> float:
@@ -268,8 +273,9 @@ def _cue_costs(passage: Passage, rules: Rules) -> Callable[[int, int], float]:
         if 0 < longest < shown:
             cost += CUT_OFF * max(0.0, spoken - longest)
             shown = longest
-        if last < count and starts[last] - pause - start < shown:
-            shown = starts[last] - pause - start
+        room = (starts[last] if last < count else until) - pause - start
+        if room < shown:
+            shown = room
         if shown < least - 1e-6:
             cost += TOO_SHORT + 100.0 * min(1.0, 1.0 - shown / least)
         if shown < enough:
