@@ -17,7 +17,9 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 import signal
+import socket
 import sys
 import time
 import warnings
@@ -61,6 +63,7 @@ _ROWS = 8  # parts that are heard or timed in one call
 _AHEAD = 4  # files that wait to be read, besides two for each that can be read at once
 _TRIES = 2  # times that a worker may die over a file
 _LOSSES = 8  # times that a file may be lost, whoever is to blame
+_ANSWER = 10.0  # s that a cluster has to answer at all
 _STALL = 60.0  # s of silence after a node was lost, and
 _GAPS = 3.0  # times the longest silence before: then what is left of the cluster cannot go on as it is
 
@@ -547,6 +550,9 @@ def _connected(ray: Any, address: str | None) -> Iterator[None]:
     """
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        if address is not None and (port := re.search(r"([^/]+):(\d+)$", address)):
+            # Ray itself would try for minutes.
+            socket.create_connection((port[1].strip("[]"), int(port[2])), timeout=_ANSWER).close()
         with _hushed():
             if address is None:
                 ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.CRITICAL + 1)
