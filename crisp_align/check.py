@@ -101,14 +101,16 @@ def _by_language(
     text = "".join(cue.text for cue in cues)
     told = told or language_of_script(text)
     otherwise = None if told in {"ja", "ko", "th", "yue", "zh"} else told
-    scripts = [language_of_script(cue.text) or otherwise for cue in cues]
+    wide = [any(columns(char) == 2 and char.isalpha() for char in cue.text) for cue in cues]
+    scripts = [
+        language_of_script(cue.text) or ("zh" if own else otherwise) for cue, own in zip(cues, wide, strict=True)
+    ]
     kanji = "ja" if _KANA.search(text) else "zh"  # a line of a Japanese file may have no kana
     judged = [
         [rules.of(told)] * len(cues),
         [rules.of(script) for script in scripts],
         [rules.of(kanji if script == "zh" else script) for script in scripts],
     ]
-    wide = [any(columns(char) == 2 and char.isalpha() for char in cue.text) for cue in cues]
     found, *others = [
         _check(cues, each, wide, tolerance, measured=measured)
         for number, each in enumerate(judged)
