@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +19,10 @@ from crisp_align.errors import AlignmentError, OptionError
 from crisp_align.text.units import split_units
 from crisp_align.transcript import Clip, Span, Unit, Word
 from crisp_align_backends.whisper import Whisper
+from tests.command import JFK as JFK_FILE
+from tests.command import run
 
+PAGE = Path(__file__).parents[1] / "docs" / "aligners.md"
 Sample = Callable[[str], Clip]
 JFK = " And so, my fellow Americans, ask not what your country can do for you; ask what you can do for your country."
 DE = " Das erschien mir nicht sinnvoll; es war ganz gewiss nicht fair."
@@ -118,6 +124,49 @@ def test_the_same_words_come_back_with_the_backends_own_times(sample: Sample) ->
     words = [Word(" ask", 1.0, 2.0), Word(" not", 2.5, 3.0)]
     result = NativeAligner().align([utterance(sample("jfk.wav"), " ask not", "en", words)])[0]
     assert result == (Span(1.0, 2.0), Span(2.5, 3.0))
+
+
+def documented(fence: str) -> str:
+    """The code of the page on aligners, fenced as `fence`."""
+    found = re.search(rf"```{fence}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert found
+    return found[1]
+
+
+def test_an_aligner_from_another_package_works_by_name(tmp_path: Path) -> None:
+    """The one on the page about aligners, installed."""
+    site = tmp_path / "site"
+    (site / "even-1.0.dist-info").mkdir(parents=True)
+    (site / "even.py").write_text(documented("python"))
+    (site / "even-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: even\nVersion: 1.0\n")
+    entry = re.search(r"^even = \"(.*)\"", documented("toml"), re.MULTILINE)
+    assert entry
+    (site / "even-1.0.dist-info" / "entry_points.txt").write_text(f"[crisp_align.aligners]\neven = {entry[1]}\n")
+    asked = [
+        "align",
+        str(JFK_FILE),
+        "--text",
+        "And so",
+        "-l",
+        "en",
+        "-am",
+        "even",
+        "-osrt",
+        "-of",
+        str(tmp_path / "out"),
+    ]
+    done = run(*asked, env={"PYTHONPATH": os.fspath(site)})
+    assert done.returncode == 0, done.stderr
+    assert "aligner even" in done.stderr
+    assert "00:00:05,448 --> 00:00:10,896\nso\n" in (tmp_path / "out.srt").read_text()
+
+
+def test_the_documented_aligner_satisfies_the_protocol() -> None:
+    scope: dict[str, object] = {}
+    exec(documented("python"), scope)  # the page's own code
+    made = scope["Even"]
+    assert isinstance(made, type)
+    assert isinstance(made(), Aligner)
 
 
 class TestChain:
