@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, pairwise, zip_longest
 
 import hypothesis
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.layout.__main__ import greedy
 from crisp_align.layout import Rules, cues, heard, profile_names, profile_rules
 from crisp_align.layout.breaking import Breaks, best_breaks, passage_of, total_cost
 from crisp_align.layout.rules import line_columns
@@ -223,6 +225,17 @@ def test_no_other_layout_costs_less(transcript: Transcript, lines: int) -> None:
         and all(len(row) <= 3 or passage.columns(row[1], row[-1]) > 8 for row in layout)
     ]
     assert ours == pytest.approx(min(total_cost(passage, layout, rules) for layout in narrow)) if count else ours == 0
+
+
+@pytest.mark.parametrize("profile", ["netflix-en", "netflix-ja", "bbc", "arte"])
+@given(transcript=transcripts(), by_sentence=st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_greedy_packing_never_costs_less(profile: str, transcript: Transcript, by_sentence: bool) -> None:
+    rules = replace(profile_rules(profile), max_duration=0.0)  # greedy packing looks at it line by line
+    passage = passage_of(transcript.segments)
+    hypothesis.assume(passage.atoms)
+    packed = greedy(passage, rules, by_sentence=by_sentence)
+    assert total_cost(passage, best_breaks(passage, rules), rules) <= total_cost(passage, packed, rules) + 1e-6
 
 
 @pytest.mark.parametrize("profile", SUBTITLES)

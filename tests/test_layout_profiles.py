@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,17 @@ def test_every_profile_lays_out(name: str) -> None:
 )
 def test_the_default_profile_follows_the_language(language: str | None, profile: str) -> None:
     assert default_profile(language) == profile
+
+
+def test_every_number_of_a_profile_stands_below_its_source() -> None:
+    lines = files("crisp_align.layout").joinpath("profiles.toml").read_text(encoding="utf-8").splitlines()
+    sourced = True
+    for line in lines:
+        if line.startswith("["):
+            sourced = False
+        elif line.startswith("#"):
+            sourced = True
+        assert sourced or "=" not in line or line.startswith("title")
 
 
 def test_rules_by_language_keep_what_was_given() -> None:
