@@ -25,6 +25,7 @@ from crisp_align.errors import MediaError, OptionError
 from crisp_align.folders import is_media, media_files
 from crisp_align.pipes import Pipe, index_is_last, open_pipe
 from crisp_align.transcript import SAMPLE_RATE
+from crisp_align.waves import Wave
 
 if TYPE_CHECKING:
     from crisp_align.transcript import Samples
@@ -78,6 +79,9 @@ class MediaOptions:
             raise OptionError(f"a duration of {self.duration:g} s makes no sense", hint="give more than 0")
 
 
+_WHOLE = (MediaOptions(), MediaOptions(audio_track=0))
+
+
 @dataclass(frozen=True, slots=True)
 class _Source:
     """What ffmpeg is given to read."""
@@ -98,7 +102,7 @@ class AudioStream:
     Memory does not grow with the length of the source.
     """
 
-    def __init__(self, source: _Source, options: MediaOptions, decoder: Decoder, stack: ExitStack) -> None:
+    def __init__(self, source: _Source, options: MediaOptions, decoder: Decoder | Wave, stack: ExitStack) -> None:
         self.source = source.name
         """Its name, for display."""
         self.info = source.info
@@ -232,6 +236,9 @@ def open_audio(source: str | os.PathLike[str], options: MediaOptions = MediaOpti
     if stat.S_ISFIFO(check_file(path, name).st_mode):
         return _open_pipe(open_pipe(path), name, options)
     with ExitStack() as stack:
+        if options in _WHOLE and (plain := Wave.open(path)) is not None:
+            stack.callback(plain.close)
+            return AudioStream(_Source(file_url(path), name, plain.info), options, plain, stack.pop_all())
         return _open(_Source(file_url(path), name, probe(path)), options, stack)
 
 

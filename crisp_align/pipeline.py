@@ -27,12 +27,14 @@ from crisp_align.events import (
     Noticed,
     Ready,
     SegmentReady,
+    Stage,
+    Staged,
     Started,
 )
 from crisp_align.given import GivenText, fit, script_language
 from crisp_align.media import MediaOptions
 from crisp_align.partition import by_hearing, by_voice
-from crisp_align.reading import Feed, Listed, Read, Reading, Step, Task, read
+from crisp_align.reading import ROOM, Feed, Listed, Read, Reading, Step, Task, read
 from crisp_align.segments import cut
 from crisp_align.speech import VadOptions
 from crisp_align.stages import Heard, Hearing, Timing, timed_words
@@ -48,6 +50,7 @@ __all__ = [
     "Pipeline",
     "SegmentReady",
     "Settings",
+    "Staged",
     "Started",
     "run",
 ]
@@ -408,7 +411,8 @@ class _Route:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
-        self.size = 1  # batches grow from one clip, so that the first lines come soon
+        self.first = True  # the first batch is one clip and told at once, so that the first lines come soon
+        self.size = 1
         self.batch: list[_Entry] = []
         self.files: list[_File] = []
         self.waiting: deque[_Batch] = deque()
@@ -444,9 +448,9 @@ class _Route:
                         file.waiting += 1
                         self.batch.append(_Entry(file, number, clip))
                 if len(self.batch) >= self.size:
-                    first = self.size == 1
-                    self._hear()
-                    yield from self._time(all_of_them=first and not self.pipeline.in_turn)
+                    yield from self._hear()
+                    yield from self._time(all_of_them=self.first and not self.pipeline.in_turn)
+                    self.first = False
                     self.size = min(self.size * 4, self.pipeline.batch_size)
                 if file.failed:
                     break
@@ -456,19 +460,22 @@ class _Route:
         yield from self._finished()
 
     def _catch_up(self) -> Iterator[Event]:
-        self._hear()
+        yield from self._hear()
         yield from self._time(all_of_them=True)
 
-    def _hear(self) -> None:
+    def _hear(self) -> Iterator[Event]:
         """Have the batch that has gathered heard, and begin to time it where that can be done beside."""
         entries = [entry for entry in self.batch if not entry.file.failed]
         self.batch.clear()
         if not entries:
             return
+        yield from _staged(entries, "transcribing")
         heard = self.pipeline.hearing.hear([entry.clip for entry in entries])
         said = [each for each in heard if isinstance(each, Heard)]
         begun = None if self.beside is None else self.beside.submit(self.pipeline.timing.time, said)
         self.waiting.append(_Batch(entries, heard, begun))
+        if begun is not None:
+            yield from _staged(entries, "aligning")
 
     def _time(self, *, all_of_them: bool) -> Iterator[Event]:
         """Tell of what was heard and has its times; see to it that not too much is waiting for them."""
@@ -485,6 +492,7 @@ class _Route:
         if batch.timed is not None:
             results = batch.timed.result()
         else:
+            yield from _staged(batch.entries, "aligning")
             results = self.pipeline.timing.time([each for each in batch.heard if isinstance(each, Heard)])
         timed = iter(results)
         for entry, each in zip(batch.entries, batch.heard, strict=True):
@@ -505,6 +513,12 @@ class _Route:
                 yield from self.pipeline._finish(file)
 
 
+def _staged(entries: Sequence[_Entry], stage: Stage) -> Iterator[Event]:
+    """Tell what becomes of the files of a batch."""
+    for source in dict.fromkeys(entry.file.source for entry in entries if not entry.file.failed):
+        yield Staged(source, stage)
+
+
 def _done(entry: _Entry, result: ClipResult) -> Iterator[Event]:
     entry.file.add(result)
     source = entry.file.source
@@ -519,8 +533,13 @@ def _loaded_backend(settings: Settings) -> Backend:
     return backend
 
 
-def run(settings: Settings, feed: Feed) -> Generator[Ready | Event]:
+def run(settings: Settings, feed: Feed, room: int = ROOM) -> Generator[Ready | Event]:
     """Load the models and run a feed of tasks through them; the first files are decoded meanwhile.
+
+    Args:
+        settings: what the user asked for.
+        feed: of tasks.
+        room: bytes of sound that may wait for the models.
 
     Yields:
         Ready, then what `Pipeline.transcribe` gives.
@@ -530,8 +549,9 @@ def run(settings: Settings, feed: Feed) -> Generator[Ready | Event]:
         ModelError: weights missing, damaged or of the wrong kind; an engine not installed.
     """
     limit: Future[float] = Future()
-    with Reading(feed, settings.media, settings.vad, limit) as reading:
+    with Reading(feed, settings.media, settings.vad, limit, room) as reading:
         pipeline = Pipeline.load(settings)
+        reading.batch_size = pipeline.batch_size
         limit.set_result(pipeline.max_clip)
         yield pipeline.ready
         yield from pipeline.route(reading)

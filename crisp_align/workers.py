@@ -429,7 +429,7 @@ def _serve(connection: Connection, settings: Settings, room: int, log: str) -> N
             connection.send(message)
 
     try:
-        for event in pipeline.run(settings, _Piped(connection, tell)):
+        for event in pipeline.run(settings, _Piped(connection, tell), room):
             tell(event)
     except CrispAlignError as error:
         tell(error)

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from crisp_align.decoder import Decoder
 from crisp_align.errors import MediaError, MissingDependencyError, OptionError
 from crisp_align.media import MediaOptions, find_ffmpeg, open_audio, read_audio
 from crisp_align.transcript import SAMPLE_RATE
+from crisp_align.waves import Wave
 from tests.reels import JFK, PICTURE, ROOT, TONE, lag, level, make, seconds
 
 if TYPE_CHECKING:
@@ -372,7 +374,7 @@ def _children(process: int) -> list[str]:
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="processes are counted in /proc")
 def test_closing_in_the_middle_leaves_no_process_behind(tmp_path: Path) -> None:
-    path = make(tmp_path / "long.wav", "-f", "lavfi", "-i", "sine=duration=600:sample_rate=16000")
+    path = make(tmp_path / "long.wav", "-f", "lavfi", "-i", "sine=duration=600:sample_rate=48000")
     before = _children(os.getpid())
     with open_audio(path) as stream:
         next(stream)
@@ -440,7 +442,7 @@ def test_a_decoder_that_says_endlessly_much_does_not_block(tmp_path: Path, monke
 
 
 def test_a_decoder_killed_from_outside_is_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = make(tmp_path / "long.wav", "-f", "lavfi", "-i", "sine=duration=600:sample_rate=16000")
+    path = make(tmp_path / "long.wav", "-f", "lavfi", "-i", "sine=duration=600:sample_rate=48000")
     with open_audio(path) as stream:
         next(stream)
         os.kill(int(_children(os.getpid())[-1]), signal.SIGKILL)
@@ -480,3 +482,36 @@ def test_a_variable_that_names_no_ffmpeg_is_told(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("CRISP_ALIGN_FFMPEG", named)
     with pytest.raises(MissingDependencyError, match=named):
         open_audio(JFK)
+
+
+class TestPlainWaves:
+    """What is read without ffmpeg is what ffmpeg reads."""
+
+    @pytest.mark.parametrize("name", ["jfk.wav", "en-librispeech-1995-1837-0001.wav", "de-fleurs.wav"])
+    def test_the_samples_are_the_same(self, name: str, tmp_path: Path) -> None:
+        plain = make(
+            tmp_path / "plain.wav", "-i", ROOT / "samples" / name, "-ac", "1", "-ar", "16000", "-c:a", "pcm_s16le"
+        )
+        with open_audio(plain) as stream:
+            ours = np.concatenate(list(stream))
+            assert isinstance(stream._decoder, Wave)
+            assert not stream.notices
+        with open_audio(plain, MediaOptions(duration=1000.0)) as stream:
+            assert isinstance(stream._decoder, Decoder)
+            theirs = np.concatenate(list(stream))
+            assert np.array_equal(ours, theirs)
+            length = stream.info.duration
+        with open_audio(plain) as stream:
+            assert stream.info.duration == pytest.approx(length, abs=0.01)
+
+    def test_what_is_unusual_is_left_to_ffmpeg(self, tmp_path: Path) -> None:
+        sound = JFK.read_bytes()
+        (tmp_path / "short.wav").write_bytes(sound[:-2000])
+        (tmp_path / "more.wav").write_bytes(sound + b"more")
+        (tmp_path / "empty.wav").write_bytes(b"RIFF\x04\0\0\0WAVE")
+        (tmp_path / "noise.wav").write_bytes(b"RIFF" + (len(sound) - 8).to_bytes(4, "little") + sound[8:20])
+        make(tmp_path / "stereo.wav", *TONE, "-ac", "2")
+        make(tmp_path / "fast.wav", *TONE, "-ar", "48000")
+        make(tmp_path / "wide.wav", *TONE, "-c:a", "pcm_f32le")
+        make(tmp_path / "flac.wav", *TONE, "-f", "flac")
+        assert [path.name for path in sorted(tmp_path.iterdir()) if Wave.open(path) is not None] == []

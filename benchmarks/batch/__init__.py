@@ -1,0 +1,1 @@
+"""Batches of the real command, put to the test: pace and memory, kills, hostile files."""

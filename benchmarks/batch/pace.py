@@ -1,0 +1,148 @@
+"""Many short files beside one of as many clips, at the same time on a thread each: clips, CPU, memory on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import statistics
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.batch.command import MODEL, cpu_seconds, events, family, resident, start
+from benchmarks.batch.material import VAD, count_clips, joined, pieces, write_wav
+
+__all__ = ["run"]
+
+_EARLY = 100  # the file from which memory is to stay as it is
+_WINDOW = 20  # files around it over which memory is taken, so that the moment does not count
+_ONE = ("-t", "1", "--workers", "1")  # so that neither has more of the machine than the other
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """How far a run was at a moment."""
+
+    time: float
+    """s, monotonic."""
+    clips: float
+    cpu: float
+    """s of CPU of all its processes, ffmpeg included, since it was started."""
+    memory: tuple[float, float]
+    """MB of the command's process and of its worker."""
+
+
+@dataclass
+class _Run:
+    """A command at work, and what is known of it."""
+
+    args: list[str]
+    folder: Path
+    seconds_per_clip: float | None
+    """Of audio, where a run is one file and says how many seconds are done; None: a file is a clip."""
+    marks: list[_Mark] = field(default_factory=list)
+    code: int = -1
+    words: int = 0
+
+    def begin(self) -> None:
+        self.process = start([*self.args, *MODEL, *VAD, *_ONE], self.folder)
+        self.thread = Thread(target=self._follow)
+        self.thread.start()
+
+    def end(self) -> None:
+        with suppress(OSError):
+            os.killpg(self.process.pid, signal.SIGTERM)
+        self.thread.join()
+
+    def _follow(self) -> None:
+        files = 0
+        assert self.process.stderr is not None
+        for event in events(iter(self.process.stderr)):
+            if event["event"] == "done":
+                files += 1
+                self.words += event["words"]
+            if event["event"] == "done" and self.seconds_per_clip is None:
+                self._mark(files)
+            elif event["event"] == "progress" and self.seconds_per_clip is not None and event["position"]:
+                self._mark(event["position"] / self.seconds_per_clip)
+        self.code = self.process.wait()
+
+    def _mark(self, clips: float) -> None:
+        with suppress(OSError):  # it has just ended
+            processes = family(self.process.pid)
+            memory = [resident(each) for each in processes]
+            self.marks.append(_Mark(time.monotonic(), clips, cpu_seconds(processes), (memory[0], sum(memory[1:]))))
+
+
+def run(count: int, folder: Path, minutes: float | None) -> None:
+    """Measure and print.
+
+    Args:
+        count: of files.
+        folder: to work in.
+        minutes: after which both are stopped; None: both end by themselves.
+    """
+    (folder / "short").mkdir()
+    parts = list(pieces(count))
+    for number, part in enumerate(parts):
+        write_wav(folder / "short" / f"{number:05d}.wav", part)
+    whole = joined(parts)
+    write_wav(folder / "long.wav", whole)
+    clips = count_clips(folder / "long.wav")
+    print(f"{count} files, {sum(map(len, parts)) / 16000:.0f} s; one file of {clips} clips", flush=True)
+    apart = _Run([*_outputs("short"), "--journal", "short.sqlite"], folder, None)
+    together = _Run([*_outputs("long.wav"), "--journal", "long.sqlite"], folder, len(whole) / 16000 / clips)
+    for each in (apart, together):
+        each.begin()
+    deadline = None if minutes is None else time.monotonic() + 60 * minutes
+    told = time.monotonic()
+    while apart.thread.is_alive() or together.thread.is_alive():
+        time.sleep(0.5)
+        if time.monotonic() - told > 60:
+            told = time.monotonic()
+            print(*(f"{each.marks[-1].clips:.0f}" if each.marks else "-" for each in (apart, together)), flush=True)
+        if deadline is not None and time.monotonic() > deadline:
+            break
+    for each in (apart, together):
+        each.end()
+    _print(apart, together)
+    _print_memory(apart)
+
+
+def _outputs(name: str) -> list[str]:
+    return [name, "-osrt", "--output-dir", f"{name}.out"]
+
+
+def _print(apart: _Run, together: _Run) -> None:
+    """Both over the time in which both were at work."""
+    begin = max(each.marks[0].time for each in (apart, together))
+    end = min(each.marks[-1].time for each in (apart, together))
+    table = Table(title=f"tiny.en, one thread each, side by side for {end - begin:.0f} s")
+    for column in ("", "clips", "clips/s", "CPU s/clip", "words in all", "exit code"):
+        table.add_column(column, justify="right")
+    rates, costs = [], []
+    for name, each in (("files", apart), ("one file", together)):
+        marks = [mark for mark in each.marks if begin <= mark.time <= end]
+        first, last = marks[0], marks[-1]
+        rates.append((last.clips - first.clips) / (last.time - first.time))
+        costs.append((last.cpu - first.cpu) / (last.clips - first.clips))
+        done = f"{last.clips - first.clips:.0f}"
+        table.add_row(name, done, f"{rates[-1]:.3f}", f"{costs[-1]:.3f}", str(each.words), str(each.code))
+    Console(width=100).print(table)
+    print(f"throughput of files: {rates[0] / rates[1]:.3f} × by the clock, {costs[1] / costs[0]:.3f} × by CPU")
+
+
+def _print_memory(apart: _Run) -> None:
+    if len(apart.marks) < _EARLY + 2 * _WINDOW:
+        return
+    early, late = apart.marks[_EARLY - _WINDOW : _EARLY + _WINDOW], apart.marks[-2 * _WINDOW :]
+    for index, what in enumerate(("command", "worker")):
+        first, last = (statistics.median(mark.memory[index] for mark in part) for part in (early, late))
+        change = 100 * (last / first - 1)
+        told = f"{first:.0f} MB at file {_EARLY}, {last:.0f} MB at {len(apart.marks)}: {change:+.1f} %"
+        print(f"memory of the {what}: {told}")

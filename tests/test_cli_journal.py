@@ -1,0 +1,128 @@
+"""Batches of the real command that are killed, shared and gone on with; a backend of a few lines keeps them quick."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.batch import kills
+from benchmarks.batch.command import events, start
+from benchmarks.batch.material import VAD, joined, make_hostile, pieces, write_wav
+from crisp_align.formats import read_format
+
+from .plugin import install_plugin
+
+SAYER = """
+import time
+from crisp_align.backends import Transcription
+from crisp_align.transcript import Word
+
+class Sayer:
+    name = "sayer"
+    translates = False
+    native_words = True
+    max_clip = 30.0
+    languages = None
+    batch_size = 4
+
+    def __init__(self, model):
+        self.model = model
+
+    @classmethod
+    def load(cls, model, options):
+        return cls(model)
+
+    def check(self, options):
+        pass
+
+    def transcribe(self, clips, options):
+        time.sleep(0.03 * len(clips))
+        return [said(clip) for clip in clips]
+
+def said(clip):
+    text = f"level {round(10000 * float(abs(clip.samples).mean()))}"
+    first = Word("level", 0.1, 0.4, 0.5)
+    return Transcription(text, "en", (first, Word(text[5:], 0.5, clip.duration, 0.25)))
+"""
+MODEL = ("--backend", "sayer", "-am", "native", "-l", "en", "--log-json", "-np")
+
+
+@pytest.fixture
+def sayer(tmp_path: Path) -> dict[str, str]:
+    """Environment in which the backend is installed."""
+    return {"PYTHONPATH": install_plugin(tmp_path / "site", "sayer", SAYER, "Sayer")}
+
+
+def speech(folder: Path, count: int) -> list[str]:
+    """Recordings of a clip each, in a folder `in`."""
+    (folder / "in").mkdir()
+    for number, piece in enumerate(pieces(count)):
+        write_wav(folder / "in" / f"{number:02d}.wav", piece)
+    return [f"in/{number:02d}.wav" for number in range(count)]
+
+
+def told(process: Any) -> list[dict[str, Any]]:
+    """All events of a command, which has ended then."""
+    with process:
+        return list(events(iter(process.stderr)))
+
+
+def test_kills_lose_nothing_repeat_nothing_and_show_nothing_partial(tmp_path: Path, sayer: dict[str, str]) -> None:
+    outcome = kills.run(6, tmp_path, 1, kills.Batch(files=12, clips=12, model=MODEL, environment=sayer))
+    assert outcome.kills
+    assert outcome.outputs == 2 * (12 + 1)
+
+
+def test_two_commands_share_a_folder_and_a_journal(tmp_path: Path, sayer: dict[str, str]) -> None:
+    names = speech(tmp_path, 24)
+    args = ["in", *MODEL, *VAD, "-osrt", "-oj", "--output-dir", "out", "--journal", "both.sqlite", "--workers", "1"]
+    both = [start(args, tmp_path, tmp_path / f"{number}.log", sayer) for number in range(2)]
+    assert [process.wait(timeout=300) for process in both] == [0, 0]
+    logs = [list(events(iter((tmp_path / f"{number}.log").open("rb")))) for number in range(2)]
+    done = [Counter(event["file"] for event in log if event["event"] == "done") for log in logs]
+    assert done[0] + done[1] == Counter(names)
+    for log in logs:
+        assert log[-1]["done"] + log[-1]["skipped"] == 24
+    outputs = {path.name for path in (tmp_path / "out").iterdir()}
+    assert outputs == {f"{number:02d}.{ending}" for number in range(24) for ending in ("srt", "json")}
+    for path in (tmp_path / "out").glob("*.json"):
+        assert read_format(path).words
+
+
+def test_what_an_earlier_run_did_counts_as_done_but_not_for_this_one(tmp_path: Path, sayer: dict[str, str]) -> None:
+    write_wav(tmp_path / "long.wav", joined(list(pieces(40))))
+    args = ["long.wav", *MODEL, *VAD, "-osrt", "--journal", "j.sqlite"]
+    process = start(args, tmp_path, None, sayer)
+    assert process.stderr is not None
+    for event in events(iter(process.stderr)):
+        if event["event"] == "progress" and event["position"]:
+            break
+    os.killpg(process.pid, signal.SIGKILL)
+    told(process)
+    again = told(start(args, tmp_path, None, sayer))
+    (notice,) = (event for event in again if event["event"] == "notice" and "were done before" in event["text"])
+    assert notice["file"] == "long.wav"
+    (done,) = (event for event in again if event["event"] == "done")
+    (started,) = (event for event in again if event["event"] == "started")
+    assert 0 < done["audio_seconds"] < started["audio_seconds"] - 2
+    assert (tmp_path / "long.srt").exists()
+
+
+def test_hostile_files_among_good_ones_cost_themselves_alone(tmp_path: Path, sayer: dict[str, str]) -> None:
+    good = speech(tmp_path, 6)
+    bad = [str(path.relative_to(tmp_path)) for path in make_hostile(tmp_path / "in", 16)]
+    args = [*sorted([*good, *bad]), *MODEL, *VAD, "-osrt", "--output-dir", "out", "--report", "report.json"]
+    process = start(args, tmp_path, None, sayer)
+    log = told(process)
+    assert process.returncode == 1
+    assert sorted(event["file"] for event in log if event["event"] == "done") == good
+    assert sorted(event["file"] for event in log if event["event"] == "failed") == sorted(bad)
+    rows = json.loads((tmp_path / "report.json").read_text())["files"]
+    assert {row["file"] for row in rows if row["outcome"] == "failed" and row["error"]} == set(bad)
+    assert len(list((tmp_path / "out").rglob("*.srt"))) == 6
