@@ -309,7 +309,7 @@ class _Run:
 
         assert self.models is not None  # noqa: S101 (for the type checker)
         hearing = _with_threads(self.settings, sizes.asr_cpus)
-        return Order(hearing, self.models, clips, self.options.timeout, alone, board)
+        return Order(hearing, self.models, clips, self.options.timeout, alone, os.getcwd(), board)  # noqa: PTH109
 
     def more(self, count: int) -> list[Task]:
         """The next tasks, as far as they are there."""

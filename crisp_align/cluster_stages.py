@@ -7,6 +7,7 @@ goes wrong with a file is part of a part, so that nothing but a crash ever stops
 from __future__ import annotations
 
 import faulthandler
+import os
 import pickle
 import socket
 import time
@@ -67,6 +68,8 @@ class Order:
     """s after which a stage that is still at the same parts ends its process."""
     alone: bool
     """Each part goes through the models by itself."""
+    home: str
+    """The folder that paths begin in."""
     board: Any
     """The `TaskBoard`, which is told who is at what."""
 
@@ -227,7 +230,9 @@ def _parts(task: Task, order: Order) -> Generator[_ReadPart]:
     limit.set_result(order.models.max_clip)
     try:
         with fetched(task.source) as path:
-            for step in read(Task(path, task.finished), order.settings.media, order.settings.vad, limit):
+            # Nodes work in folders of their own.
+            there = Task(os.path.join(order.home, path), task.finished)  # noqa: PTH118 (a name need not be a Path's)
+            for step in read(there, order.settings.media, order.settings.vad, limit):
                 match step:
                     case Started(_, duration):
                         started = Started(task.source, duration)
