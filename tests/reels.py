@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import wave
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,17 @@ def make(path: Path, *arguments: str | Path) -> Path:
     """Run ffmpeg with `arguments` to write `path`, which may have any name at all."""
     command = [find_ffmpeg(), "-v", "error", "-nostdin", "-y", *map(str, arguments), f"file:{path}"]
     subprocess.run(command, check=True, capture_output=True)
+    return path
+
+
+def sentences(path: Path, count: int) -> Path:
+    """A WAV of the first sentence of jfk.wav `count` times, 3 s of pause between."""
+    with wave.open(str(JFK)) as file:
+        speech = np.frombuffer(file.readframes(file.getnframes()), "<i2")[: 4 * SAMPLE_RATE]
+    with wave.open(str(path), "wb") as out:
+        out.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
+        for _ in range(count):
+            out.writeframes(speech.tobytes() + bytes(3 * SAMPLE_RATE * 2))
     return path
 
 

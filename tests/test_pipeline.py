@@ -6,7 +6,6 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import ClassVar, Self
 
-import numpy as np
 import pytest
 
 from crisp_align import align, transcribe
@@ -22,6 +21,7 @@ from crisp_align.speech import VadOptions
 from crisp_align.transcript import MIN_WORD, SAMPLE_RATE, Clip, Transcript
 
 from .conftest import SAMPLES
+from .reels import sentences
 
 JFK = "And so, my fellow Americans,\nask not what your country can do for you;\nask what you can do for your country."
 
@@ -58,17 +58,6 @@ class Parrot:
 
 def route(backend: Parrot, **settings: object) -> Pipeline:
     return Pipeline(Settings(**settings), backend, AlignerChain("hmm", LoadOptions()))  # type: ignore[arg-type]
-
-
-def sentences(path: Path, count: int) -> Path:
-    """A WAV of the first sentence of jfk.wav `count` times, 3 s of pause between."""
-    with wave.open(str(SAMPLES / "jfk.wav")) as file:
-        speech = np.frombuffer(file.readframes(file.getnframes()), "<i2")[: 4 * SAMPLE_RATE]
-    with wave.open(str(path), "wb") as out:
-        out.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
-        for _ in range(count):
-            out.writeframes(speech.tobytes() + bytes(3 * SAMPLE_RATE * 2))
-    return path
 
 
 def finished(events: Sequence[Event]) -> list[Transcript]:

@@ -218,9 +218,9 @@ class _Claims:
     def __init__(self, jobs: Iterator[Job | None], crew: _Crew, settings: Settings, retry_failed: bool) -> None:
         self.ended = False
         self._jobs, self._crew, self._retry_failed = jobs, crew, retry_failed
-        # Where a model runs does not change what it says.
+        # Where and when a model runs does not change what it says.
         load = replace(settings.load, threads=0, device="auto", offline=False, compile=False)
-        self._settings = fingerprint(crisp_align.__version__, replace(settings, load=load))
+        self._settings = fingerprint(crisp_align.__version__, replace(settings, load=load, sequential=False))
 
     def take(self, *, wait: bool) -> Task | None:
         """The next task."""
