@@ -130,29 +130,31 @@ def nodes(tmp_path_factory: pytest.TempPathFactory, state: Path) -> Iterator[Nod
 
 def report(path: Path) -> dict[str, dict[str, Any]]:
     """Name of the source → what a report says of it."""
-    return {Path(row["source"]).name: row for row in json.loads(path.read_text())["files"]}
+    return {Path(row["file"]).name: row for row in json.loads(path.read_text())["files"]}
 
 
 def test_a_node_that_dies_costs_nothing_and_the_bytes_are_those_of_one_machine(
     nodes: Nodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = [f"{i}.wav" for i in range(8)]
+    names = [f"{i}.wav" for i in range(10)]
     for i, name in enumerate(names):
         excerpt(nodes.folder / name, 4 + i % 3, start=i % 4, repeat=1 + i % 2)
     asked = ("-m", "tiny.en", "-l", "en", "-osrt", "-oj")
-    run = nodes.command(*names, *asked, "--output-dir", "cluster", "--journal", "journal", "--report", "report.json")
-    told = []
+    kept = ("--journal", "journal", "--report", "report.json")
+    run = nodes.command(*names, *asked, "--output-dir", "cluster", *kept, "--batch-size", "1")
+    told: list[str] = []
     assert run.stderr is not None
     for line in run.stderr:
         told.append(line)
         if "× real time" in line and nodes.second is not None:
             nodes.cluster.remove_node(nodes.second, allow_graceful=False)
             nodes.second = None
+            assert "9.wav: " not in "".join(told), "there is something to lose"
     assert run.wait(300) == 0, "".join(told)
     assert [row["outcome"] for row in report(nodes.folder / "report.json").values()] == ["done"] * len(names)
     done = [line.partition(":")[0] for line in told if "× real time) →" in line]
     assert sorted(done) == names, "each file is written once"
-    assert all(line.startswith(("crisp-align: ", *names, "8 of 8 done")) for line in told), "Ray says nothing"
+    assert all(line.startswith(("crisp-align: ", *names, "10 of 10 done")) for line in told), "Ray says nothing"
 
     monkeypatch.chdir(nodes.folder)
     assert main([*names, *asked, "--output-dir", "local", "-np"]) == 0
