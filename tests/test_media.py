@@ -20,6 +20,8 @@ from crisp_align.transcript import SAMPLE_RATE
 from crisp_align.waves import Wave
 from tests.reels import JFK, PICTURE, ROOT, TONE, lag, level, make, seconds
 
+MP3 = ROOT / "samples" / "ja-commonvoice-24511055.mp3"
+
 if TYPE_CHECKING:
     from crisp_align.transcript import Samples
 
@@ -434,8 +436,9 @@ def test_a_decoder_that_says_endlessly_much_does_not_block(tmp_path: Path, monke
         f'exec {find_ffmpeg()} "$@"\n'
     )
     chatty.chmod(0o755)
+    packed = make(tmp_path / "jfk.flac", "-i", JFK)
     monkeypatch.setenv("CRISP_ALIGN_FFMPEG", str(chatty))
-    with open_audio(JFK) as stream:
+    with open_audio(packed) as stream:
         assert sum(len(block) for block in stream) == 11 * SAMPLE_RATE
     (notice,) = stream.notices
     assert notice.startswith("audio damaged in places (something is wrong here")
@@ -464,24 +467,27 @@ def test_without_any_ffmpeg_the_error_says_how_to_get_one(monkeypatch: pytest.Mo
     decoder._bundled_ffmpeg.cache_clear()
     try:
         with pytest.raises(MissingDependencyError, match="ffmpeg is not installed; install ffmpeg"):
-            open_audio(JFK)
+            open_audio(MP3)
     finally:
         decoder._bundled_ffmpeg.cache_clear()
 
 
-def test_the_bundled_ffmpeg_stands_in_for_a_missing_one(monkeypatch: pytest.MonkeyPatch, jfk: Samples) -> None:
+def test_the_bundled_ffmpeg_stands_in_for_a_missing_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jfk: Samples
+) -> None:
     pytest.importorskip("imageio_ffmpeg")
+    packed = make(tmp_path / "jfk.flac", "-i", JFK)
     monkeypatch.delenv("CRISP_ALIGN_FFMPEG", raising=False)
     monkeypatch.setenv("PATH", "/nowhere")
     assert Path(find_ffmpeg()).is_file()
-    assert np.array_equal(read_audio(JFK), jfk)
+    assert np.array_equal(read_audio(packed), jfk)
 
 
 @pytest.mark.parametrize("named", ["/nowhere/ffmpeg", "/bin/true"])
 def test_a_variable_that_names_no_ffmpeg_is_told(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
     monkeypatch.setenv("CRISP_ALIGN_FFMPEG", named)
     with pytest.raises(MissingDependencyError, match=named):
-        open_audio(JFK)
+        open_audio(MP3)
 
 
 class TestPlainWaves:
