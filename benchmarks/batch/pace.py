@@ -6,6 +6,7 @@ import os
 import signal
 import statistics
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,12 +46,14 @@ class _Run:
     folder: Path
     seconds_per_clip: float | None
     """Of audio, where a run is one file and says how many seconds are done; None: a file is a clip."""
+    model: Sequence[str]
+    environment: Mapping[str, str] | None
     marks: list[_Mark] = field(default_factory=list)
     code: int = -1
     words: int = 0
 
     def begin(self) -> None:
-        self.process = start([*self.args, *MODEL, *VAD, *_ONE], self.folder)
+        self.process = start([*self.args, *self.model, *VAD, *_ONE], self.folder, None, self.environment)
         self.thread = Thread(target=self._follow)
         self.thread.start()
 
@@ -79,13 +82,21 @@ class _Run:
             self.marks.append(_Mark(time.monotonic(), clips, cpu_seconds(processes), (memory[0], sum(memory[1:]))))
 
 
-def run(count: int, folder: Path, minutes: float | None) -> None:
+def run(
+    count: int,
+    folder: Path,
+    minutes: float | None,
+    model: Sequence[str] = MODEL,
+    environment: Mapping[str, str] | None = None,
+) -> None:
     """Measure and print.
 
     Args:
         count: of files.
         folder: to work in.
         minutes: after which both are stopped; None: both end by themselves.
+        model: options that name it.
+        environment: variables of the commands.
     """
     (folder / "short").mkdir()
     parts = list(pieces(count))
@@ -95,8 +106,10 @@ def run(count: int, folder: Path, minutes: float | None) -> None:
     write_wav(folder / "long.wav", whole)
     clips = count_clips(folder / "long.wav")
     print(f"{count} files, {sum(map(len, parts)) / 16000:.0f} s; one file of {clips} clips", flush=True)
-    apart = _Run([*_outputs("short"), "--journal", "short.sqlite"], folder, None)
-    together = _Run([*_outputs("long.wav"), "--journal", "long.sqlite"], folder, len(whole) / 16000 / clips)
+    apart = _Run([*_outputs("short"), "--journal", "short.sqlite"], folder, None, model, environment)
+    together = _Run(
+        [*_outputs("long.wav"), "--journal", "long.sqlite"], folder, len(whole) / 16000 / clips, model, environment
+    )
     for each in (apart, together):
         each.begin()
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
@@ -122,7 +135,7 @@ def _print(apart: _Run, together: _Run) -> None:
     """Both over the time in which both were at work."""
     begin = max(each.marks[0].time for each in (apart, together))
     end = min(each.marks[-1].time for each in (apart, together))
-    table = Table(title=f"tiny.en, one thread each, side by side for {end - begin:.0f} s")
+    table = Table(title=f"one thread each, side by side for {end - begin:.0f} s")
     for column in ("", "clips", "clips/s", "CPU s/clip", "words in all", "exit code"):
         table.add_column(column, justify="right")
     rates, costs = [], []
