@@ -90,6 +90,7 @@ class TestDisplay:
         told = driven(
             "display.say('crisp-align: tiny.en')\n"
             "display.skipped('done.wav', 'its outputs are newer')\n"
+            "display.stage('a.wav', 'decoding')\n"
             "display.started('a.wav', 12.5)\n"
             "display.stage('a.wav', 'aligning')\n"
             "display.say('a gap', source='a.wav')\n"
@@ -180,3 +181,11 @@ class TestCommand:
     def test_it_is_looked_for_before_the_dashes_that_end_options(self) -> None:
         assert wanted(["a.wav", "--log-json"])
         assert not wanted(["a.wav", "--", "--log-json"])
+
+    def test_it_is_looked_for_in_a_response_file(self, tmp_path: Path) -> None:
+        (tmp_path / "args").write_text("-osrt --log-json\nnowhere.wav\n")
+        assert wanted(["-ml", "1", f"@{tmp_path / 'args'}"])
+        assert not wanted(["--", f"@{tmp_path / 'args'}"])
+        assert not wanted([f"@{tmp_path / 'none'}"])
+        done = run(f"@{tmp_path / 'args'}")
+        assert events(done.stderr)[0]["event"] == "run-started"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import wave
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,7 @@ import pytest
 from crisp_align import workers
 from crisp_align.backends import LoadOptions
 from crisp_align.errors import ModelError
-from crisp_align.events import Event, Failed, Finished, Noticed, Ready
+from crisp_align.events import Event, Failed, Finished, Noticed, Ready, Staged
 from crisp_align.pipeline import Pipeline, Settings
 from crisp_align.reading import Listed, Task
 from crisp_align.transcript import SAMPLE_RATE, Transcript
@@ -61,6 +64,9 @@ class Gauge:
                 os.kill(os.getpid(), signal.SIGSEGV)
             if "hang" in name:
                 time.sleep(1000)
+            if "threads" in name:
+                from threadpoolctl import threadpool_info
+                Path(clip.source + ".threads").write_text(f"{[pool['num_threads'] for pool in threadpool_info()]}")
             if "bug" in name:
                 raise KeyError("a mistake")
             with open(clip.source + ".log", "a") as log:
@@ -191,3 +197,26 @@ def test_threads_and_devices_are_divided() -> None:
     assert [share.load.threads for share in workers.shares(Settings(load=LoadOptions(device="cpu", threads=1)), 3)] == [
         1
     ] * 3
+
+
+def test_the_libraries_in_a_worker_keep_to_its_share_of_the_threads(
+    tmp_path: Path, gauge: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    settings = replace(gauge, load=LoadOptions(device="cpu", threads=2))
+    sources = tones(tmp_path, ["threads-a", "threads-b"])
+    options = workers.WorkerOptions(count=2)
+    for _ in workers.run(settings, Listed(Task(source) for source in sources), options):
+        pass
+    for source in sources:
+        pools = json.loads(Path(source + ".threads").read_text())
+        assert pools and set(pools) == {1}
+    assert "OMP_NUM_THREADS" not in os.environ
+
+
+def test_each_stage_of_a_file_is_told(tmp_path: Path, gauge: Settings) -> None:
+    source = tone(tmp_path / "a.wav", 2.5)
+    stages = [event.stage for event in run(gauge, [source]) if isinstance(event, Staged)]
+    assert stages[:3] == ["decoding", "transcribing", "aligning"]
+    assert set(stages[3:]) <= {"transcribing", "aligning"}
