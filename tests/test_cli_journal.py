@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import subprocess
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +129,70 @@ def test_hostile_files_among_good_ones_cost_themselves_alone(tmp_path: Path, say
     rows = json.loads((tmp_path / "report.json").read_text())["files"]
     assert {row["file"] for row in rows if row["outcome"] == "failed" and row["error"]} == set(bad)
     assert len(list((tmp_path / "out").rglob("*.srt"))) == 6
+
+
+class Halfway:
+    """A batch of which one file is done, and whose folder of outputs is in want of something."""
+
+    def __init__(self, folder: Path, environment: dict[str, str], *args: str) -> None:
+        speech(folder, 12)
+        args = ("in", *MODEL, *VAD, "-osrt", "--output-dir", "out", "--journal", "j.sqlite", *args)
+        self.process = start(args, folder, None, environment)
+        assert self.process.stderr is not None
+        self.events = events(iter(self.process.stderr))
+
+    def until(self, event: str) -> dict[str, Any]:
+        return next(told for told in self.events if told["event"] == event)
+
+
+def test_a_folder_that_vanishes_pauses_a_batch_until_it_is_back(tmp_path: Path, sayer: dict[str, str]) -> None:
+    batch = Halfway(tmp_path, sayer)
+    batch.until("done")
+    (tmp_path / "out").rename(tmp_path / "away")
+    assert "no such folder" in batch.until("paused")["reason"]
+    (tmp_path / "away").rename(tmp_path / "out")
+    batch.until("resumed")
+    assert batch.until("run-finished")["done"] == 12
+    assert batch.process.wait(timeout=60) == 0
+    assert len(list((tmp_path / "out").iterdir())) == 12
+
+
+def test_a_batch_in_want_ends_and_the_next_run_does_the_rest(tmp_path: Path, sayer: dict[str, str]) -> None:
+    batch = Halfway(tmp_path, sayer, "--patience", "0")
+    batch.until("done")
+    (tmp_path / "out").rename(tmp_path / "away")
+    assert "no such folder" in batch.until("failed")["error"]["what"]
+    assert batch.until("run-finished")["failed"] == 0
+    assert batch.process.wait(timeout=60) == 1
+    (tmp_path / "away").rename(tmp_path / "out")
+    args = ["in", *MODEL, *VAD, "-osrt", "--output-dir", "out", "--journal", "j.sqlite"]
+    again = start(args, tmp_path, None, sayer)
+    log = told(again)
+    assert again.returncode == 0
+    assert log[-1]["failed"] == 0 and log[-1]["done"] + log[-1]["skipped"] == 12
+    assert len(list((tmp_path / "out").iterdir())) == 12
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 64 kB."""
+    (tmp_path / "out").mkdir()
+    mount = ("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path / "out"))
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("this user may not mount a small disk")
+    yield tmp_path / "out"
+    subprocess.run(("umount", "-l", str(tmp_path / "out")), check=True)
+
+
+def test_a_full_disk_pauses_a_batch_until_there_is_room(
+    tmp_path: Path, small_disk: Path, sayer: dict[str, str]
+) -> None:
+    (small_disk / "in").mkdir()
+    (small_disk / "in" / "filler").write_bytes(bytes(56_000))
+    batch = Halfway(tmp_path, sayer)
+    assert "the disk is full" in batch.until("paused")["reason"]
+    assert not [path for path in (small_disk / "in").glob("*.srt") if not path.stat().st_size]
+    (small_disk / "in" / "filler").unlink()
+    assert batch.until("run-finished")["done"] == 12
+    assert batch.process.wait(timeout=60) == 0
+    assert len(list(small_disk.rglob("*.srt"))) == 12 and not list(small_disk.rglob(".crisp*"))

@@ -27,7 +27,8 @@ def run(good: int, bad: int, folder: Path) -> None:
     done = {event["file"] for event in told if event["event"] == "done"}
     failed = [event for event in told if event["event"] == "failed"]
     assert done == {str(path.relative_to(folder)) for path in fine}, "not every good file is done"
-    assert sorted(event["file"] for event in failed) == sorted(str(path.relative_to(folder)) for path in evil)
+    named, wanted = sorted(event["file"] for event in failed), sorted(str(path.relative_to(folder)) for path in evil)
+    assert named == wanted, sorted(set(named) ^ set(wanted))
     outputs = {path.name for path in (folder / "out").rglob("*") if path.is_file()}
     assert outputs == {f"{path.stem}{ending}" for path in fine for ending in (".srt", ".json")}, outputs
     for path in (folder / "out").rglob("*.json"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import signal
@@ -19,7 +20,8 @@ from benchmarks.batch.material import VAD, joined, pieces, write_wav
 
 __all__ = ["Batch", "Outcome", "Watcher", "run"]
 
-_FEW = 2  # clips that a run gets to, at most, before it is killed: nearly all kills fall into unfinished work
+_FEW = 3  # clips' time after a run has begun a file, within which it is killed
+_EARLY = 0.2  # share of the runs that are killed before
 
 
 @dataclass
@@ -116,15 +118,18 @@ def run(count: int, folder: Path, seed: int, batch: Batch) -> Outcome:
         while True:
             log = folder / f"run{killed}.log"
             process = start([*_args("out", batch), "--journal", "journal.sqlite"], folder, log, batch.environment)
-            # Some die while they start, some at work, some while something is written.
-            wait = chance.uniform(0.3 * first, first + _FEW * each) if killed < count else None
-            try:
-                process.wait(wait)
-                break
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+            if killed == count:
                 process.wait()
-                killed += 1
+                break
+            if chance.random() < _EARLY:
+                ended = _ends(process, chance.uniform(0, first))
+            else:
+                ended = _ends(process, math.inf, log) or _ends(process, chance.uniform(0, _FEW * each))
+            if ended:
+                break
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            killed += 1
             now = _done(folder / "journal.sqlite")
             again += [key for key, value in done.items() if now.get(key) != value]
             done = now
@@ -141,6 +146,16 @@ def run(count: int, folder: Path, seed: int, batch: Batch) -> Outcome:
     assert len(finished) == len(set(finished)), "a file was told done twice"
     resumed = sum("were done before" in event.get("text", "") for event in told)
     return Outcome(killed, len(made), watcher.looks, resumed)
+
+
+def _ends(process: subprocess.Popen[bytes], seconds: float, log: Path | None = None) -> bool:
+    """Whether a command ends by itself within a time, or before it has begun a file where its log is given."""
+    until = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < until:
+        if log is not None and b'"started"' in log.read_bytes():
+            return False
+        time.sleep(0.002)
+    return process.poll() is not None
 
 
 def _make(folder: Path, batch: Batch) -> None:

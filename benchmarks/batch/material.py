@@ -115,7 +115,7 @@ def _loop(path: Path, chance: random.Random) -> None:
 
 
 def _nowhere(path: Path, chance: random.Random) -> None:
-    path.symlink_to("/nowhere/at/all")
+    path.symlink_to(f"/nowhere/{path.name}")
 
 
 def _picture(path: Path, chance: random.Random) -> None:

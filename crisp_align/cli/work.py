@@ -162,12 +162,13 @@ def carry_out_batch(
         stop: looked at after each file is written.
 
     Raises:
-        CrispAlignError: nothing could be started, or the journal failed.
+        CrispAlignError: nothing could be started, the journal failed, or a disk stayed full or a folder gone for all
+            the patience; what is not done is left to the next run.
     """
     from crisp_align import cluster, workers
 
     crew = _Crew(display, rules, style, tally, ledger, over)
-    crew.patience, crew.stop = options.patience, stop or Stop()
+    crew.patience, crew.stop, crew.ends_in_want = options.patience, stop or Stop(), True
     try:
         with ExitStack() as stack:
             if options.journal is not None:
@@ -288,6 +289,8 @@ class _Crew:
         self.ledger, self.over = ledger, over
         self.journal: Journal | None = None
         self.patience, self.stop = 0.0, Stop()
+        self.ends_in_want = False
+        """Whether the run ends, rather than do all files in vain, where a disk stays full or a folder gone."""
         self.jobs: dict[str, Job] = {}
         self.keys: dict[str, str] = {}
         """Source → its key, of those that are claimed in the journal."""
@@ -362,6 +365,10 @@ class _Crew:
             if not self._save(job, files, row):
                 return
         except OutputError as error:
+            if self.stop.asked:
+                return  # it is left to the next run
+            if self.ends_in_want and _is_mendable(error):
+                raise
             self._fail(job.source, error)
             return
         self.tally.done += 1
