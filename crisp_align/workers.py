@@ -49,6 +49,8 @@ _THREADS = (
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+# Each file is read in a thread of its own; glibc would give many of them a heap that is never given back.
+_MEMORY = {"MALLOC_ARENA_MAX": "2"}
 _STARTS = 2  # times that a worker may die while it loads its models
 
 _Message: TypeAlias = Ready | Event | CrispAlignError
@@ -112,9 +114,10 @@ def shares(settings: Settings, count: int) -> list[Settings]:
 
 
 @contextmanager
-def _few_threads(count: int) -> Iterator[None]:
-    """Processes that are started within use so many threads, unless the user said otherwise."""
-    told = {name: str(count) for name in _THREADS if name not in os.environ}
+def _modest(threads: int) -> Iterator[None]:
+    """Processes that are started within use so many threads and little memory, unless the user said otherwise."""
+    told = {**dict.fromkeys(_THREADS, str(threads)), **_MEMORY}
+    told = {name: value for name, value in told.items() if name not in os.environ}
     os.environ.update(told)
     try:
         yield
@@ -159,7 +162,7 @@ class _Worker:
         sweep(tempfile.gettempdir())
         log = temporary(tempfile.gettempdir())
         process = get_context("spawn").Process(target=_serve, args=(theirs, settings, room, str(log)), daemon=True)
-        with _few_threads(settings.load.cpu_threads):
+        with _modest(settings.load.cpu_threads):
             process.start()
         theirs.close()
         return cls(settings, room, process, ours, log)
