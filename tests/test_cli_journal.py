@@ -15,51 +15,18 @@ from typing import Any
 import pytest
 
 from benchmarks.batch import kills
+from benchmarks.batch.bare import CODE, MODEL
 from benchmarks.batch.command import events, start
 from benchmarks.batch.material import VAD, joined, make_hostile, pieces, write_wav
 from crisp_align.formats import read_format
 
 from .plugin import install_plugin
 
-SAYER = """
-import time
-from crisp_align.backends import Transcription
-from crisp_align.transcript import Word
-
-class Sayer:
-    name = "sayer"
-    translates = False
-    native_words = True
-    max_clip = 30.0
-    languages = None
-    batch_size = 4
-
-    def __init__(self, model):
-        self.model = model
-
-    @classmethod
-    def load(cls, model, options):
-        return cls(model)
-
-    def check(self, options):
-        pass
-
-    def transcribe(self, clips, options):
-        time.sleep(0.03 * len(clips))
-        return [said(clip) for clip in clips]
-
-def said(clip):
-    text = f"level {round(10000 * float(abs(clip.samples).mean()))}"
-    first = Word("level", 0.1, 0.4, 0.5)
-    return Transcription(text, "en", (first, Word(text[5:], 0.5, clip.duration, 0.25)))
-"""
-MODEL = ("--backend", "sayer", "-am", "native", "-l", "en", "--log-json", "-np")
-
 
 @pytest.fixture
 def sayer(tmp_path: Path) -> dict[str, str]:
     """Environment in which the backend is installed."""
-    return {"PYTHONPATH": install_plugin(tmp_path / "site", "sayer", SAYER, "Sayer")}
+    return {"PYTHONPATH": install_plugin(tmp_path / "site", "bare", CODE, "Bare")}
 
 
 def speech(folder: Path, count: int) -> list[str]:

@@ -10,7 +10,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks.batch import hostile, kills, pace
+from benchmarks.batch import bare, hostile, kills, pace
+from benchmarks.batch.command import MODEL
 
 
 def main() -> None:
@@ -20,12 +21,16 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="stop then, and compare what was done by then")
     parser.add_argument("--kills", type=int, metavar="N", help="kill a batch N times instead")
     parser.add_argument("--seed", type=int, default=1, help="of when it is killed")
+    parser.add_argument("--bare", action="store_true", help="without models: what all the rest costs")
     parser.add_argument("--hostile", action="store_true", help="mix hostile files among good ones instead")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="crisp-align-batch-") as name:
         folder = Path(name)
         if asked.kills:
-            came = kills.run(asked.kills, folder, asked.seed, kills.Batch())
+            batch = kills.Batch()
+            if asked.bare:
+                batch = kills.Batch(100, 60, bare.MODEL, bare.environment(folder, 0.1))
+            came = kills.run(asked.kills, folder, asked.seed, batch)
             print(
                 f"{came.kills} kills: {came.outputs} outputs as undisturbed, no file done twice, nothing partial in "
                 f"{came.looks} looks, nothing left behind; {came.resumed} times a file was gone on with"
@@ -33,7 +38,8 @@ def main() -> None:
         elif asked.hostile:
             hostile.run(100, 50, folder)
         else:
-            pace.run(asked.files, folder, asked.minutes)
+            model = (bare.MODEL, bare.environment(folder, 0.0)) if asked.bare else (MODEL, None)
+            pace.run(asked.files, folder, asked.minutes, *model)
 
 
 if __name__ == "__main__":
