@@ -382,7 +382,13 @@ BATCH = (
         text="seconds without progress after which a worker is replaced (1800)",
         type=Number(1, 1e7),
     ),
-    whole("--memory", metavar="MB", text="replace a worker that outgrows its share of this", low=1, high=1 << 30),
+    whole(
+        "--memory",
+        metavar="MB",
+        text="for all workers: less is read ahead, and one that outgrows its share is replaced",
+        low=1,
+        high=1 << 30,
+    ),
     option(
         "--patience",
         metavar="S",
