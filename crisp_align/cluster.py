@@ -1,9 +1,9 @@
 """Many files on a cluster: reading, hearing and timing as three stages of Ray Data, and whoever owns the run, here.
 
-Ray Data moves parts of files between the stages, with back-pressure, and has none of them done twice by itself: what
-a crash or a lost node takes along just does not come out at the end. What is missing then is done in another round,
-from the last clip that came out on: alone, unless a node was lost, so that a file over which a worker dies again is
-known and given up.
+Ray Data moves parts of files between the stages, with back-pressure, and does again what a crash or a lost node takes
+along. Left alone it would try a file that kills its workers for ever: a board, beside us, knows who was at what when
+it died, and the stages give such a file up (`cluster_stages`). What does not come out of the last stage all the same
+is done in another round, from the last clip that came out on.
 
 A part may be heard before the part in front of it, on another node. Where the language of its first clips is not
 certain, they follow the last certain clip of their file, which only we know: a part that was heard in another language
@@ -61,11 +61,9 @@ _CLIPS = 8  # in a part: 15 MB, four minutes of speech
 _GROWTH = 4  # times as many from round to round, lest a file need as many rounds as it has parts
 _ROWS = 8  # parts that are heard or timed in one call
 _AHEAD = 4  # files that wait to be read, besides two for each that can be read at once
-_TRIES = 2  # times that a worker may die over a file
-_LOSSES = 8  # times that a file may be lost, whoever is to blame
+_LOSSES = 3  # rounds that a file may be lost in
 _ANSWER = 10.0  # s that a cluster has to answer at all
-_STALL = 60.0  # s of silence after a node was lost, and
-_GAPS = 3.0  # times the longest silence before: then what is left of the cluster cannot go on as it is
+_STALL = 15.0  # s in which nobody does anything after a node was lost: what is left is too small for all workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +187,6 @@ class _File:
     """Nothing more of it counts in this round."""
     remarks: list[str] = field(default_factory=list)
     position: float = 0.0
-    tries: int = 0
     losses: int = 0
 
     @property
@@ -212,31 +209,25 @@ class _Run:
         self.first: Task | None = first
         self.files: dict[str, _File] = {}
         self.models: Models | None = None
-        self.blamed: set[str] = set()
-        """Sources that a worker was at when it died, in the last round."""
 
     def work(self) -> Generator[Ready | Event]:
         """All rounds."""
         ray = _ray()
-        number, alone, left = 0, False, list[_File]()
+        number, left = 0, list[_File]()
         while True:
+            # What a round leaves hanging when it is given up ends with its connection.
             with _connected(ray, self.options.address):
                 if self.models is None:
                     self.models = _look(ray, self.settings, self.sizes(ray))
                     yield self.models.ready
-                before = _nodes(ray)
                 whole = True
                 while whole:
-                    whole = yield from self.round(ray, number, alone, [file.again() for file in left])
+                    whole = yield from self.round(ray, number, [file.again() for file in left])
                     number += 1
-                    lost_nodes = bool(before - _nodes(ray))
-                    before = _nodes(ray)
-                    yield from self.weigh(lost_nodes)
+                    yield from self.weigh()
                     left = list(self.files.values())
-                    alone = bool(left) and not lost_nodes
                     if not left and self.feed.ended and self.first is None:
                         return
-            # What hangs in a round that was given up ends with the connection.
 
     def sizes(self, ray: Any) -> Sizes:
         """How the cluster is divided as it is now."""
@@ -247,25 +238,26 @@ class _Run:
             gpus = 0.0
         return fitting(self.options, sum(cpus), gpus, min((count for count in cpus if count), default=1.0))
 
-    def round(self, ray: Any, number: int, alone: bool, tasks: list[Task]) -> Generator[Event, None, bool]:
+    def round(self, ray: Any, number: int, tasks: list[Task]) -> Generator[Event, None, bool]:
         """Do tasks, or those of the feed where there are none; False: it was given up before its end."""
-        from crisp_align.cluster_stages import TaskBoard
+        from crisp_align.cluster_stages import Order, TaskBoard
 
-        sizes, endless = self.sizes(ray), not tasks
+        assert self.models is not None  # noqa: S101 (for the type checker)
+        sizes, ended = self.sizes(ray), bool(tasks)
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-            ray.get_runtime_context().get_node_id(), soft=True
+            ray.get_runtime_context().get_node_id(), soft=False
         )
         board = ray.remote(num_cpus=0, scheduling_strategy=here)(TaskBoard).remote()
-        board.put.remote(tasks, ended=not endless)
+        board.put.remote(tasks, ended=ended)
+        clips = _CLIPS * _GROWTH ** min(number, 2)
+        home = os.getcwd()  # noqa: PTH109 (the very name)
+        order = Order(self.settings, self.models, clips, self.options.timeout, home, board)
         arrived: Queue[Any] = Queue(_ROWS * _ROWS)
-        clips = _CLIPS * _GROWTH ** min(number, 3)
-        dataset = _dataset(ray, self.order(sizes, clips, alone, board), sizes)
-        Thread(target=_pump, args=(dataset, arrived), name="cluster", daemon=True).start()
-        given, ended = len(tasks), not endless
-        ahead = _AHEAD + 2 * sizes.decode_workers
-        heard, gap, nodes = time.monotonic(), 0.0, _nodes(ray)
+        Thread(target=_pump, args=(_dataset(ray, order, sizes), arrived), name="cluster", daemon=True).start()
+        given, ahead = len(tasks), _AHEAD + 2 * sizes.decode_workers
+        nodes, heard, anything = _nodes(ray), time.monotonic(), False
         while True:
-            begun, news = ray.get(board.look.remote())
+            begun, busy, news = ray.get(board.look.remote())
             yield from self.told(news)
             if not ended and given - begun < ahead:
                 more = self.more(ahead)
@@ -275,19 +267,21 @@ class _Run:
             try:
                 values = arrived.get(timeout=_TICK)
             except Empty:
-                silent = time.monotonic() - heard
-                if silent > max(_STALL, _GAPS * gap) and nodes - _nodes(ray):
-                    self.blamed = set()
+                alive = _nodes(ray)
+                if busy & alive or nodes <= alive:
+                    heard = time.monotonic()
+                elif time.monotonic() - heard > _STALL:
                     return False
                 continue
-            if values is None:
-                self.blamed = ray.get(board.inside.remote())
+            if isinstance(values, Exception) and not anything:
+                raise CrispAlignError(f"the cluster failed ({_last_line(values)})") from values
+            if not isinstance(values, list):
                 return True
-            gap, heard = max(gap, time.monotonic() - heard), time.monotonic()
+            anything, heard = True, time.monotonic()
             for value in values:
                 yield from self.take(value)
 
-    def told(self, news: Iterable[Started | Staged]) -> Iterator[Event]:
+    def told(self, news: Iterable[Started | Staged | Noticed]) -> Iterator[Event]:
         """Pass on what happened to files that are on their way."""
         for event in news:
             file = self.files.get(event.source)
@@ -302,14 +296,6 @@ class _Run:
         file.begun = True
         if file.results:
             yield Noticed(file.task.source, f"{len(file.results)} clips were done before; goes on after them")
-
-    def order(self, sizes: Sizes, clips: int, alone: bool, board: Any) -> Any:
-        """What the stages are told."""
-        from crisp_align.cluster_stages import Order
-
-        assert self.models is not None  # noqa: S101 (for the type checker)
-        hearing = _with_threads(self.settings, sizes.asr_cpus)
-        return Order(hearing, self.models, clips, self.options.timeout, alone, os.getcwd(), board)  # noqa: PTH109
 
     def more(self, count: int) -> list[Task]:
         """The next tasks, as far as they are there."""
@@ -360,11 +346,11 @@ class _Run:
         elif isinstance(part.ended, Read):
             yield from self.finish(file, part.ended)
 
-    def fail(self, file: _File, error: CrispAlignError, *, quarantined: bool = False) -> Iterator[Event]:
+    def fail(self, file: _File, error: CrispAlignError) -> Iterator[Event]:
         """Give a file up."""
         file.closed = True
         del self.files[file.task.source]
-        yield Failed(file.task.source, error, quarantined)
+        yield Failed(file.task.source, error, quarantined=isinstance(error, WorkerDiedError))
 
     def finish(self, file: _File, read: Read) -> Iterator[Event]:
         """A file is whole."""
@@ -394,22 +380,17 @@ class _Run:
             ),
         )
 
-    def weigh(self, lost_nodes: bool) -> Iterator[Event]:
+    def weigh(self) -> Iterator[Event]:
         """See to the files that did not come out of a round."""
         for file in list(self.files.values()):
             if file.closed:  # a part of it is to be heard in another language
                 continue
             file.losses += 1
-            blamed = file.task.source in self.blamed and not lost_nodes
-            file.tries += blamed
-            if file.tries >= _TRIES or file.losses >= _LOSSES:
-                what = "its worker crashed or hung, twice" if file.tries >= _TRIES else f"lost {file.losses} times"
-                error = WorkerDiedError(what, subject=file.task.source, hint="left out from now on")
-                yield from self.fail(file, error, quarantined=True)
+            if file.losses >= _LOSSES:
+                error = WorkerDiedError(f"lost on the cluster {file.losses} times", subject=file.task.source)
+                yield from self.fail(file, error)
             else:
-                why = "its worker crashed or hung" if blamed else "lost with a node or a worker"
-                how = "" if lost_nodes else ", alone"
-                yield Noticed(file.task.source, f"{why}; tried again{how}")
+                yield Noticed(file.task.source, "lost on the cluster; tried again")
 
 
 def _is_settled(part: Part[Done | CrispAlignError], language: str | None) -> bool:
@@ -422,8 +403,10 @@ def _is_settled(part: Part[Done | CrispAlignError], language: str | None) -> boo
     return True
 
 
-def _with_threads(settings: Settings, cpus: float) -> Settings:
-    return replace(settings, load=replace(settings.load, threads=max(int(cpus), 1)))
+def _divided(settings: Settings, cpus: float) -> Settings:
+    """The settings of a worker with so many CPUs; of GPUs it sees none but its own."""
+    device = settings.load.device.partition(":")[0]
+    return replace(settings, load=replace(settings.load, threads=max(int(cpus), 1), device=device))
 
 
 def _look(ray: Any, settings: Settings, sizes: Sizes) -> Models:
@@ -436,7 +419,7 @@ def _look(ray: Any, settings: Settings, sizes: Sizes) -> Models:
 
     remote = ray.remote(num_cpus=sizes.asr_cpus, num_gpus=sizes.asr_gpus, max_calls=1, max_retries=1)(look)
     try:
-        found = ray.get(remote.remote(_with_threads(settings, sizes.asr_cpus), crisp_align.__version__))
+        found = ray.get(remote.remote(_divided(settings, sizes.asr_cpus), crisp_align.__version__))
     except ray.exceptions.RayError as error:
         what = _last_line(error)
         hint = f'on every node: pip install "crisp-align[ray]=={crisp_align.__version__}"'
@@ -456,57 +439,55 @@ def _dataset(ray: Any, order: Any, sizes: Sizes) -> Any:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.target_max_block_size = 1  # every row travels by itself, as soon as it is there
-    context.max_errored_blocks = -1  # what is lost is done again in the next round
-    timing = replace(order, settings=_with_threads(order.settings, sizes.align_cpus))
-    rows = 1 if order.alone else min(order.models.ready.batch_size, _ROWS)
+    context.max_errored_blocks = -1  # what is lost for good is done again in the next round
+    hearing = replace(order, settings=_divided(order.settings, sizes.asr_cpus))
+    timing = replace(order, settings=_divided(order.settings, sizes.align_cpus))
+    rows = min(order.models.ready.batch_size, _ROWS)
 
     def pool(size: int) -> Any:
-        return ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=1 if order.alone else 2)
+        return ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=2)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # there is no other way yet to say that nothing is done twice
-        return (
-            ray.data.read_datasource(files_of(order.board), override_num_blocks=1, num_cpus=0, concurrency=1)
-            .map_batches(
-                read_parts,
-                fn_kwargs={"order": order},
-                batch_size=1,
-                batch_format="pyarrow",
-                num_cpus=sizes.decode_cpus,
-                compute=TaskPoolStrategy(size=sizes.decode_workers),
-                max_retries=0,
-            )
-            .map_batches(
-                Hear,
-                fn_constructor_args=(order,),
-                batch_size=rows,
-                batch_format="pyarrow",
-                num_cpus=sizes.asr_cpus,
-                num_gpus=sizes.asr_gpus,
-                compute=pool(sizes.asr_workers),
-                max_task_retries=0,
-            )
-            .map_batches(
-                Time,
-                fn_constructor_args=(timing,),
-                batch_size=rows,
-                batch_format="pyarrow",
-                num_cpus=sizes.align_cpus,
-                num_gpus=sizes.align_gpus,
-                compute=pool(sizes.align_workers),
-                max_task_retries=0,
-            )
+    return (
+        ray.data.read_datasource(files_of(order.board), override_num_blocks=1, num_cpus=0, concurrency=1)
+        .map_batches(
+            read_parts,
+            fn_kwargs={"order": order},
+            batch_size=1,
+            batch_format="pyarrow",
+            num_cpus=sizes.decode_cpus,
+            compute=TaskPoolStrategy(size=sizes.decode_workers),
         )
+        .map_batches(
+            Hear,
+            fn_constructor_args=(hearing,),
+            batch_size=rows,
+            batch_format="pyarrow",
+            num_cpus=sizes.asr_cpus,
+            num_gpus=sizes.asr_gpus,
+            compute=pool(sizes.asr_workers),
+        )
+        .map_batches(
+            Time,
+            fn_constructor_args=(timing,),
+            batch_size=rows,
+            batch_format="pyarrow",
+            num_cpus=sizes.align_cpus,
+            num_gpus=sizes.align_gpus,
+            compute=pool(sizes.align_workers),
+        )
+    )
 
 
 def _pump(dataset: Any, arrived: Queue[Any]) -> None:
-    """Put what comes out of a dataset into a queue, and None at its end, whatever that is."""
+    """Put what comes out of a dataset into a queue, and at its end None, or what ended it."""
     from crisp_align.cluster_stages import unpacked
 
-    with suppress(Exception):  # a block that went with its node: what is missing is found out at the end
+    try:
         for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
             arrived.put(unpacked(table))
-    arrived.put(None)
+        arrived.put(None)
+    except Exception as error:  # what is missing is found out by whoever takes this
+        arrived.put(error)
 
 
 def _nodes(ray: Any) -> set[str]:
@@ -527,13 +508,13 @@ def _ray() -> Any:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
         import ray.data
         import ray.util.scheduling_strategies
     except ImportError as error:
         raise MissingDependencyError("Ray is not installed", hint='pip install "crisp-align[ray]"') from error
+    warnings.filterwarnings("ignore", module=r"ray\b")  # advice to people who write pipelines
     for name in ("ray", "ray.data"):
         for handler in logging.getLogger(name).handlers:
             if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):

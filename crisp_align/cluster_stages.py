@@ -1,34 +1,37 @@
 """What runs on the nodes of a cluster: files are read, heard and timed as stages of Ray Data.
 
 Between the stages travel parts of files: some clips in order, and what is known of the file's beginning and end. What
-goes wrong with a file is part of a part, so that nothing but a crash ever stops a stage.
+goes wrong with a file is part of a part, so that nothing but a crash ever stops a stage. What a crash or a lost node
+takes along, Ray does again; a board knows who was at what when it died, so that what dies with others is tried alone
+the second time, and not a third time.
 """
 
 from __future__ import annotations
 
 import faulthandler
+import itertools
 import os
 import pickle
 import socket
 import time
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
 import crisp_align
 from crisp_align.aligners.chain import AlignerChain
 from crisp_align.backends import backend_class, load_backend
 from crisp_align.errors import CrispAlignError, ModelError
-from crisp_align.events import ClipResult, Ready, Stage, Staged, Started
+from crisp_align.events import ClipResult, Noticed, Ready, Stage, Staged, Started
 from crisp_align.pipeline import Pipeline, Settings
 from crisp_align.reading import Read, Task, read
 from crisp_align.stages import Heard, Hearing, Timing
 from crisp_align.storage import fetched
 from crisp_align.transcript import Clip
+from crisp_align.workers import WorkerDiedError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,6 +44,7 @@ COLUMN = "work"
 T = TypeVar("T")
 U = TypeVar("U")
 
+_TRIES = 2  # times that a worker may die over a part
 _TICK = 0.1  # s between two looks for a task
 
 
@@ -66,8 +70,6 @@ class Order:
     """In a part, at most."""
     timeout: float
     """s after which a stage that is still at the same parts ends its process."""
-    alone: bool
-    """Each part goes through the models by itself."""
     home: str
     """The folder that paths begin in."""
     board: Any
@@ -108,6 +110,8 @@ class Unready:
     error: CrispAlignError
 
 
+_Step: TypeAlias = tuple[Stage | Literal["loading"], str, int]
+"""What is done at once to a part: the stage, the source, and the number of the part's first clip, or of the part."""
 _ReadPart: TypeAlias = Part[Clip]
 _HeardPart: TypeAlias = Part[Heard | CrispAlignError]
 _DonePart: TypeAlias = Part[Done | CrispAlignError]
@@ -144,8 +148,9 @@ class TaskBoard:
         self._tasks: list[bytes] = []
         self._ended = False
         self._begun: set[int] = set()
-        self._inside: Counter[str] = Counter()
-        self._news: list[Started | Staged] = []
+        self._inside: dict[_Step, list[str]] = {}
+        self._suspects: set[str] = set()
+        self._news: list[Started | Staged | Noticed] = []
 
     def put(self, tasks: Sequence[Task], *, ended: bool) -> None:
         """Add tasks; `ended`: no further ones will come."""
@@ -164,23 +169,43 @@ class TaskBoard:
         """Pass something on at once."""
         self._news.append(event)
 
-    def look(self) -> tuple[int, list[Started | Staged]]:
-        """How many tasks were begun by now, and what happened since the last look."""
+    def look(self) -> tuple[int, set[str], list[Started | Staged | Noticed]]:
+        """How many tasks were begun by now, the nodes where something is being done, what happened since last time."""
         news, self._news = self._news, []
-        return len(self._begun), news
+        return len(self._begun), {node for nodes in self._inside.values() for node in nodes}, news
 
-    def enter(self, sources: Sequence[str], stage: Stage) -> None:
-        """Note that a stage is at work on these. Whoever then dies over one never comes to `leave` it."""
-        self._inside.update(sources)
-        self._news.extend(Staged(source, stage) for source in dict.fromkeys(sources))
+    def enter(self, steps: Sequence[_Step], node: str) -> list[int]:
+        """Note that a node is at some steps; how often somebody came to each before, and died over it.
 
-    def leave(self, sources: Sequence[str]) -> None:
-        """Note that it is done with them."""
-        self._inside.subtract(sources)
+        Those who went down with their node are no sign against the step.
+        """
+        import ray
 
-    def inside(self) -> set[str]:
-        """Sources that were entered and not left."""
-        return {source for source, count in self._inside.items() if count > 0}
+        alive = {each["NodeID"] for each in ray.nodes() if each["Alive"]} if self._known(steps) else set()
+        deaths = []
+        for step in steps:
+            before = [each for each in self._inside.get(step, []) if each in alive]
+            deaths.append(len(before))
+            self._inside[step] = [*before, node]
+            stage, source, _ = step
+            if stage != "loading":
+                self._news.append(Staged(source, stage))
+            if before and len(steps) == 1 and source not in self._suspects:
+                self._suspects.add(source)
+                self._news.append(Noticed(source, "its worker crashed or hung; tried again, alone"))
+        return deaths
+
+    def _known(self, steps: Sequence[_Step]) -> bool:
+        return any(step in self._inside for step in steps)
+
+    def leave(self, steps: Sequence[_Step], node: str, *, done: bool) -> None:
+        """Note that steps are done, or not tried at all."""
+        for step in steps:
+            nodes = self._inside.pop(step, [])
+            if node in nodes:
+                nodes.remove(node)
+            if nodes and not done:
+                self._inside[step] = nodes
 
 
 def files_of(board: Any) -> Any:
@@ -215,9 +240,12 @@ def read_parts(table: pa.Table, order: Order) -> Iterator[pa.Table]:
     for number, task in unpacked(table):
         order.board.begin.remote(number)
         with closing(_parts(task, order)) as parts:
-            while True:
+            for count in itertools.count():
                 # Only our own steps are timed, not how long the next stage lets us wait.
-                with _Watch(order, [task.source], "decoding"):
+                with _Watch(order, [("decoding", task.source, count)]) as deaths:
+                    if deaths[0] >= _TRIES:
+                        yield packed([Part(task.source, len(task.finished), (), ended=_death(task.source))])
+                        break
                     part = next(parts, None)
                 if part is None:
                     break
@@ -256,7 +284,7 @@ class Hear:
 
     def __init__(self, order: Order) -> None:
         self.order = order
-        self.hearing = _loaded(lambda: self._load())
+        self.hearing = _loaded(self._load, order)
 
     def _load(self) -> Hearing:
         settings = self.order.settings
@@ -287,7 +315,7 @@ class Time:
 
     def __init__(self, order: Order) -> None:
         self.order = order
-        self.timing = _loaded(lambda: self._load())
+        self.timing = _loaded(self._load, order)
 
     def _load(self) -> Timing:
         settings, kind = self.order.settings, backend_class(self.order.models.backend)
@@ -326,11 +354,15 @@ class Time:
                 yield Done(result, clip.utterance.clip.end, said.language, silent=not said.text.strip())
 
 
-def _loaded(load: Callable[[], T]) -> T | Unready:
+def _loaded(load: Callable[[], T], order: Order) -> T | Unready:
+    """What is loaded; whatever goes wrong is told with the first part."""
     try:
-        return load()
+        with _Watch(order, [("loading", f"{os.getpid()}@{socket.gethostname()}", 0)], timed=False):
+            return load()
     except CrispAlignError as error:
         return Unready(_on_this_node(error))
+    except Exception as error:  # whatever a plug-in raises
+        return Unready(_on_this_node(ModelError(f"the models do not load: {type(error).__name__}: {error}")))
 
 
 def _on_this_node(error: CrispAlignError) -> CrispAlignError:
@@ -340,38 +372,61 @@ def _on_this_node(error: CrispAlignError) -> CrispAlignError:
 def _through(
     parts: Sequence[Part[T] | Unready], work: Callable[[Sequence[T]], Iterable[U]], order: Order, stage: Stage
 ) -> list[Part[U] | Unready]:
-    """Put the clips of parts through `work` together; a mistake that stops it costs the part alone."""
-    if order.alone and len(parts) > 1:
-        return [done for part in parts for done in _through([part], work, order, stage)]
+    """Put the clips of parts through `work` together, or each alone where that once went wrong."""
     whole = [part for part in parts if isinstance(part, Part)]
-    try:
-        with _Watch(order, [part.source for part in whole], stage):
-            results = iter(list(work([clip for part in whole for clip in part.clips])))
-    except Exception as error:
-        if len(parts) > 1:
-            return [done for part in parts for done in _through([part], work, order, stage)]
-        mistake = CrispAlignError(f"{type(error).__name__}: {error}", subject=whole[0].source)
-        return [Part(whole[0].source, whole[0].first, (), whole[0].started, mistake)]
+    if not whole:
+        return [part for part in parts if isinstance(part, Unready)]
+    results: list[U] | None = None
+    mistake: CrispAlignError | None = None
+    watch = _Watch(order, [(stage, part.source, part.first) for part in whole])
+    with watch as deaths:
+        if len(whole) == 1 and deaths[0] >= _TRIES:
+            mistake = _death(whole[0].source)
+        elif len(whole) == 1 or not any(deaths):
+            try:
+                results = list(work([clip for part in whole for clip in part.clips]))
+            except Exception as error:  # whatever a plug-in raises
+                mistake = CrispAlignError(f"{type(error).__name__}: {error}", subject=whole[0].source)
+        else:
+            watch.done = False
+    if results is None and len(whole) > 1:
+        return [done for part in parts for done in _through([part], work, order, stage)]
+    if results is None:
+        return [Part(part.source, part.first, (), part.started, mistake) for part in whole]
+    given = iter(results)
     return [
         part
         if isinstance(part, Unready)
-        else Part(part.source, part.first, tuple(islice(results, len(part.clips))), part.started, part.ended)
+        else Part(part.source, part.first, tuple(islice(given, len(part.clips))), part.started, part.ended)
         for part in parts
     ]
 
 
+def _death(source: str) -> WorkerDiedError:
+    return WorkerDiedError("its worker crashed or hung, twice", subject=source, hint="left out from now on")
+
+
 class _Watch:
-    """Tells the board who is at what, and ends the process where that takes too long, whatever it hangs in."""
+    """Tells the board who is at what, and ends the process where that takes too long, whatever it hangs in.
 
-    def __init__(self, order: Order, sources: Sequence[str], stage: Stage) -> None:
-        self._order, self._sources, self._stage = order, sources, stage
+    Entering gives, for each step, how often somebody died over it before.
+    """
 
-    def __enter__(self) -> None:
+    def __init__(self, order: Order, steps: Sequence[_Step], *, timed: bool = True) -> None:
+        self._order, self._steps, self._timed = order, steps, timed
+        self.done = True
+        """Unset where the steps are not tried after all."""
+
+    def __enter__(self) -> list[int]:
         import ray
 
-        ray.get(self._order.board.enter.remote(self._sources, self._stage))  # it has arrived before anything can crash
-        faulthandler.dump_traceback_later(self._order.timeout, exit=True, file=2)
+        self._node = ray.get_runtime_context().get_node_id()
+        # When this is answered it is known, whatever crashes next.
+        deaths: list[int] = ray.get(self._order.board.enter.remote(self._steps, self._node))
+        if self._timed:
+            faulthandler.dump_traceback_later(self._order.timeout, exit=True, file=2)
+        return deaths
 
     def __exit__(self, *_: object) -> None:
         faulthandler.cancel_dump_traceback_later()
-        self._order.board.leave.remote(self._sources)
+        self._order.board.leave.remote(self._steps, self._node, done=self.done)

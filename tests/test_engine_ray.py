@@ -16,8 +16,9 @@ from crisp_align import cluster
 from crisp_align.backends import DecodeOptions
 from crisp_align.cli import main
 from crisp_align.cluster import ClusterOptions, Sizes, fitting
+from crisp_align.cluster_stages import Done, Models, Part, TaskBoard
 from crisp_align.errors import MissingDependencyError, OptionError
-from crisp_align.events import ClipDone, ClipResult, Event, Failed, Finished, Ready, Started
+from crisp_align.events import ClipDone, ClipResult, Event, Failed, Finished, Noticed, Ready, Started
 from crisp_align.journal import Journal
 from crisp_align.pipeline import Settings
 from crisp_align.reading import Listed, Read, Task
@@ -173,7 +174,7 @@ def test_hostile_files_on_another_file_system_cost_themselves_alone(nodes: Nodes
         tone(shelf / "in" / f"{name}.wav", 2.5)
     (shelf / "in" / "broken.wav").write_text("no media")
     asked = ("--backend", "meter", "-am", "native", "--no-vad", "-osrt", "-r", "--output-dir", "shelf://out")
-    kept = ("--journal", "hostile.journal", "--report", "hostile.json", "--timeout", "5")
+    kept = ("--journal", "hostile.journal", "--report", "hostile.json", "--timeout", "10")
     run = nodes.command("shelf://in", *asked, *kept)
     _, told = run.communicate(timeout=300)
     assert run.returncode == 1, told
@@ -243,28 +244,48 @@ class TestAccount:
         events = account.take(1, ["de?", "de"]) + account.take(3, ["de"], ended=True)
         assert isinstance(events[-1], Finished)
 
-    def test_a_file_is_given_up_when_a_worker_dies_over_it_twice_but_not_when_nodes_are_lost(self) -> None:
+    def test_a_file_that_never_comes_out_is_given_up(self) -> None:
         account = Account()
-        account.run.blamed = {"a.wav"}
-        assert not any(isinstance(event, Failed) for event in account.run.weigh(lost_nodes=True))
-        assert not any(isinstance(event, Failed) for event in account.run.weigh(lost_nodes=False))
-        (failed,) = account.run.weigh(lost_nodes=False)
-        assert isinstance(failed, Failed) and failed.quarantined and not account.run.files
+        told = [event for _ in range(3) for event in account.run.weigh()]
+        assert [type(event) for event in told] == [Noticed, Noticed, Failed] and not account.run.files
+
+
+class TestBoard:
+    """Who died over what."""
+
+    @pytest.fixture(autouse=True)
+    def alive(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        ray = pytest.importorskip("ray", reason="the extra `ray` is not installed")
+        monkeypatch.setattr(
+            ray, "nodes", lambda: [{"NodeID": "here", "Alive": True}, {"NodeID": "lost", "Alive": False}]
+        )
+
+    def test_who_never_leaves_has_died(self) -> None:
+        board = TaskBoard()
+        steps: list[Any] = [("aligning", "a.wav", 0), ("aligning", "b.wav", 0)]
+        assert board.enter(steps, "here") == [0, 0]
+        assert board.enter(steps, "here") == [1, 1]
+        board.leave(steps, "here", done=False)
+        assert board.enter(steps[:1], "here") == [1]
+        assert board.enter(steps[1:], "here") == [1]
+        board.leave(steps[1:], "here", done=True)
+        assert board.enter(steps, "here") == [2, 0]
+
+    def test_who_went_down_with_a_node_is_no_sign(self) -> None:
+        board = TaskBoard()
+        assert board.enter([("aligning", "a.wav", 0)], "lost") == [0]
+        assert board.enter([("aligning", "a.wav", 0)], "here") == [0]
 
 
 class Account:
     """A run with one file, whose parts are handed to it."""
 
     def __init__(self) -> None:
-        from crisp_align.cluster_stages import Models
-
         self.run = cluster._Run(Settings(decode=DecodeOptions()), Listed([]), ClusterOptions(), Task("a.wav"))
         self.run.models = Models(Ready("", None, 4), 30.0, "meter", "meter", "native")
         self.run.more(1)
 
     def take(self, first: int, languages: list[str], *, ended: bool = False) -> list[Event]:
-        from crisp_align.cluster_stages import Done, Part
-
         clips = []
         for number, language in enumerate(languages, first):
             tongue = language.rstrip("?")
