@@ -53,6 +53,7 @@ class _Run:
     words: int = 0
 
     def begin(self) -> None:
+        self.began = time.monotonic()
         self.process = start([*self.args, *self.model, *VAD, *_ONE], self.folder, None, self.environment)
         self.thread = Thread(target=self._follow)
         self.thread.start()
@@ -71,6 +72,8 @@ class _Run:
                 self.words += event["words"]
             if event["event"] == "done" and self.seconds_per_clip is None:
                 self._mark(files)
+            elif event["event"] == "done" and self.seconds_per_clip is not None:
+                self._mark(event["audio_seconds"] / self.seconds_per_clip)
             elif event["event"] == "progress" and self.seconds_per_clip is not None and event["position"]:
                 self._mark(event["position"] / self.seconds_per_clip)
         self.code = self.process.wait()
@@ -132,22 +135,20 @@ def _outputs(name: str) -> list[str]:
 
 
 def _print(apart: _Run, together: _Run) -> None:
-    """Both over the time in which both were at work."""
-    begin = max(each.marks[0].time for each in (apart, together))
-    end = min(each.marks[-1].time for each in (apart, together))
-    table = Table(title=f"one thread each, side by side for {end - begin:.0f} s")
-    for column in ("", "clips", "clips/s", "CPU s/clip", "words in all", "exit code"):
+    """What each did and took up to its end or the moment it was stopped, and both while both were at work."""
+    table = Table(title="one thread each, side by side")
+    for column in ("", "clips", "s", "CPU s", "CPU s/clip", "words", "exit code"):
         table.add_column(column, justify="right")
-    rates, costs = [], []
+    costs = []
     for name, each in (("files", apart), ("one file", together)):
-        marks = [mark for mark in each.marks if begin <= mark.time <= end]
-        first, last = marks[0], marks[-1]
-        rates.append((last.clips - first.clips) / (last.time - first.time))
-        costs.append((last.cpu - first.cpu) / (last.clips - first.clips))
-        done = f"{last.clips - first.clips:.0f}"
-        table.add_row(name, done, f"{rates[-1]:.3f}", f"{costs[-1]:.3f}", str(each.words), str(each.code))
+        last = each.marks[-1]
+        costs.append(last.cpu / last.clips)
+        cells = [f"{last.clips:.0f}", f"{last.time - each.began:.0f}", f"{last.cpu:.1f}", f"{costs[-1]:.3f}"]
+        table.add_row(name, *cells, str(each.words), str(each.code))
     Console(width=100).print(table)
-    print(f"throughput of files: {rates[0] / rates[1]:.3f} × by the clock, {costs[1] / costs[0]:.3f} × by CPU")
+    end = min(each.marks[-1].time for each in (apart, together))
+    rates = [max(mark.clips for mark in each.marks if mark.time <= end) for each in (apart, together)]
+    print(f"throughput of files: {costs[1] / costs[0]:.3f} × by CPU, {rates[0] / rates[1]:.3f} × by the clock")
 
 
 def _print_memory(apart: _Run) -> None:
