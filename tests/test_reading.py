@@ -62,8 +62,10 @@ def test_files_of_one_clip_are_read_until_two_batches_wait(tmp_path: Path) -> No
 @pytest.mark.parametrize(("room", "files", "clips"), [(0, 1, 1), (4_000_000, 2, 1), (10**9, 3, 16)])
 def test_little_room_holds_little_sound(tmp_path: Path, room: int, files: int, clips: int) -> None:
     feed = Counted(Task(silence(tmp_path / f"{number}.wav", 30.0)) for number in range(5))
-    with Reading(feed, MediaOptions(), WHOLE, limit(1.0), room) as reading:
+    longest: Future[float] = Future()
+    with Reading(feed, MediaOptions(), WHOLE, longest, room) as reading:
         assert taken(feed, files) == files
+        longest.set_result(1.0)
         assert reading._clips == clips
         assert (
             sum(len([step for step in steps if isinstance(step, tuple)]) for _, steps in filter(None, reading)) >= 150
