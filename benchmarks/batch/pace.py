@@ -146,8 +146,7 @@ def _print(apart: _Run, together: _Run) -> None:
         cells = [f"{last.clips:.0f}", f"{last.time - each.began:.0f}", f"{last.cpu:.1f}", f"{costs[-1]:.3f}"]
         table.add_row(name, *cells, str(each.words), str(each.code))
     Console(width=100).print(table)
-    end = min(each.marks[-1].time for each in (apart, together))
-    rates = [max(mark.clips for mark in each.marks if mark.time <= end) for each in (apart, together)]
+    rates = [each.marks[-1].clips / (each.marks[-1].time - each.began) for each in (apart, together)]
     print(f"throughput of files: {costs[1] / costs[0]:.3f} × by CPU, {rates[0] / rates[1]:.3f} × by the clock")
 
 
