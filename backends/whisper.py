@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,9 +28,11 @@ _WINDOW = 30.0  # s, what the encoder sees, whatever the clip holds
 _FRAMES = 3000  # mel frames in a window
 _FRAME_RATE = 100  # mel frames a second
 _SURE = 0.7  # probability from which a clip's own language is believed; fragments of a word say English with 0.6
-_LEADS = {"base": 0.05, "tiny.en": -0.09}
-"""Model → s by which its attention runs ahead of the voice, the mean against hmm and hand labels over four English
-recordings. It differs from model to model in size and sign; one that nobody measured is left alone."""
+_LEADS = {(512, True): 0.05, (384, False): -0.09}
+"""Width of the model and whether it is multilingual (base and tiny.en) → s by which its attention runs ahead of the
+voice, the mean against hmm and hand labels over four English recordings. It differs from model to model in size and
+sign; one that nobody measured is left alone."""
+_KEPT = 2  # batches whose encoding is kept: what is being timed, while the next is heard
 _BATCH = {"cpu": 8, "cuda": 16}
 
 
@@ -72,7 +75,7 @@ class Whisper:
         self.device = device
         self.batch_size = _BATCH.get(device, 8)
         self._last_languages = LastLanguages()
-        self._encoded: tuple[list[NDArray[np.float32]], Any] | None = None
+        self._encoded: deque[tuple[list[NDArray[np.float32]], Any]] = deque(maxlen=_KEPT)
 
     @classmethod
     def load(cls, model: str, options: LoadOptions) -> Self:
@@ -179,33 +182,35 @@ class Whisper:
         spans: list[list[Span] | None] = [None] * len(pieces)
         if not fits:
             return spans
+        encoded = self._encode([clips[i] for i in fits])
         results = self._engine.model.align(
-            self._encode([clips[i] for i in fits]),
+            encoded,
             tokenizer.sot_sequence,
             [[token for piece in pieces[i] for token in piece] for i in fits],
             [max(round(clips[i].duration * _FRAME_RATE), 1) for i in fits],
             median_filter_width=7,
         )
+        lead = _LEADS.get((encoded.shape[-1], self._engine.model.is_multilingual), 0.0)
         for i, result in zip(fits, results, strict=True):
-            spans[i] = _piece_spans(result, pieces[i], _LEADS.get(self.model, 0.0))
+            spans[i] = _piece_spans(result, pieces[i], lead)
         return spans
 
     def _encode(self, clips: Sequence[Clip]) -> Any:
-        """Encoder output of a batch; the last one is kept, since alignment follows transcription."""
+        """Encoder output of a batch; the last ones are kept, since alignment follows transcription."""
         import numpy as np
         from threadpoolctl import threadpool_limits
 
-        if self._encoded is not None:
-            kept, encoded = self._encoded
+        for kept, encoded in tuple(self._encoded):
             places = [next((i for i, old in enumerate(kept) if old is clip.samples), -1) for clip in clips]
             if -1 not in places:
                 return encoded if places == list(range(len(kept))) else _rows(encoded, places)
-        self._encoded = None  # free it before the next one is made
+        while len(self._encoded) >= _KEPT:  # free it before the next one is made
+            self._encoded.popleft()
         # More threads add up the same numbers in another order, and a word may hang on the last digit.
         with threadpool_limits(limits=1, user_api="blas"):
             features = np.stack([self._features(clip.samples) for clip in clips])
         encoded = self._engine.encode(features)
-        self._encoded = ([clip.samples for clip in clips], encoded)
+        self._encoded.append(([clip.samples for clip in clips], encoded))
         return encoded
 
     def _features(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:

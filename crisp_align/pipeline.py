@@ -417,6 +417,7 @@ class _Route:
         self.files: list[_File] = []
         self.waiting: deque[_Batch] = deque()
         beside = getattr(pipeline.aligners.first_class, "beside_backend", False)
+        beside = beside and pipeline.settings.load.cpu_threads > 1  # else they would only be in each other's way
         self.beside = ThreadPoolExecutor(1, "timing") if beside and not pipeline.in_turn else None
 
     def go(self, reading: Reading) -> Iterator[Event]:

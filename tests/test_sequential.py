@@ -80,7 +80,7 @@ class TestSideBySide:
         chain = AlignerChain("hmm", LoadOptions())
         chain._loaded["hmm"] = self.Clock(speaker)  # type: ignore[assignment]
         path = str(sentences(tmp_path / "a.wav", 5))
-        events = list(Pipeline(Settings(), speaker, chain).transcribe([path]))
+        events = list(Pipeline(Settings(load=LoadOptions(threads=2)), speaker, chain).transcribe([path]))
         assert [segment.text.strip() for segment in transcript(events).segments] == [f"clip {n}." for n in range(1, 6)]
         told = [type(event) for event in events if isinstance(event, SegmentReady | Advanced)]
         assert told == [SegmentReady, Advanced] * 5 + [Advanced]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from crisp_align.backends import Backend, DecodeOptions, LoadOptions
+from crisp_align.bundled import bundled_whisper
 from crisp_align.errors import ModelError, OptionError
 from crisp_align.media import read_audio
 from crisp_align.transcript import SAMPLE_RATE, Clip
@@ -135,3 +136,22 @@ def test_damaged_weights_are_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "model.bin").write_bytes((whole / "model.bin").read_bytes()[:1_000_000])
     with pytest.raises(ModelError, match=str(tmp_path)):
         Whisper.load(str(tmp_path), LoadOptions())
+
+
+def test_a_model_in_a_folder_is_known_for_what_it_is(whisper: Whisper, sample: Sample) -> None:
+    folder = bundled_whisper()
+    assert folder is not None
+    clip = sample("jfk.wav")
+    texts = [[" And", " so", " my", " fellow", " Americans"]]
+    named = whisper.token_times([clip], texts, "en")
+    assert Whisper.load(str(folder), LoadOptions(device="cpu")).token_times([clip], texts, "en") == named
+
+
+def test_what_was_heard_can_be_timed_while_the_next_is_heard(whisper: Whisper, sample: Sample) -> None:
+    first, second = sample("jfk.wav"), sample("fr-fleurs.wav")
+    texts = [[" And", " so"]]
+    whisper.transcribe([first], DecodeOptions(language="en"))
+    alone = whisper.token_times([first], texts, "en")
+    whisper.transcribe([second], DecodeOptions(language="fr"))
+    assert first.samples is whisper._encoded[0][0][0], "its encoding is kept"
+    assert whisper.token_times([first], texts, "en") == alone
