@@ -14,25 +14,19 @@ Nothing here imports ray until a run begins.
 
 from __future__ import annotations
 
-import logging
-import math
 import os
-import re
-import signal
-import socket
-import sys
 import time
-import warnings
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from queue import Empty, Queue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import crisp_align
-from crisp_align.errors import CrispAlignError, MissingDependencyError, ModelError, OptionError
+from crisp_align.cluster_ray import connected, last_line, living_nodes, look, pump, silent_ray, streamed
+from crisp_align.cluster_sizes import ClusterOptions, Sizes, fitting
+from crisp_align.errors import CrispAlignError
 from crisp_align.events import (
     Advanced,
     ClipDone,
@@ -54,97 +48,15 @@ if TYPE_CHECKING:
     from crisp_align.cluster_stages import Done, Models, Part
     from crisp_align.pipeline import Settings
 
-__all__ = ["ClusterOptions", "Sizes", "fitting", "run"]
+__all__ = ["ClusterOptions", "run"]
 
 _TICK = 0.2  # s between two looks for new tasks
 _CLIPS = 8  # in a part: 15 MB, four minutes of speech
 _GROWTH = 4  # times as many from round to round, lest a file need as many rounds as it has parts
-_ROWS = 8  # parts that are heard or timed in one call
+_QUEUE = 64  # tables that may wait for us
 _AHEAD = 4  # files that wait to be read, besides two for each that can be read at once
 _LOSSES = 3  # rounds that a file may be lost in
-_ANSWER = 10.0  # s that a cluster has to answer at all
 _STALL = 15.0  # s in which nobody does anything after a node was lost: what is left is too small for all workers
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterOptions:
-    """Which cluster, and how it is divided among the stages. 0, None: as suits it."""
-
-    address: str | None = None
-    """Of a running cluster: host:port, ray://host:port or "auto"; None: one on this machine, for this run."""
-    asr_workers: int = 0
-    asr_cpus: float | None = None
-    asr_gpus: float | None = None
-    align_workers: int = 0
-    align_cpus: float | None = None
-    align_gpus: float | None = None
-    decode_workers: int = 0
-    decode_cpus: float | None = None
-    timeout: float = 1800.0
-    """s after which a worker that is still at the same clips is taken for hung."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """How a cluster is divided."""
-
-    asr_workers: int
-    asr_cpus: float
-    asr_gpus: float
-    align_workers: int
-    align_cpus: float
-    align_gpus: float
-    decode_workers: int
-    decode_cpus: float
-
-
-def fitting(options: ClusterOptions, cpus: float, gpus: float, smallest: float) -> Sizes:
-    """Divide a cluster; what is asked for stays, as long as all stages find a place.
-
-    With GPUs there is an ASR and an alignment worker for each, which share it. Without, an ASR worker takes up to four
-    CPUs, and there is an alignment worker and a file being read, of half a CPU, for every two of them.
-
-    Args:
-        options: what is asked for.
-        cpus: of all nodes.
-        gpus: of all nodes.
-        smallest: CPUs of the node that has fewest.
-
-    Raises:
-        OptionError: one worker of each stage is more than the cluster has.
-    """
-    share = 0.5 if gpus else 0.0
-    asr_gpus = share if options.asr_gpus is None else options.asr_gpus
-    align_gpus = share if options.align_gpus is None else options.align_gpus
-    asr_cpus = (
-        (1.0 if asr_gpus else min(4.0, max(1.0, smallest // 2))) if options.asr_cpus is None else options.asr_cpus
-    )
-    align_cpus = 0.5 if options.align_cpus is None else options.align_cpus
-    decode_cpus = 0.5 if options.decode_cpus is None else options.decode_cpus
-    if asr_gpus:
-        asr = int(gpus / (asr_gpus + align_gpus)) if options.asr_gpus is None else int(gpus / asr_gpus)
-    else:
-        asr = int(cpus / (asr_cpus + (align_cpus + decode_cpus) / 2))
-    asr = max(options.asr_workers or asr, 1)
-    align = options.align_workers or (asr if align_gpus else math.ceil(asr / 2))
-
-    def cpus_left(asr: int, align: int) -> float:
-        return cpus - asr * asr_cpus - align * align_cpus
-
-    def fits(asr: int, align: int) -> bool:
-        return cpus_left(asr, align) >= decode_cpus and asr * asr_gpus + align * align_gpus <= gpus
-
-    while not fits(asr, align) and max(asr, align) > 1:  # the larger pool gives way
-        asr, align = (asr - 1, align) if asr >= align else (asr, align - 1)
-    if not fits(asr, align):
-        raise OptionError(
-            f"the cluster has {cpus:g} CPUs and {gpus:g} GPUs, and one worker of each stage needs "
-            f"{asr_cpus + align_cpus + decode_cpus:g} and {asr_gpus + align_gpus:g}",
-            hint="lower --asr-cpus, --align-cpus, --decode-cpus, --asr-gpus or --align-gpus, or add nodes",
-        )
-    room = int(cpus_left(asr, align) / decode_cpus) if decode_cpus else asr
-    decode = min(options.decode_workers or max(math.ceil(asr / 2), 1), max(room, 1))
-    return Sizes(asr, asr_cpus, asr_gpus, align, align_cpus, align_gpus, decode, decode_cpus)
 
 
 def run(settings: Settings, feed: Feed, options: ClusterOptions | None = None) -> Generator[Ready | Event]:
@@ -185,8 +97,6 @@ class _File:
     begun: bool = False
     closed: bool = False
     """Nothing more of it counts in this round."""
-    remarks: list[str] = field(default_factory=list)
-    position: float = 0.0
     losses: int = 0
 
     @property
@@ -212,13 +122,13 @@ class _Run:
 
     def work(self) -> Generator[Ready | Event]:
         """All rounds."""
-        ray = _ray()
+        ray = silent_ray()
         number, left = 0, list[_File]()
         while True:
             # What a round leaves hanging when it is given up ends with its connection.
-            with _connected(ray, self.options.address):
+            with connected(ray, self.options.address):
                 if self.models is None:
-                    self.models = _look(ray, self.settings, self.sizes(ray))
+                    self.models = look(ray, self.settings, self.sizes(ray))
                     yield self.models.ready
                 whole = True
                 while whole:
@@ -240,7 +150,8 @@ class _Run:
 
     def round(self, ray: Any, number: int, tasks: list[Task]) -> Generator[Event, None, bool]:
         """Do tasks, or those of the feed where there are none; False: it was given up before its end."""
-        from crisp_align.cluster_stages import Order, TaskBoard
+        from crisp_align.cluster_board import TaskBoard
+        from crisp_align.cluster_stages import Order
 
         assert self.models is not None  # noqa: S101 (for the type checker)
         sizes, ended = self.sizes(ray), bool(tasks)
@@ -252,10 +163,10 @@ class _Run:
         clips = _CLIPS * _GROWTH ** min(number, 2)
         home = os.getcwd()  # noqa: PTH109 (the very name)
         order = Order(self.settings, self.models, clips, self.options.timeout, home, board)
-        arrived: Queue[Any] = Queue(_ROWS * _ROWS)
-        Thread(target=_pump, args=(_dataset(ray, order, sizes), arrived), name="cluster", daemon=True).start()
+        arrived: Queue[Any] = Queue(_QUEUE)
+        Thread(target=pump, args=(streamed(ray, order, sizes), arrived), name="cluster", daemon=True).start()
         given, ahead = len(tasks), _AHEAD + 2 * sizes.decode_workers
-        nodes, heard, anything = _nodes(ray), time.monotonic(), False
+        nodes, heard, anything = living_nodes(ray), time.monotonic(), False
         while True:
             begun, busy, news = ray.get(board.look.remote())
             yield from self.told(news)
@@ -267,14 +178,14 @@ class _Run:
             try:
                 values = arrived.get(timeout=_TICK)
             except Empty:
-                alive = _nodes(ray)
+                alive = living_nodes(ray)
                 if busy & alive or nodes <= alive:
                     heard = time.monotonic()
                 elif time.monotonic() - heard > _STALL:
                     return False
                 continue
             if isinstance(values, Exception) and not anything:
-                raise CrispAlignError(f"the cluster failed ({_last_line(values)})") from values
+                raise CrispAlignError(f"the cluster failed ({last_line(values)})") from values
             if not isinstance(values, list):
                 return True
             anything, heard = True, time.monotonic()
@@ -401,167 +312,3 @@ def _is_settled(part: Part[Done | CrispAlignError], language: str | None) -> boo
         if done.language != language and not (done.silent and done.language is None):
             return False
     return True
-
-
-def _divided(settings: Settings, cpus: float) -> Settings:
-    """The settings of a worker with so many CPUs; of GPUs it sees none but its own."""
-    device = settings.load.device.partition(":")[0]
-    return replace(settings, load=replace(settings.load, threads=max(int(cpus), 1), device=device))
-
-
-def _look(ray: Any, settings: Settings, sizes: Sizes) -> Models:
-    """Load the models once, somewhere.
-
-    Raises:
-        CrispAlignError: they do not load.
-    """
-    from crisp_align.cluster_stages import look
-
-    remote = ray.remote(num_cpus=sizes.asr_cpus, num_gpus=sizes.asr_gpus, max_calls=1, max_retries=1)(look)
-    try:
-        found = ray.get(remote.remote(_divided(settings, sizes.asr_cpus), crisp_align.__version__))
-    except ray.exceptions.RayError as error:
-        what = _last_line(error)
-        hint = f'on every node: pip install "crisp-align[ray]=={crisp_align.__version__}"'
-        raise ModelError(f"the node that loads the models failed ({what})", hint=hint) from error
-    if isinstance(found, CrispAlignError):
-        raise found
-    models: Models = found
-    return models
-
-
-def _dataset(ray: Any, order: Any, sizes: Sizes) -> Any:
-    """Files → parts of clips → heard → timed."""
-    from ray.data import ActorPoolStrategy, TaskPoolStrategy
-
-    from crisp_align.cluster_stages import Hear, Time, files_of, read_parts
-
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.target_max_block_size = 1  # every row travels by itself, as soon as it is there
-    context.max_errored_blocks = -1  # what is lost for good is done again in the next round
-    hearing = replace(order, settings=_divided(order.settings, sizes.asr_cpus))
-    timing = replace(order, settings=_divided(order.settings, sizes.align_cpus))
-    rows = min(order.models.ready.batch_size, _ROWS)
-
-    def pool(size: int) -> Any:
-        return ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=2)
-
-    return (
-        ray.data.read_datasource(files_of(order.board), override_num_blocks=1, num_cpus=0, concurrency=1)
-        .map_batches(
-            read_parts,
-            fn_kwargs={"order": order},
-            batch_size=1,
-            batch_format="pyarrow",
-            num_cpus=sizes.decode_cpus,
-            compute=TaskPoolStrategy(size=sizes.decode_workers),
-        )
-        .map_batches(
-            Hear,
-            fn_constructor_args=(hearing,),
-            batch_size=rows,
-            batch_format="pyarrow",
-            num_cpus=sizes.asr_cpus,
-            num_gpus=sizes.asr_gpus,
-            compute=pool(sizes.asr_workers),
-        )
-        .map_batches(
-            Time,
-            fn_constructor_args=(timing,),
-            batch_size=rows,
-            batch_format="pyarrow",
-            num_cpus=sizes.align_cpus,
-            num_gpus=sizes.align_gpus,
-            compute=pool(sizes.align_workers),
-        )
-    )
-
-
-def _pump(dataset: Any, arrived: Queue[Any]) -> None:
-    """Put what comes out of a dataset into a queue, and at its end None, or what ended it."""
-    from crisp_align.cluster_stages import unpacked
-
-    try:
-        for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
-            arrived.put(unpacked(table))
-        arrived.put(None)
-    except Exception as error:  # what is missing is found out by whoever takes this
-        arrived.put(error)
-
-
-def _nodes(ray: Any) -> set[str]:
-    """Nodes that live."""
-    return {node["NodeID"] for node in ray.nodes() if node["Alive"]}
-
-
-def _last_line(error: BaseException) -> str:
-    lines: Iterable[str] = (line.strip() for line in str(error).splitlines())
-    return [line for line in lines if line][-1:][0] if str(error).strip() else type(error).__name__
-
-
-def _ray() -> Any:
-    """The package, told to be silent.
-
-    Raises:
-        MissingDependencyError: it is not installed.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    try:
-        import ray
-        import ray.data
-        import ray.util.scheduling_strategies
-    except ImportError as error:
-        raise MissingDependencyError("Ray is not installed", hint='pip install "crisp-align[ray]"') from error
-    warnings.filterwarnings("ignore", module=r"ray\b")  # advice to people who write pipelines
-    for name in ("ray", "ray.data"):
-        for handler in logging.getLogger(name).handlers:
-            if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
-                handler.setLevel(logging.CRITICAL + 1)
-    return ray
-
-
-@contextmanager
-def _connected(ray: Any, address: str | None) -> Iterator[None]:
-    """A connection to a cluster; closing it ends all that was started through it.
-
-    Raises:
-        OptionError: none answers.
-    """
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        if address is not None and (port := re.search(r"([^/]+):(\d+)$", address)):
-            # Ray itself would try for minutes.
-            socket.create_connection((port[1].strip("[]"), int(port[2])), timeout=_ANSWER).close()
-        with _hushed():
-            if address is None:
-                ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.CRITICAL + 1)
-            else:
-                ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL + 1)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
-        hint = "start one with `ray start --head`, and name its host:port"
-        raise OptionError(f"no Ray cluster answers ({_last_line(error)})", subject=address, hint=hint) from error
-    finally:
-        with suppress(ValueError):  # not the main thread: nobody's handlers were changed
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-    try:
-        yield
-    finally:
-        with suppress(Exception):
-            ray.shutdown()
-
-
-@contextmanager
-def _hushed() -> Iterator[None]:
-    """Nothing that native code prints on standard error is seen: Ray greets on it."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

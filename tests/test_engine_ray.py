@@ -15,8 +15,9 @@ import pytest
 from crisp_align import cluster
 from crisp_align.backends import DecodeOptions
 from crisp_align.cli import main
-from crisp_align.cluster import ClusterOptions, Sizes, fitting
-from crisp_align.cluster_stages import Done, Models, Part, TaskBoard
+from crisp_align.cluster_board import TaskBoard
+from crisp_align.cluster_sizes import ClusterOptions, Sizes, fitting
+from crisp_align.cluster_stages import Done, Models, Part
 from crisp_align.errors import MissingDependencyError, OptionError
 from crisp_align.events import ClipDone, ClipResult, Event, Failed, Finished, Noticed, Ready, Started
 from crisp_align.journal import Journal
