@@ -25,7 +25,7 @@ demo: $(VENV)/demo.stamp
 	cat samples/jfk.srt
 
 test: $(VENV)/dev.stamp $(VENV)-nemo/dev.stamp
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 	$(MAKE) test-nemo
 
 # NeMo is 150 packages and 2.2 GB: it has an environment of its own, and a target that runs its tests alone.
