@@ -433,32 +433,37 @@ class _Route:
             if self.beside is not None:
                 self.beside.shutdown(wait=False, cancel_futures=True)
 
-    def _go_through(self, task: Task, steps: Iterable[Step]) -> Iterator[Event]:
+    def _go_through(self, task: Task, steps: Iterator[Step]) -> Iterator[Event]:
         file = _File(task.source)
         self.files.append(file)
-        try:
-            for step in steps:
-                match step:
-                    case Started():
-                        yield step
-                        yield from _gone_on_with(file, task)
-                    case Read(position, notices):
-                        file.position = position
-                        yield from file.remark(notices)
-                    case (number, clip):
-                        file.waiting += 1
-                        self.batch.append(_Entry(file, number, clip))
-                if len(self.batch) >= self.size:
-                    yield from self._hear()
-                    yield from self._time(all_of_them=self.first and not self.pipeline.in_turn)
-                    self.first = False
-                    self.size = min(self.size * 4, self.pipeline.batch_size)
-                if file.failed:
-                    break
-        except CrispAlignError as error:
-            yield from file.fail(error)
+        while not file.failed:
+            try:
+                step = next(steps, None)
+            except CrispAlignError as error:
+                yield from file.fail(error)
+                break
+            if step is None:
+                break
+            yield from self._take(file, task, step)
         file.ended = True
         yield from self._finished()
+
+    def _take(self, file: _File, task: Task, step: Step) -> Iterator[Event]:
+        match step:
+            case Started():
+                yield step
+                yield from _gone_on_with(file, task)
+            case Read(position, notices):
+                file.position = position
+                yield from file.remark(notices)
+            case (number, clip):
+                file.waiting += 1
+                self.batch.append(_Entry(file, number, clip))
+        if len(self.batch) >= self.size:
+            yield from self._hear()
+            yield from self._time(all_of_them=self.first and not self.pipeline.in_turn)
+            self.first = False
+            self.size = min(self.size * 4, self.pipeline.batch_size)
 
     def _catch_up(self) -> Iterator[Event]:
         yield from self._hear()

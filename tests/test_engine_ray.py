@@ -175,7 +175,7 @@ def test_hostile_files_on_another_file_system_cost_themselves_alone(nodes: Nodes
         tone(shelf / "in" / f"{name}.wav", 2.5)
     (shelf / "in" / "broken.wav").write_text("no media")
     asked = ("--backend", "meter", "-am", "native", "--no-vad", "-osrt", "-r", "--output-dir", "shelf://out")
-    kept = ("--journal", "hostile.journal", "--report", "hostile.json", "--timeout", "6")
+    kept = ("--journal", "hostile.journal", "--report", "hostile.json", "--timeout", "10")
     run = nodes.command("shelf://in", *asked, *kept)
     _, told = run.communicate(timeout=300)
     assert run.returncode == 1, told
