@@ -15,6 +15,8 @@ __all__ = ["GivenText", "fit", "script_language"]
 
 POOR_SHARE = 0.5  # of the units heard as given, below which the text is some other
 POOR_SCORE = 0.3  # mean score below which an aligner doubted most of what it timed
+PASSAGE = 6  # words in a row that are judged together: a sentence put in or changed, not a word misheard
+STRETCHED = (1.5, 0.05)  # s a word lasts at least, and the score it stays under, where it covers speech left out
 
 _SCRIPTS = (
     ("ja", 0x3041, 0x30FF),
@@ -78,14 +80,27 @@ def fit(segments: Sequence[Segment], share: float) -> list[str]:
         share: of the text that a backend heard as given, [0, 1]; 1.0 where none listened.
     """
     notices = []
-    scores = [segment.score for segment in segments if segment.score is not None]
+    words = [word for segment in segments for word in segment.words if word.score is not None]
+    scores = [word.score or 0.0 for word in words]
     mean = sum(scores) / len(scores) if scores else 1.0
     if share < POOR_SHARE:
         notices.append(f"the text may not be what is said: {share:.0%} of it was heard as given")
-    if mean < POOR_SCORE:
-        worst = min((s for s in segments if s.score is not None), key=lambda s: s.score or 0.0)
+    count = min(PASSAGE, len(words))
+    passages = [sum(scores[at : at + count]) / count for at in range(len(words) - count + 1)] if words else []
+    worst = min(passages, default=1.0)
+    if worst < POOR_SCORE:
+        at = passages.index(worst)
+        text = "".join(word.text for word in words[at : at + count]).strip()
         notices.append(
-            f"the text may not be what is said: mean score {mean:.2f}; worst at {worst.start:.1f} s, "
-            f"{worst.text.strip()[:60]!r} with {worst.score:.2f}"
+            f"the text may not be what is said: mean score {mean:.2f}; worst at {words[at].start:.1f} s, "
+            f"{text[:60]!r} with {worst:.2f}"
+        )
+    length, score = STRETCHED
+    stretched = [word for word in words if word.end - word.start >= length and (word.score or 0.0) < score]
+    if stretched:
+        word = max(stretched, key=lambda word: word.end - word.start)
+        notices.append(
+            f"more may be said than the text holds: at {word.start:.1f} s {word.text.strip()!r} lasts "
+            f"{word.end - word.start:.1f} s with score {word.score or 0.0:.2f}"
         )
     return notices

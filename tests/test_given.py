@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from crisp_align.given import GivenText, fit, script_language
 from crisp_align.partition import by_hearing, by_voice
 from crisp_align.text.units import split_units
-from crisp_align.transcript import Clip, Segment, Unit
+from crisp_align.transcript import Clip, Segment, Unit, Word
 
 
 def test_each_line_is_a_segment_and_no_character_is_lost() -> None:
@@ -81,7 +81,34 @@ def test_without_hearing_a_line_end_near_the_right_place_is_where_a_clip_ends() 
     assert by_voice(text, [False] * 5 + [True], [clip(4.5), clip(4.5)]) == [0, 0, 0, 1, 1, 1]
 
 
-def test_a_text_that_was_not_said_is_reported_with_its_score() -> None:
-    segment = Segment(" wrong words", 1.0, 2.0, "en", (), "hmm")
-    assert fit([segment], 1.0) == []
-    assert "20% of it was heard" in fit([segment], 0.2)[0]
+def scored(*words: tuple[float, float]) -> Segment:
+    """A line of words, each given as how long it lasts and its score."""
+    ends = np.cumsum([length for length, _ in words]).tolist()
+    timed = tuple(
+        Word(f" word{number}", end - length, end, score)
+        for number, (end, (length, score)) in enumerate(zip(ends, words, strict=True))
+    )
+    return Segment("".join(word.text for word in timed), 0.0, ends[-1], "en", timed, "hmm")
+
+
+class TestFit:
+    def test_a_text_that_was_heard_otherwise_is_told(self) -> None:
+        segment = Segment(" wrong words", 1.0, 2.0, "en", (), "hmm")
+        assert fit([segment], 1.0) == []
+        assert "20% of it was heard" in fit([segment], 0.2)[0]
+
+    def test_a_passage_that_was_not_said_is_told_with_its_score_whatever_surrounds_it(self) -> None:
+        lines = [scored(*[(0.3, 0.9)] * 20), scored(*[(0.3, 0.1)] * 6), scored(*[(0.3, 0.9)] * 20)]
+        (notice,) = fit(lines, 1.0)
+        assert "may not be what is said: mean score 0.80" in notice
+        assert notice.endswith("'word0 word1 word2 word3 word4 word5' with 0.10")
+
+    def test_a_single_doubtful_word_is_not(self) -> None:
+        assert fit([scored((0.3, 0.9), (0.3, 0.0), (0.3, 0.9), (0.3, 0.9))], 1.0) == []
+
+    def test_a_word_stretched_over_speech_that_the_text_leaves_out_is_told(self) -> None:
+        (notice,) = fit([scored(*[(0.3, 0.9)] * 10, (2.2, 0.0))], 1.0)
+        assert "more may be said than the text holds: at 3.0 s 'word10' lasts 2.2 s with score 0.00" in notice
+
+    def test_a_long_word_that_was_well_heard_is_not(self) -> None:
+        assert fit([scored(*[(0.3, 0.9)] * 3, (2.2, 0.8))], 1.0) == []
