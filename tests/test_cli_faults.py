@@ -106,6 +106,8 @@ class TestWeights:
             (["-m", "medium", "--offline"], 3),
             (["-m", "nobody/nothing"], 3),
             (["--backend", "nope"], 2),
+            (["-am", "nope"], 2),
+            (["-am", "qwen3-forcedalinger-0.6b"], 3),
             (["-am", "nope/never", "--offline"], 3),
             (["-am", "./nowhere"], 3),
             (["--device", "banana"], 2),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crisp_align import models
 from crisp_align.aligners import Aligner, Alignment, Flagged, Refusal, Result, Utterance, aligner_class, aligner_names
 from crisp_align.backends import Backend, LoadOptions
+from crisp_align.catalogue import known
 from crisp_align.devices import free_memory
 from crisp_align.errors import AlignmentError, ModelError, OptionError
 from crisp_align.timing import spread
@@ -178,13 +180,28 @@ def _model(asked: str, attention: str) -> str:
 
 
 def _order(asked: str, *, native_words: bool) -> list[str]:
-    """Names in the order they are asked: the one asked for, then the rest by measured accuracy."""
+    """Names in the order they are asked: the one asked for, then the rest by measured accuracy.
+
+    Raises:
+        OptionError: what was asked for is the name of no aligner, and cannot be meant as a model.
+    """
     installed = aligner_names()
+    if asked != "auto" and asked not in installed and not _may_be_model(asked):
+        raise OptionError(
+            f"no aligner is called {asked!r}",
+            hint=f"installed: {', '.join(installed)}; or the path or Hub id of an aligner's model",
+        )
     ranking = ["hmm", "native", "attention"] if native_words else ["hmm", "attention", "native"]
     if "qwen3" in installed and models.best("qwen3-aligner") is not None:
         ranking.insert(0, "qwen3")
     first = [] if asked == "auto" else [asked if asked in installed else "qwen3"]
     return list(dict.fromkeys([*first, *(name for name in ranking if name in installed)]))
+
+
+def _may_be_model(asked: str) -> bool:
+    """Whether this is a path, a Hub id or a model's name, about which `models` knows best what is wrong."""
+    named = "/" in asked or "qwen" in asked.lower() or known(asked) is not None
+    return named or os.path.exists(asked)  # noqa: PTH110 (Path's own raises for a name too long)
 
 
 def _spread(utterance: Utterance, refusals: tuple[tuple[str, str], ...]) -> Timed:
