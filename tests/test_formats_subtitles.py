@@ -282,6 +282,13 @@ def spoken_by(*speakers: str | None) -> Transcript:
     )
 
 
+@pytest.mark.parametrize("name", ["srt", "vtt", "ass", "ttml", "lrc"])
+def test_a_long_word_of_figures_and_colons_is_written(name: str) -> None:
+    word = Word(" " + "1:" * 200_000, 0.0, 5.0)
+    transcript = Transcript((Segment(word.text, 0.0, 5.0, "en", (word,)),), 5.0, "a.wav")
+    assert write_format(name, transcript, laid(transcript)).count(b"1:") >= 200_000
+
+
 def test_vtt_names_the_voice() -> None:
     transcript = spoken_by("Ann", "Ann")
     text = write_format("vtt", transcript, laid(transcript)).decode()

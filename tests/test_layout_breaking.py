@@ -293,9 +293,10 @@ def test_thousands_of_invisible_words_do_not_widen_the_window() -> None:
     assert sum(len(line) for cue in cues([segment], Rules(max_chars=42, max_lines=2)) for line in cue.lines) == 3000
 
 
+@pytest.mark.parametrize("long", ["a" * 1_000_000, "." * 1_000_000 + "x"], ids=["letters", "full stops"])
 @pytest.mark.parametrize("profile", SUBTITLES)
-def test_a_word_of_a_megabyte_stands_alone_on_its_line(profile: str) -> None:
-    words = (Word(" So", 0.0, 0.5), Word(" " + "a" * 1_000_000, 0.5, 5.0), Word(" be", 5.0, 5.5))
+def test_a_word_of_a_megabyte_stands_alone_on_its_line(profile: str, long: str) -> None:
+    words = (Word(" So", 0.0, 0.5), Word(f" {long}", 0.5, 5.0), Word(" be", 5.0, 5.5))
     segment = Segment("".join(word.text for word in words), 0.0, 5.5, "en", words)
     lines = [line for cue in cues([segment], profile_rules(profile)) for line in cue.text.split("\n")]
     assert lines == [word.text.strip() for word in words]

@@ -17,7 +17,7 @@ __all__ = ["read_vtt", "vtt_entries", "write_vtt"]
 _CLOCK = r"(?:(\d+):)?([0-5]\d):([0-5]\d)\.(\d{3})"
 _TIMING = re.compile(rf"\s*{_CLOCK}\s+-->\s+{_CLOCK}(?:\s+(.*))?")
 _STAMP = re.compile(rf"<{_CLOCK}>")
-_CLOCK_LIKE = re.compile(r"(?<=\d):(?=[\d:]*\d[.,]\d)")
+_CLOCK_LIKE = re.compile(r"(?<![\d:])[\d:]++(?<=\d)(?=[.,]\d)")
 _TAG = re.compile(r"<[^<>]*>")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]+)>")
 
@@ -65,7 +65,8 @@ def _annotation(speaker: str) -> str:
 def escaped(text: str) -> str:
     """`text` with the characters that WebVTT acts upon as entities."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _CLOCK_LIKE.sub("&#58;", text)  # a lenient reader takes any two times on a line for a timing
+    # A lenient reader takes any two times on a line for a timing.
+    return _CLOCK_LIKE.sub(lambda match: re.sub(r"(?<=\d):", "&#58;", match.group()), text)
 
 
 def vtt_entries(text: str, name: str) -> list[Entry]:

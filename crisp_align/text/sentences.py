@@ -8,7 +8,8 @@ from collections.abc import Sequence
 __all__ = ["sentence_ends"]
 
 # Closing quotes and brackets may follow the full stop.
-_ENDS = re.compile(r"[.!?…。．！？｡؟۔।॥။።‼⁇⁈⁉]+[\"'”’»›)\]}」』】〉》）］｝]*\s*$")
+_ENDER = "[.!?…。．！？｡؟۔।॥။።‼⁇⁈⁉]"
+_ENDS = re.compile(rf"(?<!{_ENDER}){_ENDER}++[\"'”’»›)\]}}」』】〉》）］｝]*+\s*$")
 _ABBREVIATIONS = frozenset(
     [
         "mr",
