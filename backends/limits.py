@@ -11,6 +11,11 @@ from crisp_align.languages import language_name
 __all__ = ["Limits"]
 
 _DEFAULTS = DecodeOptions()
+_THRESHOLDS = {
+    "no_speech_threshold": "--no-speech-thold",
+    "log_prob_threshold": "--logprob-thold",
+    "compression_ratio_threshold": "--compression-ratio-threshold",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,9 @@ class Limits:
             raise OptionError(f"{self.model} takes no --temperature", hint="it always takes the likeliest token")
         if options.beam_size not in (1, _DEFAULTS.beam_size):
             raise OptionError(f"{self.model} takes no --beam-size", hint="it always takes the likeliest token")
+        for name, flag in _THRESHOLDS.items():
+            if getattr(options, name) != getattr(_DEFAULTS, name):
+                raise OptionError(f"{self.model} takes no {flag}", hint="leave it out, or use --backend whisper")
 
     def _check_languages(self, options: DecodeOptions) -> None:
         if options.language is None and not self.detects:

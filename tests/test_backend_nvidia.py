@@ -231,6 +231,9 @@ def test_canary_says_where_a_text_was_cut_off(checkpoints: Path, clips: list[Cli
         (DecodeOptions(language="ja"), "Japanese"),
         (DecodeOptions(temperature=0.5), "--temperature"),
         (DecodeOptions(beam_size=9), "--beam-size"),
+        (DecodeOptions(no_speech_threshold=0.9), "--no-speech-thold"),
+        (DecodeOptions(log_prob_threshold=-2.0), "--logprob-thold"),
+        (DecodeOptions(compression_ratio_threshold=3.0), "--compression-ratio-threshold"),
         (DecodeOptions(punctuation=False), "punctuation"),
     ],
 )

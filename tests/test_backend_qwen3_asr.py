@@ -140,6 +140,7 @@ def test_its_languages_are_those_of_the_processor() -> None:
         (DecodeOptions(language="uk"), "Ukrainian"),
         (DecodeOptions(temperature=0.2), "--temperature"),
         (DecodeOptions(beam_size=2), "--beam-size"),
+        (DecodeOptions(no_speech_threshold=0.9), "--no-speech-thold"),
         (DecodeOptions(punctuation=False), "punctuation"),
     ],
 )
