@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,15 @@ ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "samples"
 SHARED = ROOT.parent / "shared" / "audio"
 """Recordings that may not be copied into the repository; tests that need them are skipped where it is absent."""
+
+
+def pytest_configure() -> None:
+    """Let commands that tests start hear an interrupt.
+
+    Whoever runs the tests in the background (nohup, a shell's &) has them ignore it, and children inherit that.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
