@@ -176,7 +176,9 @@ MODELS = (
     flag("--sequential", text="free the backend's model before the aligner's is loaded: for small GPUs"),
 )
 _LANGUAGE = _completing(
-    option("-l", "--language", metavar="LANG", text="code or name; auto: detect it, in speech clip by clip", default="auto"),
+    option(
+        "-l", "--language", metavar="LANG", text="code or name; auto: detect it, in speech clip by clip", default="auto"
+    ),
     _complete_languages,
 )
 SPEECH = (
