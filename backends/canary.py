@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 from crisp_align.backends import DecodeOptions, LoadOptions, Profile, Transcription
-from crisp_align.errors import OptionError
-from crisp_align.languages import language_name
+from crisp_align.limits import Limits
 from crisp_align.transcript import Clip
 
 from .batching import in_batches
-from .limits import Limits
 from .loops import cut_loops
 from .runtimes import EUROPEAN, NEMO, TRANSFORMERS, locate
 
@@ -61,10 +59,8 @@ class Canary:
     translates: ClassVar[bool] = True
     native_words: ClassVar[bool] = False
     profile: ClassVar[Profile] = Profile(
+        limits=Limits("Canary", EUROPEAN, detects=False, translations=EUROPEAN, pivot="en", switches_punctuation=True),
         engines=(TRANSFORMERS, NEMO),
-        languages=EUROPEAN,
-        detects_language=False,
-        prompts=False,
         max_clip=_MAX_CLIP,
         family="canary",
     )
@@ -99,15 +95,7 @@ class Canary:
 
     def check(self, options: DecodeOptions) -> None:
         """Refuse what the model cannot do: it must be told the language, and translates from or into English only."""
-        model = f"Canary {Path(self.model).name}"
-        limits = Limits(model, self.languages, detects=False, translates=True, switches_punctuation=True)
-        limits.check(options)
-        if options.translate and "en" not in (options.language, options.target_language or "en"):
-            raise OptionError(
-                f"{model} translates from or into English, not from {language_name(options.language)} "
-                f"into {language_name(options.target_language)}",
-                hint="translate into English",
-            )
+        self.profile.limits.of(Path(self.model).name, self.languages).check(options)
 
     def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
         """Transcribe or translate clips; see `Backend.transcribe`. The language that comes out is the text's."""

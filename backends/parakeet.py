@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 from crisp_align import models
 from crisp_align.backends import DecodeOptions, LoadOptions, Profile, Transcription
+from crisp_align.limits import Limits
 from crisp_align.transcript import Clip
 
 from .batching import in_batches
 from .last_language import LastLanguages
-from .limits import Limits
 from .runtimes import EUROPEAN, NEMO, TRANSFORMERS, locate
 from .text_language import identify
 
@@ -52,10 +52,8 @@ class Parakeet:
     translates: ClassVar[bool] = False
     native_words: ClassVar[bool] = True
     profile: ClassVar[Profile] = Profile(
+        limits=Limits("Parakeet", EUROPEAN),
         engines=(TRANSFORMERS, NEMO),
-        languages=EUROPEAN,
-        detects_language=True,
-        prompts=False,
         max_clip=_MAX_CLIP,
         family="parakeet",
     )
@@ -95,7 +93,7 @@ class Parakeet:
 
     def check(self, options: DecodeOptions) -> None:
         """Refuse translation, prompts and languages the model lacks; see `Backend.check`."""
-        Limits(f"Parakeet {Path(self.model).name}", self.languages).check(options)
+        self.profile.limits.of(Path(self.model).name, self.languages).check(options)
 
     def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
         """Transcribe clips with their word times; see `Backend.transcribe`.

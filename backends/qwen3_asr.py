@@ -13,12 +13,12 @@ from crisp_align.backends import DecodeOptions, Engine, LoadOptions, Profile, Tr
 from crisp_align.devices import Placement, free_memory, place, require_torch, require_transformers
 from crisp_align.errors import ModelError, OptionError
 from crisp_align.languages import language_code, language_name
+from crisp_align.limits import Limits
 from crisp_align.qwen3_checkpoint import Checkpoint, inspect, load_weights
 from crisp_align.transcript import SAMPLE_RATE, Clip
 
 from .batching import in_batches
 from .generation import Rows, row_limits
-from .limits import Limits
 from .runtimes import require
 from .transformers_loading import load_tokenizer, quiet
 
@@ -53,10 +53,8 @@ class Qwen3Asr:
     translates: ClassVar[bool] = False
     native_words: ClassVar[bool] = False
     profile: ClassVar[Profile] = Profile(
+        limits=Limits("Qwen3-ASR", LANGUAGES, prompts=True),
         engines=(_ENGINE,),
-        languages=LANGUAGES,
-        detects_language=True,
-        prompts=True,
         max_clip=_MAX_CLIP,
         family="qwen3-asr",
     )
@@ -106,7 +104,7 @@ class Qwen3Asr:
 
     def check(self, options: DecodeOptions) -> None:
         """Refuse translation and languages the model lacks; see `Backend.check`."""
-        Limits(f"Qwen3-ASR {Path(self.model).name}", LANGUAGES, prompts=True).check(options)
+        self.profile.limits.of(Path(self.model).name, LANGUAGES).check(options)
 
     def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
         """Transcribe clips, each in its own language; see `Backend.transcribe`."""

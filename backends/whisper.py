@@ -1,4 +1,4 @@
-"""Whisper through faster-whisper and CTranslate2: 99 languages, translation into English, cross-attention times."""
+"""Whisper through faster-whisper and CTranslate2: 100 languages, translation into English, cross-attention times."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from crisp_align import models
 from crisp_align.backends import DecodeOptions, Engine, LoadOptions, Profile, Transcription
 from crisp_align.errors import ModelError, OptionError
-from crisp_align.languages import NAMES, language_name
+from crisp_align.languages import NAMES
+from crisp_align.limits import Limits
 from crisp_align.transcript import Clip, Span
 
 from .last_language import LastLanguages
@@ -60,10 +62,10 @@ class Whisper:
     translates: ClassVar[bool] = True
     native_words: ClassVar[bool] = False
     profile: ClassVar[Profile] = Profile(
+        limits=Limits(
+            "Whisper", frozenset(NAMES) - {"fil"}, translations=frozenset({"en"}), prompts=True, searches=True
+        ),
         engines=(Engine("ctranslate2", ("faster_whisper",), "pip install -U crisp-align"),),
-        languages=frozenset(NAMES) - {"fil"},
-        detects_language=True,
-        prompts=True,
         max_clip=_WINDOW,
         family="whisper",
     )
@@ -126,19 +128,7 @@ class Whisper:
 
     def check(self, options: DecodeOptions) -> None:
         """Refuse a language or a translation this model does not have; see `Backend.check`."""
-        known = self.languages or frozenset()
-        if options.language is not None and options.language not in known:
-            raise OptionError(
-                f"Whisper {self.model} does not know {language_name(options.language)}",
-                hint="name a multilingual model with -m, or another backend",
-            )
-        if not options.punctuation:
-            raise OptionError("Whisper cannot be asked to leave punctuation out", hint="use --backend canary")
-        if options.target_language not in (None, "en"):
-            raise OptionError(
-                f"Whisper translates into English only, not {language_name(options.target_language)}",
-                hint="use --backend canary",
-            )
+        self.profile.limits.of(Path(self.model).name, self.languages).check(options)
         if options.translate and not self._engine.model.is_multilingual:
             raise OptionError(
                 f"Whisper {self.model} knows English only and cannot translate",

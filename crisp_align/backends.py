@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from typing import ClassVar, Literal, Protocol, Self, cast, runtime_checkable
 
 from crisp_align.errors import MissingDependencyError, OptionError
+from crisp_align.limits import Limits
 from crisp_align.transcript import Clip, Word
 
 __all__ = [
@@ -139,13 +140,10 @@ class Engine:
 class Profile:
     """What a backend says of itself before anything is loaded. A model may do less than its backend can."""
 
+    limits: Limits
+    """What none of its models can do is refused before weights are looked for."""
     engines: tuple[Engine, ...]
     """The preferred one first."""
-    languages: frozenset[str] | None
-    """Codes that its models know, all together; None: any."""
-    detects_language: bool
-    prompts: bool
-    """Whether a prompt and hotwords reach the model."""
     max_clip: float
     """s, the longest clip."""
     family: str | None = None
@@ -159,7 +157,7 @@ class Backend(Protocol):
     To write one: (1) a class with the five class attributes below, its module importing no engine at top level;
     (2) `load`, which imports the engine and the weights; (3) `transcribe`; (4) an entry point in the group
     `crisp_align.backends`, `name = "package.module:Class"`. A class attribute `profile`, a `Profile`, is not needed to
-    run, and lets `crisp-align backends` say more.
+    run; it lets `crisp-align backends` say more, and options be refused before weights are looked for.
     """
 
     name: ClassVar[str]
@@ -218,14 +216,34 @@ def backend_class(name: str) -> type[Backend]:
     return cast(type[Backend], plugin(GROUP, "whisper" if name == "auto" else name, "backend"))
 
 
-def load_backend(name: str = "auto", model: str = "auto", *, options: LoadOptions | None = None) -> Backend:
+def load_backend(
+    name: str = "auto",
+    model: str = "auto",
+    *,
+    options: LoadOptions | None = None,
+    decode: DecodeOptions | None = None,
+) -> Backend:
     """Load a backend by name; see `backend_class`.
 
+    Args:
+        name: as after --backend.
+        model: a name, Hub id, local path, or "auto": the best already on this machine.
+        options: where and how it runs.
+        decode: what it will be asked for, refused if it cannot honour that: before its weights are looked for, if no
+            model of the backend can.
+
     Raises:
-        OptionError: no such backend.
+        OptionError: no such backend, or an option it cannot honour.
         ModelError: weights missing, damaged or of the wrong kind.
     """
-    return backend_class(name).load(model, options or LoadOptions())
+    kind = backend_class(name)
+    profile = getattr(kind, "profile", None)
+    if decode is not None and isinstance(profile, Profile):
+        profile.limits.check(decode)
+    backend = kind.load(model, options or LoadOptions())
+    if decode is not None:
+        backend.check(decode)
+    return backend
 
 
 def plugin(group: str, name: str, noun: str) -> object:

@@ -188,8 +188,7 @@ class Hear:
 
     def _load(self) -> Hearing:
         settings = self.order.settings
-        backend = load_backend(settings.backend, settings.model, options=settings.load)
-        backend.check(settings.decode)
+        backend = load_backend(settings.backend, settings.model, options=settings.load, decode=settings.decode)
         if (backend.name, backend.model) != (self.order.models.backend, self.order.models.model):
             raise ModelError(
                 f"finds {backend.name} {backend.model}, another node {self.order.models.model}",

@@ -534,9 +534,7 @@ def _done(entry: _Entry, result: ClipResult) -> Iterator[Event]:
 
 
 def _loaded_backend(settings: Settings) -> Backend:
-    backend = load_backend(settings.backend, settings.model, options=settings.load)
-    backend.check(settings.decode)
-    return backend
+    return load_backend(settings.backend, settings.model, options=settings.load, decode=settings.decode)
 
 
 def run(settings: Settings, feed: Feed, room: int = ROOM) -> Generator[Ready | Event]:

@@ -28,7 +28,7 @@ def test_every_backend_says_what_it_can_do(name: str) -> None:
     assert backend.name == name
     profile = backend.profile  # type: ignore[attr-defined]
     assert isinstance(profile, Profile)
-    assert profile.languages is None or profile.languages <= set(NAMES)
+    assert profile.limits.languages is None or profile.limits.languages <= set(NAMES)
     assert all(engine.install.startswith("pip install") for engine in profile.engines)
 
 
@@ -104,6 +104,29 @@ def test_so_it_is_with_every_aligner(tmp_path: Path, aligner: str) -> None:
     asked = ["align", str(JFK), "--text", "And so", "-am", aligner, "-osrt", "-of", str(tmp_path / "out")]
     assert cli._run([*asked, "--device", "banana"]) == 2
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["parakeet", "--translate"], "Parakeet does not translate"),
+        (["parakeet", "-l", "ja"], "Parakeet does not know Japanese"),
+        (["canary"], "Canary cannot detect which language is spoken"),
+        (["canary", "-l", "de", "--translate", "--target-language", "fr"], "from or into English"),
+        (["qwen3-asr", "-l", "en", "--translate"], "Qwen3-ASR does not translate"),
+        (["qwen3-asr", "-bs", "3"], "Qwen3-ASR takes no --beam-size"),
+        (["whisper", "-l", "fil"], "Whisper does not know Filipino"),
+        (["whisper", "--translate", "--target-language", "de"], "Whisper does not translate into German"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_no_model_can_do_is_refused_before_weights_are_looked_for(
+    tmp_path: Path, asked: list[str], said: str
+) -> None:
+    done = run(str(JFK), "--backend", *asked, "-m", "no/such-model", "-osrt", "-of", str(tmp_path / "out"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "no/such-model" not in done.stderr
 
 
 def documented(fence: str) -> str:

@@ -170,6 +170,20 @@ class TestTerminal:
         assert len(lines) == 30 * 3 + 1
         assert not terminal.screen.cursor.hidden
 
+    def test_no_line_is_lost_between_two_pictures(self) -> None:
+        terminal = Terminal(
+            "from crisp_align.cli import live\n"
+            "live._RATE = 100\n"
+            "for n in range(200):\n"
+            "    for k in range(n % 7): display.started(f'{n}-{k}.wav', 10.0)\n"
+            "    display.say(f'line {n}')\n"
+            "    threading.Event().wait(0.003)\n"
+            "    for k in range(n % 7): display.done(f'{n}-{k}.wav', Outcome((), 1.0, 10.0, 5))",
+            files=1000,
+        )
+        assert terminal.end() == 0
+        assert [line for line in terminal.lines if line.startswith("line")] == [f"line {n}" for n in range(200)]
+
     def test_an_interrupt_leaves_the_terminal_as_it_was(self) -> None:
         terminal = Terminal(
             "display.started('a.wav', 10.0)\n"

@@ -100,7 +100,7 @@ def test_hallucinations_over_silence_and_noise_are_dropped_and_said(whisper: Whi
 def test_an_unknown_language_or_target_is_refused_before_any_audio(whisper: Whisper) -> None:
     with pytest.raises(OptionError, match="Filipino"):
         whisper.check(DecodeOptions(language="fil"))
-    with pytest.raises(OptionError, match="into English only"):
+    with pytest.raises(OptionError, match="into French"):
         whisper.check(DecodeOptions(translate=True, target_language="fr"))
 
 

@@ -54,12 +54,13 @@ def _abilities(plugin: object) -> list[str]:
     profile = getattr(plugin, "profile", None)
     if not isinstance(profile, Profile):
         return []
-    count = "any language" if profile.languages is None else f"{len(profile.languages)} languages"
+    limits = profile.limits
+    count = "any language" if limits.languages is None else f"{len(limits.languages)} languages"
     does = [
-        f"{count}, {'detected' if profile.detects_language else 'to be named with -l'}",
+        f"{count}, {'detected' if limits.detects else 'to be named with -l'}",
         "times of its own" if getattr(plugin, "native_words", False) else "timed by an aligner",
         *(["translates"] if getattr(plugin, "translates", False) else []),
-        *(["takes prompts"] if profile.prompts else []),
+        *(["takes prompts"] if limits.prompts else []),
         f"clips of up to {profile.max_clip:g} s",
     ]
     runs = [f"{engine.name}: {'installed' if engine.is_installed else engine.install}" for engine in profile.engines]

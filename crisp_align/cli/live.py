@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from contextlib import suppress
+from threading import Event, RLock, Thread
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
@@ -44,16 +45,27 @@ class LiveView:
             get_renderable=self.picture,
             console=self._console,
             transient=True,
-            refresh_per_second=_RATE,
+            auto_refresh=False,
             redirect_stdout=False,
             vertical_overflow="crop",
         )
+        # A line printed while Rich's own thread redraws may be erased: how far up the view begins is worked out before
+        # either is written. So only one of them prints at a time.
+        self._printing = RLock()
+        self._closed = Event()
         with suppress(OSError):
-            self._live.start()
+            self._live.start(refresh=True)
+        self._redrawing = Thread(target=self._redraw, name="live view", daemon=True)
+        self._redrawing.start()
+
+    def _redraw(self) -> None:
+        while not self._closed.wait(1 / _RATE):
+            with suppress(OSError), self._printing:
+                self._live.refresh()
 
     def above(self, text: str) -> None:
         """Print a line above the view; it may hold colours."""
-        with suppress(OSError):  # the terminal has gone; the work goes on
+        with suppress(OSError), self._printing:  # without a terminal the work goes on
             self._console.print(Text.from_ansi(text), soft_wrap=True)
 
     def fail(self, line: str) -> None:
@@ -64,6 +76,8 @@ class LiveView:
 
     def close(self) -> None:
         """Take the view away, and leave the failures it showed."""
+        self._closed.set()
+        self._redrawing.join()
         failures, self._failures = self._failures, deque()
         for line in failures:
             self.above(line)
