@@ -111,6 +111,36 @@ class _File:
         return Task(self.task.source, tuple(self.results))
 
 
+class Vigil:
+    """Tells when what is left of a cluster can do no more: a node was lost, and nobody has done anything since.
+
+    What the lost node held is then waiting for room that the others do not have.
+
+    Args:
+        nodes: that live in the beginning.
+        now: s, as all times here.
+    """
+
+    def __init__(self, nodes: set[str], now: float) -> None:
+        self._nodes, self._heard = nodes, now
+
+    def heard(self, now: float) -> None:
+        """Something was done."""
+        self._heard = now
+
+    def is_over(self, alive: set[str], busy: set[str], now: float) -> bool:
+        """Whether there is no use in waiting on.
+
+        Args:
+            alive: nodes that live.
+            busy: nodes on which somebody is at something, dead ones maybe among them.
+            now: this moment.
+        """
+        if busy & alive or self._nodes <= alive:
+            self._heard = now
+        return now - self._heard > _STALL
+
+
 class _Run:
     """What is still to do, and the rounds that do it."""
 
@@ -143,10 +173,8 @@ class _Run:
         """How the cluster is divided as it is now."""
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         cpus = [float(node.get("CPU", 0)) for node in nodes]
-        gpus = sum(float(node.get("GPU", 0)) for node in nodes)
-        if self.settings.load.device == "cpu":
-            gpus = 0.0
-        return fitting(self.options, sum(cpus), gpus, min((count for count in cpus if count), default=1.0))
+        gpus = [0.0 if self.settings.load.device == "cpu" else float(node.get("GPU", 0)) for node in nodes]
+        return fitting(self.options, cpus, gpus)
 
     def round(self, ray: Any, number: int, tasks: list[Task]) -> Generator[Event, None, bool]:
         """Do tasks, or those of the feed where there are none; False: it was given up before its end."""
@@ -166,7 +194,7 @@ class _Run:
         arrived: Queue[Any] = Queue(_QUEUE)
         Thread(target=pump, args=(streamed(ray, order, sizes), arrived), name="cluster", daemon=True).start()
         given, ahead = len(tasks), _AHEAD + 2 * sizes.decode_workers
-        nodes, heard, anything = living_nodes(ray), time.monotonic(), False
+        vigil, anything = Vigil(living_nodes(ray), time.monotonic()), False
         while True:
             begun, busy, news = ray.get(board.look.remote())
             yield from self.told(news)
@@ -178,17 +206,15 @@ class _Run:
             try:
                 values = arrived.get(timeout=_TICK)
             except Empty:
-                alive = living_nodes(ray)
-                if busy & alive or nodes <= alive:
-                    heard = time.monotonic()
-                elif time.monotonic() - heard > _STALL:
+                if vigil.is_over(living_nodes(ray), busy, time.monotonic()):
                     return False
                 continue
             if isinstance(values, Exception) and not anything:
                 raise CrispAlignError(f"the cluster failed ({last_line(values)})") from values
             if not isinstance(values, list):
                 return True
-            anything, heard = True, time.monotonic()
+            anything = True
+            vigil.heard(time.monotonic())
             for value in values:
                 yield from self.take(value)
 

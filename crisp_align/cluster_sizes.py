@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crisp_align.errors import OptionError
@@ -42,7 +43,7 @@ class Sizes:
     decode_cpus: float
 
 
-def fitting(options: ClusterOptions, cpus: float, gpus: float, smallest: float) -> Sizes:
+def fitting(options: ClusterOptions, node_cpus: Sequence[float], node_gpus: Sequence[float]) -> Sizes:
     """Divide a cluster; what is asked for stays, as long as all stages find a place.
 
     With GPUs there is an ASR and an alignment worker for each, which share it. Without, an ASR worker takes up to four
@@ -50,13 +51,14 @@ def fitting(options: ClusterOptions, cpus: float, gpus: float, smallest: float) 
 
     Args:
         options: what is asked for.
-        cpus: of all nodes.
-        gpus: of all nodes.
-        smallest: CPUs of the node that has fewest.
+        node_cpus: of each node.
+        node_gpus: of each node.
 
     Raises:
-        OptionError: one worker of each stage is more than the cluster has.
+        OptionError: one worker of each stage is more than the cluster has, or one worker more than any node.
     """
+    cpus, gpus = sum(node_cpus), sum(node_gpus)
+    smallest = min((count for count in node_cpus if count), default=1.0)
     share = 0.5 if gpus else 0.0
     asr_gpus = share if options.asr_gpus is None else options.asr_gpus
     align_gpus = share if options.align_gpus is None else options.align_gpus
@@ -65,6 +67,16 @@ def fitting(options: ClusterOptions, cpus: float, gpus: float, smallest: float) 
     )
     align_cpus = 0.5 if options.align_cpus is None else options.align_cpus
     decode_cpus = 0.5 if options.decode_cpus is None else options.decode_cpus
+    for what, counts, needed in (
+        ("CPUs", node_cpus, max(asr_cpus, align_cpus, decode_cpus)),
+        ("GPUs", node_gpus, max(asr_gpus, align_gpus)),
+    ):
+        if needed > (largest := max(counts, default=0.0)):
+            raise OptionError(
+                f"no node of the cluster has more than {largest:g} {what}, and a worker needs {needed:g}",
+                hint=f"lower --asr-{what.lower()}, --align-{what.lower()}"
+                + (" or --decode-cpus" if what == "CPUs" else ""),
+            )
     if asr_gpus:
         asr = int(gpus / (asr_gpus + align_gpus)) if options.asr_gpus is None else int(gpus / asr_gpus)
     else:

@@ -203,23 +203,25 @@ def test_hostile_files_on_another_file_system_cost_themselves_alone(nodes: Nodes
 
 class TestDividing:
     def test_a_machine_without_gpus_transcribes_on_most_of_its_cpus(self) -> None:
-        assert fitting(ClusterOptions(), 2, 0, 2) == Sizes(1, 1, 0, 1, 0.5, 0, 1, 0.5)
-        assert fitting(ClusterOptions(), 64, 0, 16) == Sizes(14, 4, 0, 7, 0.5, 0, 7, 0.5)
+        assert fitting(ClusterOptions(), [2], []) == Sizes(1, 1, 0, 1, 0.5, 0, 1, 0.5)
+        assert fitting(ClusterOptions(), [16] * 4, [0] * 4) == Sizes(14, 4, 0, 7, 0.5, 0, 7, 0.5)
 
     def test_each_gpu_has_a_worker_of_each_kind(self) -> None:
-        sizes = fitting(ClusterOptions(), 64, 4, 16)
+        sizes = fitting(ClusterOptions(), [16] * 4, [1] * 4)
         assert (sizes.asr_workers, sizes.asr_gpus, sizes.align_workers, sizes.align_gpus) == (4, 0.5, 4, 0.5)
 
     def test_what_is_asked_for_stays_as_long_as_it_fits(self) -> None:
-        sizes = fitting(ClusterOptions(asr_workers=3, asr_cpus=2, align_workers=2, decode_workers=1), 16, 0, 8)
+        sizes = fitting(ClusterOptions(asr_workers=3, asr_cpus=2, align_workers=2, decode_workers=1), [8, 8], [])
         assert (sizes.asr_workers, sizes.asr_cpus, sizes.align_workers, sizes.decode_workers) == (3, 2, 2, 1)
-        assert fitting(ClusterOptions(asr_workers=9), 4, 0, 2).asr_workers == 2
+        assert fitting(ClusterOptions(asr_workers=9), [2, 2], []).asr_workers == 2
 
     def test_a_cluster_that_is_too_small_is_refused(self) -> None:
         with pytest.raises(OptionError, match="the cluster has 2 CPUs and 0 GPUs"):
-            fitting(ClusterOptions(asr_cpus=8), 2, 0, 2)
+            fitting(ClusterOptions(asr_cpus=2), [2], [])
+        with pytest.raises(OptionError, match="no node of the cluster has more than 2 CPUs, and a worker needs 4"):
+            fitting(ClusterOptions(asr_cpus=4), [2, 2, 2], [])
         with pytest.raises(OptionError, match="GPUs"):
-            fitting(ClusterOptions(asr_gpus=1), 8, 0, 8)
+            fitting(ClusterOptions(asr_gpus=1), [8], [0])
 
 
 class TestAccount:
@@ -276,6 +278,24 @@ class TestBoard:
         board = TaskBoard()
         assert board.enter([("aligning", "a.wav", 0)], "lost") == [0]
         assert board.enter([("aligning", "a.wav", 0)], "here") == [0]
+
+
+class TestVigil:
+    def test_a_whole_cluster_may_take_its_time(self) -> None:
+        vigil = cluster.Vigil({"a", "b"}, 0.0)
+        assert not vigil.is_over({"a", "b", "c"}, set(), 1000.0)
+
+    def test_what_is_left_may_take_its_time_while_it_works(self) -> None:
+        vigil = cluster.Vigil({"a", "b"}, 0.0)
+        assert not vigil.is_over({"a"}, {"a"}, 1000.0)
+        assert not vigil.is_over({"a"}, set(), 1010.0)
+        vigil.heard(1012.0)
+        assert not vigil.is_over({"a"}, set(), 1025.0)
+
+    def test_a_lost_node_and_nobody_at_work_is_the_end(self) -> None:
+        vigil = cluster.Vigil({"a", "b"}, 0.0)
+        assert not vigil.is_over({"a"}, {"b"}, 10.0)
+        assert vigil.is_over({"a"}, {"b"}, 20.0), "who was at work on the lost node is not"
 
 
 class Account:
