@@ -21,12 +21,14 @@ SHARED = ROOT.parent / "shared" / "audio"
 
 
 def pytest_configure() -> None:
-    """Let commands that tests start hear an interrupt.
+    """Let commands that tests start hear an interrupt and a hang-up.
 
-    Whoever runs the tests in the background (nohup, a shell's &) has them ignore it, and children inherit that.
+    Whoever runs the tests in the background (nohup, a shell's &) has them ignore these, and children inherit that.
     """
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name, handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
