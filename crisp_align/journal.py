@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeAlias
@@ -135,8 +135,22 @@ def journal_key(source: str) -> str:
 
 
 def fingerprint(*values: object) -> str:
-    """Digest of what decides a result: dataclasses, strings, numbers, told apart by what `repr` shows."""
-    return hashlib.sha256("\n".join(map(repr, values)).encode("utf-8", "backslashreplace")).hexdigest()[:32]
+    """Digest of what decides a result: dataclasses, strings, numbers, and sets, tuples and lists of such.
+
+    They are told apart by what `repr` shows, but for the order of a set, which no two processes share.
+    """
+    return hashlib.sha256("\n".join(map(_shown, values)).encode("utf-8", "backslashreplace")).hexdigest()[:32]
+
+
+def _shown(value: object) -> str:
+    if is_dataclass(value) and not isinstance(value, type):
+        shown = (f"{field.name}={_shown(getattr(value, field.name))}" for field in fields(value))
+        return f"{type(value).__qualname__}({', '.join(shown)})"
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_shown, value))}]"
+    if isinstance(value, set | frozenset):
+        return f"{{{', '.join(sorted(map(_shown, value)))}}}"
+    return repr(value)
 
 
 def digest(data: bytes) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from crisp_align.errors import OptionError
 from crisp_align.formats import find_format
 from crisp_align.languages import NAMES
-from crisp_align.storage import fitting, is_url, look
+from crisp_align.storage import fitting, is_url, look, url
 from crisp_align.transcript import Transcript
 
 __all__ = ["EARLY", "LATE", "Output", "check_pattern", "named_by"]
@@ -65,6 +65,14 @@ class Output:
     def folder(self) -> Path:
         """The folder it goes to, or as much of it as is known."""
         return Path(self.pieces[0] + "x").parent if not self.is_known else Path(self.pieces[0]).parent
+
+    @property
+    def address(self) -> str:
+        """Where it goes, the same however its folder was typed: a URL, or an absolute path, gaps as `{lang}`."""
+        path, folder = self.path(), self.folder
+        if is_url(path):
+            return url(path)
+        return os.path.join(os.path.realpath(folder), path.relative_to(folder))  # noqa: PTH118 (it is text)
 
     def existing(self) -> list[Path]:
         """The files that are there under its name, whatever may fill its gaps; links are followed."""

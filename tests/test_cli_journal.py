@@ -84,6 +84,17 @@ def test_what_an_earlier_run_did_counts_as_done_but_not_for_this_one(tmp_path: P
     assert (tmp_path / "long.srt").exists()
 
 
+def test_what_is_done_is_known_again_by_any_name_and_in_any_process(tmp_path: Path, sayer: dict[str, str]) -> None:
+    speech(tmp_path, 3)
+    given = ("--max-lines", "2", "--max-cps", "15", "--linger", "1")
+    for number, (folder, out) in enumerate(
+        [("in", "out"), ("./in/../in", f"{tmp_path}/out"), (f"{tmp_path}/in", "out/")]
+    ):
+        args = [folder, *MODEL, *VAD, *given, "-osrt", "--output-dir", out, "--journal", "j.sqlite"]
+        log = told(start(args, tmp_path, None, {**sayer, "PYTHONHASHSEED": str(number + 1)}))
+        assert (log[-1]["done"], log[-1]["skipped"]) == ((3, 0) if number == 0 else (0, 3))
+
+
 def test_hostile_files_among_good_ones_cost_themselves_alone(tmp_path: Path, sayer: dict[str, str]) -> None:
     good = speech(tmp_path, 6)
     bad = [str(path.relative_to(tmp_path)) for path in make_hostile(tmp_path / "in", 16)]

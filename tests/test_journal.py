@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from crisp_align.errors import CrispAlignError, OptionError, OutputError
 from crisp_align.events import ClipResult
 from crisp_align.journal import LEASE, Claim, Journal, Refusal, Stamp, digest, fingerprint, journal_key
+from crisp_align.layout import LanguageRules, Rules
 from crisp_align.owners import lives, myself
 from crisp_align.transcript import Segment, Word
 
@@ -378,6 +379,24 @@ class TestFile:
     def test_a_fingerprint_tells_values_apart(self) -> None:
         assert fingerprint(NEW, "a") == fingerprint(Stamp(1000, 5), "a") != fingerprint(NEW, "b")
         assert len(fingerprint("\udcff")) == 32
+        assert (
+            fingerprint(LanguageRules(max_lines=1)) != fingerprint(LanguageRules(max_lines=2)) != fingerprint(Rules())
+        )
+
+    def test_a_fingerprint_is_the_same_in_every_process(self) -> None:
+        code = (
+            "from crisp_align.journal import fingerprint\n"
+            "from crisp_align.layout import LanguageRules\n"
+            "given = frozenset(['max_lines', 'max_chars', 'max_cps', 'fps'])\n"
+            "print(fingerprint([LanguageRules(max_lines=1, max_chars=40, max_cps=15.0, fps=25.0, given=given)]))"
+        )
+        told = {
+            subprocess.run(
+                [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, stdout=subprocess.PIPE
+            ).stdout
+            for seed in "12345"
+        }
+        assert len(told) == 1 and len(told.pop().strip()) == 32
 
     @pytest.mark.parametrize("content", [b"just a text\n", b"RIFF" + bytes(100), b"SQLite format 3\0" + b"noise" * 400])
     def test_a_file_that_is_no_journal_is_refused_and_left(self, place: Path, content: bytes) -> None:

@@ -117,3 +117,19 @@ class TestExisting:
         assert output.existing() == []
         output.path().write_bytes(b"")
         assert output.existing() == [output.path()]
+
+
+class TestAddresses:
+    @pytest.mark.parametrize("pattern", ["{stem}.{ext}", FILM, "{lang}/{stem}.{ext}", "{stem}/{model}.{ext}"])
+    def test_one_place_has_one_address_however_it_is_typed(
+        self, pattern: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "link").symlink_to("out")
+        monkeypatch.chdir(tmp_path)
+        typed = ("out", "./out/", "out/../out", "link", str(tmp_path / "out"))
+        (address,) = {named_by(pattern, folder, "film.mkv", "srt").address for folder in typed}
+        assert address == str(tmp_path / named_by(pattern, "out", "film.mkv", "srt").path())
+
+    def test_an_address_on_another_file_system_is_its_url(self) -> None:
+        assert named_by(FILM, "memory://out", "film.mkv", "srt").address == "memory://out/film.{lang}.srt"

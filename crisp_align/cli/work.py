@@ -245,7 +245,8 @@ class _Claims:
             stamp = Stamp.of(source)
         except OSError:
             return Task(source)  # whoever opens it will tell
-        layout = fingerprint(crew.rules, crew.style, job.outputs)
+        places = [(output.format, output.address, output.pieces[1::2]) for output in job.outputs]
+        layout = fingerprint(crew.rules, crew.style, places)
         key = journal_key(source)
         answer = crew.patiently(
             lambda: journal.claim(key, stamp, self._settings, layout, retry_failed=self._retry_failed)
