@@ -93,6 +93,20 @@ class TestLists:
         assert done.returncode == 2 and told in done.stderr and done.stderr.count("\n") == 1
 
 
+class TestJournal:
+    @pytest.mark.parametrize(
+        ("args", "told"),
+        [(["-osrt", "-of", "-"], "not for standard output"), ([], "none is asked for"), (["-osrt"], None)],
+    )
+    def test_what_no_file_holds_is_not_kept_as_done(
+        self, film: Path, args: list[str], told: str | None, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["film.json", *args, "--journal", "journal", "-np"]) == (2 if told else 1)
+        printed = capsys.readouterr()
+        assert (told or "film.json: ") in printed.err and printed.err.count("\n") == 1 and not printed.out
+        assert (film.parent / "journal").exists() is (told is None)
+
+
 class TestResponseFiles:
     def test_options_and_names_are_put_in_its_place(self, film: Path) -> None:
         (film.parent / "args").write_bytes(b"\xef\xbb\xbf-osrt --output-dir\n 'sub titles'\nfilm.json\n")

@@ -55,6 +55,7 @@ def run(params: Params) -> int:
     found = list(gather(names, recursive=params["recursive"], remote=batch.cluster is not None))
     inputs = [entry for entry in found if isinstance(entry, Input)]
     jobs = planned(inputs, params)
+    _check_kept(jobs, params)
     display = start(params, jobs, len(found))
     refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
     try:
@@ -83,6 +84,24 @@ def _in_workers(jobs: Sequence[Job], params: Params) -> bool:
     if asked and piped:
         raise OptionError(f"--{asked} is for files, not for standard input")
     return not piped and (asked is not None or len(jobs) > 1)
+
+
+def _check_kept(jobs: Sequence[Job], params: Params) -> None:
+    """Refuse a journal for what no file will hold: the next run would take it for done, and it would be lost.
+
+    Raises:
+        OptionError: there is a journal, and the outputs go to standard output, or lines on the screen are all there is.
+    """
+    files = [job for job in jobs if job.source != "-"]
+    if params["journal"] is None:
+        return
+    if any(job.pipes for job in files):
+        raise OptionError(
+            "--journal is for outputs that are files, not for standard output",
+            hint="leave out --journal, or name the output with -o",
+        )
+    if any(not job.outputs for job in files):
+        raise OptionError("--journal is for outputs that are files, and none is asked for", hint="add e.g. -osrt")
 
 
 def report(params: Params, tally: Tally, ledger: Ledger, seconds: float, files: int) -> None:
