@@ -146,6 +146,23 @@ def test_parakeets_text_tells_the_language(learnt: Path, sample: Callable[[str],
     assert (heard.language, heard.certain) == ("en", True)
 
 
+@pytest.mark.parametrize(
+    ("model", "english"),
+    [
+        ("parakeet-tdt-0.6b-v3", False),
+        ("parakeet-tdt-0.6b-v3.nemo", False),
+        ("nvidia/parakeet-tdt-0.6b-v3.nemo", False),
+        ("parakeet-tdt-0.6b-v2.nemo", True),
+        ("nvidia/parakeet-ctc-1.1b", True),
+    ],
+)
+def test_a_published_model_is_known_by_name_for_english_only_or_not(
+    checkpoints: Path, model: str, english: bool
+) -> None:
+    engine = Parakeet.load(str(checkpoints / "parakeet-tdt"), FLOAT32)._engine
+    assert (Parakeet(engine, model).languages == frozenset({"en"})) == english
+
+
 def test_a_text_too_short_to_tell_follows_its_source(checkpoints: Path, clips: list[Clip]) -> None:
     backend = Parakeet.load(str(checkpoints / "parakeet-tdt"), FLOAT32)
     texts = ("Das erschien mir nicht sinnvoll.", "OK.", "Pensez à cet itinéraire de ski.", "OK.")
