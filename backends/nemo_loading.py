@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from crisp_align.backends import LoadOptions
@@ -19,32 +19,37 @@ from .runtimes import NEMO
 
 __all__ = ["autocast", "quiet", "restore"]
 
-_TALKERS = (
-    "nemo_logger",
-    "nemo",
-    "lightning",
-    "lightning.pytorch",
-    "pytorch_lightning",
-    "lhotse",
-    "nv_one_logger",
-    "root",
-)
+_TALKERS = ("nemo_logger", "nemo", "lightning", "lightning.pytorch", "pytorch_lightning", "lhotse", "nv_one_logger")
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Nothing that NeMo and its neighbours log, warn of or print reaches the terminal."""
-    levels = {name: logging.getLogger(name).level for name in _TALKERS}
-    for name in _TALKERS:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    said = io.StringIO()
+    """Nothing that NeMo and its neighbours log or warn of in this thread reaches the terminal.
+
+    The streams stay as they are, since other threads print meanwhile. NeMo itself prints nothing once its bars are off.
+    """
+    talkers = [logging.getLogger(name) for name in _TALKERS]
+    levels = [talker.level for talker in talkers]
+    here = get_ident()
+
+    def is_elsewhere(record: logging.LogRecord) -> bool:
+        return record.thread != here
+
+    # NeMo raises its own level again while it transcribes; what others log ends in a handler of the root.
+    muted = [*talkers, *logging.getLogger().handlers, *filter(None, [logging.lastResort])]
+    for one in muted:
+        one.addFilter(is_elsewhere)
+    for talker in talkers:
+        talker.setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
+        for one in muted:
+            one.removeFilter(is_elsewhere)
+        for talker, level in zip(talkers, levels, strict=True):
+            talker.setLevel(level)
 
 
 def restore(path: Path, classes: tuple[str, ...], options: LoadOptions) -> tuple[Any, Placement]:
@@ -76,10 +81,8 @@ def _restored(path: Path, archive: NemoArchive, placement: Placement) -> Any:
     try:
         from nemo.collections.asr import models
         from nemo.core.connectors.save_restore_connector import SaveRestoreConnector
-        from nemo.utils import logging as nemo_logging
     except ImportError as error:
         raise MissingDependencyError(f"NeMo does not import ({error})", hint=NEMO.install) from error
-    nemo_logging.setLevel(logging.CRITICAL)
     torch = require_torch("nemo")
 
     class Connector(SaveRestoreConnector):  # type: ignore[misc]

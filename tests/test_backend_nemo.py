@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import logging
 import pickle
 import subprocess
 import sys
 import tarfile
 import textwrap
+import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ from crisp_align.errors import ModelError, OptionError  # noqa: E402
 from crisp_align.transcript import Clip  # noqa: E402
 from crisp_align_backends.loops import cut_loops  # noqa: E402
 from crisp_align_backends.nemo_archive import CONFIG, WEIGHTS, opened  # noqa: E402
+from crisp_align_backends.nemo_loading import quiet  # noqa: E402
 from crisp_align_backends.runtimes import NEMO  # noqa: E402
 from tests import tiny_nemo  # noqa: E402
 
@@ -217,19 +221,68 @@ def test_an_archive_of_another_kind_is_refused(models: Path) -> None:
         Canary.load(str(models / "parakeet_tdt.nemo"), OPTIONS)
 
 
+def test_what_is_logged_and_warned_of_is_swallowed_and_what_other_threads_say_is_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    inside, said = threading.Event(), threading.Event()
+
+    def work() -> None:
+        talker = logging.getLogger("nemo_logger")
+        handler = logging.StreamHandler(sys.stderr)
+        talker.addHandler(handler)
+        with quiet():
+            inside.set()
+            assert said.wait(10)
+            talker.setLevel(logging.WARNING)  # as NeMo does while it transcribes
+            talker.warning("noise")
+            logging.getLogger("some.library").critical("noise")
+            warnings.warn("noise", stacklevel=1)
+        talker.removeHandler(handler)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert inside.wait(10)
+    print("a line of ours")
+    print("a warning of ours", file=sys.stderr)
+    logging.getLogger("some.program").warning("a record of ours")
+    said.set()
+    worker.join()
+    told = capsys.readouterr()
+    assert told.out == "a line of ours\n"
+    assert told.err.splitlines()[0] == "a warning of ours"
+    assert "noise" not in told.err
+
+
 @needs_nemo
-def test_nemo_says_nothing_on_the_terminal(models: Path) -> None:
+def test_nemo_says_nothing_on_the_terminal_and_loses_nothing_of_ours(models: Path) -> None:
     script = f"""
+        import time
         import numpy as np
+        from crisp_align.background import Background, is_working
         from crisp_align.backends import DecodeOptions, LoadOptions
         from crisp_align.transcript import Clip
+        from crisp_align_backends.canary import Canary
         from crisp_align_backends.parakeet import Parakeet
-        backend = Parakeet.load({str(models / "parakeet_tdt.nemo")!r}, LoadOptions(device="cpu", threads=1))
-        noise = np.random.default_rng(0).normal(0, 0.1, 32_000).astype("float32")
-        backend.transcribe([Clip(noise, 0.0, "noise")], DecodeOptions())
+
+        def work():
+            noise = np.random.default_rng(0).normal(0, 0.1, 32_000).astype("float32")
+            for kind, name in ((Parakeet, "parakeet_tdt"), (Canary, "canary")):
+                backend = kind.load(f"{models}/{{name}}.nemo", LoadOptions(device="cpu", threads=1))
+                backend.transcribe([Clip(noise, 0.0, "noise")], DecodeOptions(language="en"))
+            yield "done"
+
+        running = Background(work())
+        lines = 0
+        while is_working():
+            print(lines)
+            lines += 1
+            time.sleep(0.02)
+        print(*running)
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    *lines, end = done.stdout.splitlines() or [""]
+    assert (done.returncode, end, done.stderr) == (0, "done", "")
+    assert lines == [str(i) for i in range(len(lines))]
 
 
 @needs_nemo
