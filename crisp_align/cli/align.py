@@ -29,7 +29,8 @@ def run(params: Params) -> int:
     text = _text(params)
 
     from crisp_align.batch import Input, gather
-    from crisp_align.cli.work import Tally, carry_out
+    from crisp_align.cli.crew import Tally
+    from crisp_align.cli.work import carry_out
 
     found = list(gather([media]))
     inputs = [entry for entry in found if isinstance(entry, Input)]

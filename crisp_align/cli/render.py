@@ -26,7 +26,7 @@ __all__ = ["command"]
 def run(params: Params) -> int:
     """Lay out every file; the exit code."""
     from crisp_align.batch import Input, gather
-    from crisp_align.cli.work import Tally
+    from crisp_align.cli.crew import Tally
 
     for name in params["files"]:
         check_input(name)
@@ -53,8 +53,8 @@ def _render(
 ) -> None:
     from crisp_align.batch import write
     from crisp_align.check import hurry
+    from crisp_align.cli.crew import console_line
     from crisp_align.cli.streams import write_bytes
-    from crisp_align.cli.work import console_line
     from crisp_align.layout import cues, rules_for
 
     transcript = _read(job.source, encoding)

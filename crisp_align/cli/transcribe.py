@@ -18,8 +18,8 @@ from crisp_align.storage import is_url, local
 
 if TYPE_CHECKING:
     from crisp_align.batch import Input, Job
+    from crisp_align.cli.crew import Tally
     from crisp_align.cli.display import Display
-    from crisp_align.cli.work import Tally
     from crisp_align.events import Event, Ready
     from crisp_align.ledger import Ledger
     from crisp_align.pipeline import Settings
@@ -48,7 +48,8 @@ def run(params: Params) -> int:
     batch = options.batch(params)
 
     from crisp_align.batch import Input, gather
-    from crisp_align.cli.work import Tally, carry_out, carry_out_batch
+    from crisp_align.cli.crew import Tally
+    from crisp_align.cli.work import carry_out, carry_out_batch
 
     began = time.monotonic()
     tally, ledger = Tally(), options.ledger(params)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from crisp_align.batch import Job
+    from crisp_align.cli.crew import Stop, Tally
     from crisp_align.cli.display import Display
-    from crisp_align.cli.work import Stop, Tally
     from crisp_align.ledger import Ledger
 
 __all__ = ["Arriving", "command"]
@@ -162,8 +162,9 @@ def run(params: Params) -> int:
     style, ledger = options.write_options(params), options.ledger(params)
     params = {**params, "named": (), "base": None}
 
+    from crisp_align.cli.crew import Stop, Tally
     from crisp_align.cli.transcribe import planned, report, start
-    from crisp_align.cli.work import Stop, Tally, carry_out_batch
+    from crisp_align.cli.work import carry_out_batch
 
     planned([], params)  # a pattern that names no file is told at once
     batch, began = options.batch(params), time.monotonic()

@@ -1,97 +1,36 @@
-"""Carrying out jobs: events from the pipeline become files, lines, notices, a report and an exit code."""
+"""Carrying out jobs, here, in worker processes or on a cluster; which of them need it, the journal knows."""
 
 from __future__ import annotations
 
-import errno
-import sqlite3
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import crisp_align
 from crisp_align.background import Background
-from crisp_align.batch import STDOUT, Job, rendered, save
-from crisp_align.check import hurry
-from crisp_align.cli.display import Display, Outcome
-from crisp_align.cli.streams import PipeClosedError, write_bytes
-from crisp_align.errors import CrispAlignError, OutputError
-from crisp_align.events import (
-    Advanced,
-    ClipDone,
-    ClipResult,
-    Event,
-    Failed,
-    Finished,
-    Noticed,
-    Ready,
-    SegmentReady,
-    Staged,
-    Started,
-)
-from crisp_align.formats import WriteOptions, find_format
-from crisp_align.journal import LEASE, Claim, Journal, Refusal, Stamp, digest, fingerprint, journal_key
-from crisp_align.layout import Rules, cues, heard, rules_for
+from crisp_align.batch import Job
+from crisp_align.cli.crew import Crew, Stop, Tally
+from crisp_align.cli.display import Display
+from crisp_align.cli.streams import PipeClosedError
+from crisp_align.errors import CrispAlignError
+from crisp_align.events import ClipResult, Event, Ready
+from crisp_align.formats import WriteOptions
+from crisp_align.journal import LEASE, Claim, Journal, Refusal, Stamp, fingerprint, journal_key
+from crisp_align.layout import Rules
 from crisp_align.ledger import Ledger
 from crisp_align.reading import Task
-from crisp_align.report import Kind, Row, row_from_json, row_to_json
-from crisp_align.storage import url
-from crisp_align.text.display import displayed
-from crisp_align.transcript import Cue, Transcript
+from crisp_align.report import row_from_json
 from crisp_align.workers import WorkerOptions
 
 if TYPE_CHECKING:
     from crisp_align.cluster import ClusterOptions
     from crisp_align.pipeline import Settings
 
-__all__ = ["BatchOptions", "Stop", "Tally", "carry_out", "carry_out_batch", "console_line"]
-
-T = TypeVar("T")
-
-_LOOK = 2.0  # s between two tries while a disk is full or a folder gone
-# What somebody can mend while we wait: a full disk, a quota, a share that went away.
-_MENDABLE = frozenset(
-    getattr(errno, name)
-    for name in ("ENOSPC", "EDQUOT", "EIO", "ESTALE", "ENOENT", "ENODEV", "ENOTCONN", "EHOSTDOWN", "ETIMEDOUT")
-    if hasattr(errno, name)
-)
-
-
-class Tally:
-    """How a run went."""
-
-    def __init__(self) -> None:
-        self.done = 0
-        self.failures: list[CrispAlignError] = []
-        self.rows: list[Row] = []
-        """What came of each file, for a report."""
-
-    def fail(self, source: str, error: CrispAlignError, outcome: Kind = "failed") -> None:
-        """Count a file that could not be done."""
-        self.failures.append(error)
-        self.rows.append(Row(source, outcome, error=str(error)))
-
-    def skip(self, source: str, outcome: Kind = "skipped", row: Row | None = None) -> None:
-        """Count a file that needs no work; `row`: what came of it when it was done."""
-        self.rows.append(replace(row, source=source, outcome=outcome) if row else Row(source, outcome))
-
-    @property
-    def exit_code(self) -> int:
-        """0: all done; 3: what failed, failed for want of a model or a dependency; else 1."""
-        codes = {error.exit_code for error in self.failures}
-        return 0 if not codes else 3 if codes == {3} else 1
-
-
-@dataclass(slots=True)
-class Stop:
-    """A wish to end, made from outside at any moment, and whether that has to wait for a file to be whole."""
-
-    asked: bool = False
-    writing: bool = False
+__all__ = ["BatchOptions", "carry_out", "carry_out_batch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +61,7 @@ def carry_out(
     Raises:
         CrispAlignError: nothing could be started.
     """
-    crew = _Crew(display, rules, style, tally, ledger)
+    crew = Crew(display, rules, style, tally, ledger)
     crew.jobs = {job.source: job for job in jobs}
     crew.writes = any(job.outputs for job in jobs)
     try:
@@ -167,7 +106,7 @@ def carry_out_batch(
     """
     from crisp_align import cluster, workers
 
-    crew = _Crew(display, rules, style, tally, ledger, over)
+    crew = Crew(display, rules, style, tally, ledger, over)
     crew.patience, crew.stop, crew.ends_in_want = options.patience, stop or Stop(), True
     try:
         with ExitStack() as stack:
@@ -216,7 +155,7 @@ def _beating(journal: Journal) -> Iterator[None]:
 class _Claims:
     """Jobs as tasks for workers; those that the journal says need no work are passed over."""
 
-    def __init__(self, jobs: Iterator[Job | None], crew: _Crew, settings: Settings, retry_failed: bool) -> None:
+    def __init__(self, jobs: Iterator[Job | None], crew: Crew, settings: Settings, retry_failed: bool) -> None:
         self.ended = False
         self._jobs, self._crew, self._retry_failed = jobs, crew, retry_failed
         # Where and when a model runs does not change what it says.
@@ -274,178 +213,6 @@ class _Claims:
             crew.display.failed(source, error)
 
 
-class _Crew:
-    """What is known of the files on their way."""
-
-    def __init__(
-        self,
-        display: Display,
-        rules: Rules,
-        style: WriteOptions,
-        tally: Tally,
-        ledger: Ledger | None,
-        over: Callable[[str], None] = lambda source: None,
-    ) -> None:
-        self.display, self.rules, self.style, self.tally = display, rules, style, tally
-        self.ledger, self.over = ledger, over
-        self.journal: Journal | None = None
-        self.patience, self.stop = 0.0, Stop()
-        self.ends_in_want = False
-        """Whether the run ends, rather than do all files in vain, where a disk stays full or a folder gone."""
-        self.jobs: dict[str, Job] = {}
-        self.keys: dict[str, str] = {}
-        """Source → its key, of those that are claimed in the journal."""
-        self.earlier: dict[str, float] = {}
-        """Source → s in it up to which an earlier run did it."""
-        self.writes = False
-        self.began: dict[str, float] = {}
-
-    def take(self, event: Ready | Event) -> None:
-        display = self.display
-        match event:
-            case Ready(description, advice, _):
-                display.say(f"crisp-align: {description}" + (f" ({advice})" if advice else ""))
-            case Started(source, duration):
-                self.began[source] = time.monotonic()
-                display.started(source, duration, self._earlier(source))
-            case Staged(source, stage):
-                display.stage(source, stage)
-            case Advanced(source, position):
-                display.advanced(source, position)
-            case SegmentReady(source, segment):
-                self._show(source, heard(segment, self.rules))
-            case ClipDone(source, number, result):
-                if (journal := self.journal) is not None and (key := self.keys.get(source)):
-                    self.patiently(lambda: journal.clip_done(key, number, result))
-            case Noticed(source, text, detail):
-                display.say(text, source=source, detail=detail)
-            case Finished(source, transcript):
-                self._finish(self.jobs.pop(source), transcript)
-            case Failed(source, error, quarantined):
-                self.jobs.pop(source, None)
-                self._fail(source, error, quarantined)
-
-    def patiently(self, action: Callable[[], T]) -> T:
-        """Do something that writes; while the disk is full or the folder gone, wait and try again.
-
-        Raises:
-            OutputError: it cannot be done, or was not mended in time.
-        """
-        deadline = time.monotonic() + self.patience
-        try:
-            while True:
-                try:
-                    return action()
-                except OutputError as error:
-                    if time.monotonic() >= deadline or self.stop.asked or not _is_mendable(error):
-                        raise
-                    self.display.paused(f"{error.subject}: {error.what}" if error.subject else error.what)
-                    time.sleep(_LOOK)
-        finally:
-            self.display.resumed()
-
-    def _show(self, source: str, blocks: Sequence[Cue]) -> None:
-        try:
-            for cue in blocks:
-                self.display.line(source, console_line(cue))
-        except PipeClosedError:
-            if not self.writes:
-                raise
-        except OutputError as error:  # told once: the display shows no further lines
-            self.tally.failures.append(error)
-            self.display.error(error)
-
-    def _finish(self, job: Job, transcript: Transcript) -> None:
-        blocks = cues(transcript.segments, self.rules)
-        holds_cues = any(find_format(output.format).cue_reader for output in job.outputs)
-        told = hurry(blocks, rules_for(transcript.segments, self.rules)) if holds_cues else None
-        self.display.stage(job.source, "writing")
-        try:
-            files = rendered(job, transcript, blocks, self.style)
-            row = self._row(job, transcript, files, told)
-            if not self._save(job, files, row):
-                return
-        except OutputError as error:
-            if self.stop.asked:
-                return  # it is left to the next run
-            if self.ends_in_want and _is_mendable(error):
-                raise
-            self._fail(job.source, error)
-            return
-        self.tally.done += 1
-        self.tally.rows.append(row)
-        outcome = Outcome(row.outputs, row.seconds or 0.0, row.audio_seconds or 0.0, row.words or 0, row.score)
-        self.display.done(job.source, outcome)
-        if told:
-            self.display.say(told, source=job.source)
-        self.over(job.source)
-
-    def _save(self, job: Job, files: Mapping[Path, bytes], row: Row) -> bool:
-        """Write the outputs, announced in the journal before; False: another run has taken the file over."""
-        journal, key = self.journal, self.keys.pop(job.source, None)
-        if journal is None or key is None:
-            shown = self.patiently(lambda: save(job, files, self.ledger))
-        else:
-            digests = {path: digest(data) for path, data in files.items() if path != STDOUT}
-            if not self.patiently(lambda: journal.writing(key, digests, row_to_json(row))):
-                self.tally.skip(job.source, "busy")
-                self.display.skipped(job.source, "another run has taken it over")
-                self.over(job.source)
-                return False
-            try:
-                shown = self.patiently(lambda: save(job, files, self.ledger))
-            except OutputError:
-                self.keys[job.source] = key
-                raise
-            self.patiently(lambda: journal.done(key))
-        if shown:
-            write_bytes(shown)
-        return True
-
-    def _row(self, job: Job, transcript: Transcript, files: Mapping[Path, bytes], told: str | None) -> Row:
-        scores = [word.score for word in transcript.words if word.score is not None]
-        return Row(
-            job.source,
-            "done",
-            outputs=tuple(url(path) for path in files if path != STDOUT),
-            seconds=time.monotonic() - self.began.get(job.source, time.monotonic()),
-            audio_seconds=max(0.0, transcript.duration - self.display.origin - self._earlier(job.source)),
-            words=len(transcript.words),
-            score=sum(scores) / len(scores) if scores else None,
-            warnings=(*transcript.notices, *([told] if told else [])),
-        )
-
-    def _earlier(self, source: str) -> float:
-        """s of a file, from where work on it begins, that an earlier run did."""
-        return max(0.0, self.earlier.get(source, 0.0) - self.display.origin)
-
-    def _fail(self, source: str, error: CrispAlignError, quarantined: bool = False) -> None:
-        if (journal := self.journal) is not None and (key := self.keys.pop(source, None)):
-            self.patiently(lambda: journal.failed(key, error.what, quarantine=quarantined))
-        self.tally.fail(source, error, "quarantined" if quarantined else "failed")
-        self.display.failed(source, error)
-        self.over(source)
-
-
 def _end(clips: Sequence[ClipResult]) -> float:
     """s in their source up to which clips are known to reach."""
     return max((segment.end for clip in clips for segment in clip.segments), default=0.0)
-
-
-def _is_mendable(error: OutputError) -> bool:
-    cause = error.__cause__
-    if isinstance(cause, sqlite3.Error):
-        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-    return isinstance(cause, OSError) and cause.errno in _MENDABLE
-
-
-def console_line(cue: Cue) -> str:
-    """`[00:00:00.320 --> 00:00:00.560]  And`: hours, minutes, seconds, milliseconds; safe on a terminal."""
-    return f"[{_clock(cue.start)} --> {_clock(cue.end)}]  {displayed(cue.text)}"
-
-
-def _clock(seconds: float) -> str:
-    whole, milliseconds = divmod(round(seconds * 1000), 1000)
-    minutes, second = divmod(whole, 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours:02d}:{minute:02d}:{second:02d}.{milliseconds:03d}"
