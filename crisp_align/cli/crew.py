@@ -98,6 +98,8 @@ class Crew:
         self.ledger, self.over = ledger, over
         self.journal: Journal | None = None
         self.patience, self.stop = 0.0, Stop()
+        self.aside: Callable[[Job], None] = lambda job: None
+        """Told of each job that another run has taken over."""
         self.ends_in_want = False
         """Whether the run ends, rather than do all files in vain, where a disk stays full or a folder gone."""
         self.jobs: dict[str, Job] = {}
@@ -201,9 +203,8 @@ class Crew:
         else:
             digests = {path: digest(data) for path, data in files.items() if path != STDOUT}
             if not self.patiently(lambda: journal.writing(key, digests, row_to_json(row))):
-                self.tally.skip(job.source, "busy")
-                self.display.skipped(job.source, "another run has taken it over")
-                self.over(job.source)
+                self.display.ended(job.source)
+                self.aside(job)
                 return False
             try:
                 shown = self.patiently(lambda: save(job, files, self.ledger))
