@@ -7,17 +7,21 @@ and files of the archive. What only training needs is left out, so that no path 
 
 from __future__ import annotations
 
+import errno
+import gzip
 import shutil
 import tarfile
-import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from crisp_align.devices import require_torch
 from crisp_align.errors import ModelError
+from crisp_align.scratch import scratch_folder
 
 __all__ = ["CONFIG", "WEIGHTS", "NemoArchive", "opened"]
 
@@ -25,6 +29,7 @@ CONFIG = "model_config.yaml"
 WEIGHTS = "model_weights.ckpt"
 
 _MOST_MEMBERS = 1000
+_MOST_HEADER = 1 << 18  # bytes before the data of a member; NeMo's have 3 blocks of 512
 _MOST_GROWTH = 8  # times the size of the file: compressed weights hardly shrink
 _MOST_CONFIG = 8_000_000  # bytes; a configuration with a large vocabulary written out is 1 MB
 _TRAINING = ("train_ds", "validation_ds", "test_ds", "optim", "trainer", "exp_manager", "init_from_nemo_model")
@@ -50,53 +55,86 @@ def opened(path: Path) -> Iterator[NemoArchive]:
     """Unpack and vet a .nemo file; the folder is gone afterwards.
 
     Raises:
-        ModelError: it is no such archive, or holds something that a model has no need of.
+        ModelError: it is no such archive, or holds something that a model has no need of, or there is no room for it.
+        OutputError: there is no temporary folder.
     """
-    with tempfile.TemporaryDirectory(prefix="crisp-align-nemo-") as temporary:
-        folder = Path(temporary)
+    with scratch_folder() as folder:
         try:
             _unpack(path, folder)
-        except (OSError, tarfile.TarError, EOFError) as error:
-            raise _refusal(path, f"cannot be unpacked ({error})") from error
-        for name in (CONFIG, WEIGHTS):
-            if not (folder / name).is_file():
-                raise _refusal(path, f"is no NeMo model: it lacks {name}")
-        config = _vetted_config(path, folder)
+            config = _vetted_config(path, folder)
+        except (OSError, tarfile.TarError, zlib.error, EOFError, ValueError, RecursionError) as error:
+            raise _trouble(path, folder, error) from error
         _vet_weights(path, folder / WEIGHTS)
         yield NemoArchive(folder, config)
 
 
 def _unpack(path: Path, folder: Path) -> None:
     allowed = path.stat().st_size * _MOST_GROWTH + 1_000_000
-    with tarfile.open(path, "r:*") as archive:
-        for count, member in enumerate(archive):
-            name = PurePosixPath(member.name)
-            if member.isdir():
-                continue
-            if not member.isfile():
-                raise _refusal(path, f"holds {member.name!r}, which is no plain file")
-            if name.is_absolute() or ".." in name.parts or "\\" in member.name or ":" in member.name:
-                raise _refusal(path, f"holds {member.name!r}, which leads out of the archive")
-            allowed -= member.size
-            if count >= _MOST_MEMBERS or allowed < 0:
-                raise _refusal(path, "unpacks to far more than a model")
-            source = archive.extractfile(member)
-            target = folder.joinpath(*name.parts)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if source is not None:
-                with source, target.open("wb") as written:
-                    shutil.copyfileobj(source, written, 1 << 20)
+    with path.open("rb") as raw:
+        compressed = raw.read(2) == b"\x1f\x8b"
+    with gzip.open(path) if compressed else path.open("rb") as file:
+        metered = _Metered(file)
+        with tarfile.open(fileobj=metered, mode="r:") as archive:  # type: ignore[call-overload]  # read alone
+            for count, member in enumerate(archive):
+                allowed -= member.size
+                if count >= _MOST_MEMBERS or allowed < 0 or member.size < 0:
+                    raise _refusal(path, "unpacks to far more than a model")
+                if not member.isdir():
+                    metered.left = member.size
+                    _write(path, archive, member, folder)
+                metered.left = _MOST_HEADER
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise _refusal(path, f"is no NeMo model: it lacks {name}")
+
+
+def _write(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    name = PurePosixPath(member.name)
+    if not member.isfile():
+        raise _refusal(path, f"holds {member.name!r}, which is no plain file")
+    if name.is_absolute() or ".." in name.parts or "\\" in member.name or ":" in member.name:
+        raise _refusal(path, f"holds {member.name!r}, which leads out of the archive")
+    target = folder.joinpath(*name.parts)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source = archive.extractfile(member)
+    if source is not None:
+        with source, target.open("wb") as written:
+            shutil.copyfileobj(source, written, 1 << 20)
+
+
+class _Metered:
+    """A file that gives no more than `left` bytes.
+
+    tarfile reads whole whatever comes before a member's data: a long name, extended attributes, a map of holes.
+    """
+
+    def __init__(self, file: gzip.GzipFile | BufferedReader) -> None:
+        self._file = file
+        self.left = _MOST_HEADER
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int) -> bytes:
+        if size > self.left:
+            raise tarfile.ReadError(f"a header of more than {_MOST_HEADER} bytes")
+        self.left -= size
+        return self._file.read(size)
 
 
 def _vetted_config(path: Path, folder: Path) -> dict[str, Any]:
     """The configuration, cut down to what inference needs and written back."""
     import yaml
 
+    class Loader(yaml.SafeLoader):
+        def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("it has aliases, which multiply, and NeMo writes none")
+            return super().compose_node(parent, index)
+
     file = folder / CONFIG
     if file.stat().st_size > _MOST_CONFIG:
         raise _refusal(path, f"has a {CONFIG} of {file.stat().st_size} bytes")
     try:
-        config = yaml.safe_load(file.read_text(encoding="utf-8"))
+        config = yaml.load(file.read_text(encoding="utf-8"), Loader)  # noqa: S506 (it is a safe one)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise _refusal(path, f"has a {CONFIG} that cannot be read ({str(error).splitlines()[0]})") from error
     if not isinstance(config, dict):
@@ -142,6 +180,16 @@ def _vet_weights(path: Path, weights: Path) -> None:
         raise _refusal(path, f"has weights that do not load safely ({reason[:200]})") from error
     if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
         raise _refusal(path, "has weights that are no table of tensors")
+
+
+def _trouble(path: Path, folder: Path, error: Exception) -> ModelError:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ModelError(
+            f"cannot be unpacked: {folder.parent} is full",
+            subject=str(path),
+            hint=f"name a folder with {path.stat().st_size / 1e9:.1f} GB free in the environment variable TMPDIR",
+        )
+    return _refusal(path, f"cannot be unpacked ({str(error).strip() or type(error).__name__})")
 
 
 def _refusal(path: Path, what: str) -> ModelError:

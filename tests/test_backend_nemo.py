@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import gzip
 import io
 import logging
+import os
 import pickle
 import subprocess
 import sys
 import tarfile
 import textwrap
 import threading
+import tracemalloc
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -110,6 +114,41 @@ def test_an_archive_that_grows_without_measure_is_refused(tmp_path: Path) -> Non
         pass
 
 
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE])
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_header_without_measure_is_refused_before_it_is_read(tmp_path: Path, kind: bytes, packed: bool) -> None:
+    file = tmp_path / "a.nemo"
+    header, _ = member("long", type=kind)
+    header.size = 30_000_000
+    with gzip.open(file, "wb") if packed else file.open("wb") as written:
+        written.write(header.tobuf() + bytes(header.size))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelError, match="a header of more than"), opened(file):
+            pass
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_compressed_archive_is_read_too(tmp_path: Path) -> None:
+    deep = "/".join(["folder"] * 30 + ["file"])  # too long for one block
+    plain = archive(tmp_path / "plain.nemo", member(deep, b"x" * 1024), member("b", b"y"))
+    (tmp_path / "a.nemo").write_bytes(gzip.compress(plain.read_bytes()))
+    with opened(tmp_path / "a.nemo") as nemo:
+        assert (nemo.folder / deep).read_bytes() == b"x" * 1024
+        assert (nemo.folder / "b").read_bytes() == b"y"
+
+
+def test_a_disk_without_room_is_told_for_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    with pytest.raises(ModelError, match=r"is full; name a folder with .* in the environment variable TMPDIR"):
+        opened(archive(tmp_path / "a.nemo")).__enter__()
+
+
 def test_weights_that_would_run_something_are_refused_and_do_not_run(tmp_path: Path) -> None:
     file = tmp_path / "ran"
     for data in (weights({"layer": Trap(file)}), pickle.dumps({"layer": Trap(file)})):
@@ -133,6 +172,8 @@ def test_weights_that_would_run_something_are_refused_and_do_not_run(tmp_path: P
         (b"- a\n- b\n", "no model"),
         (b"a: !!python/object/apply:os.system ['true']\n", "cannot be read"),
         (b"\xff\xfe", "cannot be read"),
+        (b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "it has aliases"),
+        (b"a: &a {x: y}\nb: {<<: *a}\n", "it has aliases"),
     ],
 )
 def test_a_configuration_that_asks_for_more_than_a_model_is_refused(tmp_path: Path, config: Any, said: str) -> None:
