@@ -33,7 +33,7 @@ def transcribe(
         backend: a name from `crisp-align backends`, or "auto".
         model: a name, Hub id or folder; "auto" is the best already on this machine and downloads nothing.
         aligner: hmm, attention, native, qwen3, the path or Hub id of an aligner's model, or "auto".
-        language: code or English name; None detects it in every clip.
+        language: code or English name; None or "auto" detects it in every clip.
         translate: into English, where the backend can.
         prompt: text that sets the style or names the context.
         hotwords: words to expect.
@@ -71,7 +71,7 @@ def align(
         media: any audio or video file that ffmpeg reads; "-" is standard input.
         text: what is said in it.
         aligner: as for `transcribe`.
-        language: code or English name; None asks the script, then the audio.
+        language: code or English name; None or "auto" asks the script, then the audio.
         backend: listens along where the audio is longer than one clip, to find which part of the text is where.
         model: of that backend.
         settings: everything else; the arguments above win over it.
@@ -88,7 +88,9 @@ def align(
 
 def _settings(settings: Settings | None, backend: str, model: str, aligner: str, language: str | None) -> Settings:
     base = settings or Settings()
-    code = language_code(language) if language is not None else base.decode.language
+    code = base.decode.language
+    if language is not None:
+        code = None if language == "auto" else language_code(language)
     return replace(
         base,
         backend=backend if backend != "auto" else base.backend,

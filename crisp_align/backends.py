@@ -57,11 +57,13 @@ class LoadOptions:
     """Let the forced aligner's times fall between its 80 ms classes; not yet measured on real weights."""
 
     def __post_init__(self) -> None:
-        """Refuse a name that no device has, whoever would run there.
+        """Refuse a name that no device has, whoever would run there, and ways to read times that exclude each other.
 
         Raises:
             OptionError: naming it.
         """
+        if self.align_refine and self.align_decode == "upstream":
+            raise OptionError("--refine has no say in what --decode upstream gives", hint="leave one of them out")
         if not _DEVICE.fullmatch(self.device):
             raise OptionError(f"no device {self.device!r}", hint="use auto, cpu, cuda, cuda:1 or mps")
 

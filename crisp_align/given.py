@@ -11,27 +11,12 @@ from crisp_align.segments import one_line
 from crisp_align.text.units import UnitMode, split_units
 from crisp_align.transcript import Segment, Unit
 
-__all__ = ["GivenText", "fit", "script_language"]
+__all__ = ["GivenText", "fit"]
 
 POOR_SHARE = 0.5  # of the units heard as given, below which the text is some other
 POOR_SCORE = 0.3  # mean score below which an aligner doubted most of what it timed
 PASSAGE = 6  # words in a row that are judged together: a sentence put in or changed, not a word misheard
 STRETCHED = (1.5, 0.05)  # s a word lasts at least, and the score it stays under, where it covers speech left out
-
-_SCRIPTS = (
-    ("ja", 0x3041, 0x30FF),
-    ("ko", 0xAC00, 0xD7A3),
-    ("zh", 0x4E00, 0x9FFF),
-    ("th", 0x0E00, 0x0E7F),
-    ("lo", 0x0E80, 0x0EFF),
-    ("my", 0x1000, 0x109F),
-    ("ka", 0x10A0, 0x10FF),
-    ("km", 0x1780, 0x17FF),
-    ("el", 0x0370, 0x03FF),
-    ("hy", 0x0530, 0x058F),
-    ("he", 0x0590, 0x05FF),
-)
-"""Scripts that one language of ours owns; kana before Han, since Japanese is written in both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +47,6 @@ class GivenText:
                 units.extend(pieces)
                 ends.extend([False] * (len(pieces) - 1) + [True])
         return cls(tuple(units), tuple(ends))
-
-
-def script_language(text: str) -> str | None:
-    """The language that the script of a text gives away; None for scripts that many share."""
-    for code, low, high in _SCRIPTS:
-        if any(low <= ord(char) <= high for char in text):
-            return code
-    return None
 
 
 def fit(segments: Sequence[Segment], share: float) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from crisp_align.errors import OptionError
 
-__all__ = ["NAMES", "UNSPACED", "is_spaced", "language_code", "language_name"]
+__all__ = ["NAMES", "UNSPACED", "is_spaced", "language_code", "language_name", "script_language"]
 
 NAMES: dict[str, str] = {
     line.split(" ", 1)[0]: line.split(" ", 1)[1]
@@ -169,3 +171,36 @@ def language_name(code: str | None) -> str:
 def is_spaced(code: str | None) -> bool:
     """Whether the language is written with spaces between words; an unknown one is taken to be."""
     return code not in UNSPACED
+
+
+_SCRIPTS = (
+    ("ja", 0x3041, 0x30FF),
+    ("ko", 0xAC00, 0xD7A3),
+    ("zh", 0x4E00, 0x9FFF),
+    ("th", 0x0E00, 0x0E7F),
+    ("lo", 0x0E80, 0x0EFF),
+    ("my", 0x1000, 0x109F),
+    ("ka", 0x10A0, 0x10FF),
+    ("km", 0x1780, 0x17FF),
+    ("el", 0x0370, 0x03FF),
+    ("hy", 0x0530, 0x058F),
+    ("he", 0x0590, 0x05FF),
+)
+"""Scripts that one language of ours owns."""
+
+_IDEOGRAPH = 3  # letters of an alphabet that one takes to write
+_KANA = 0.1  # share of kana from which a text in Han is Japanese
+
+
+def script_language(text: str) -> str | None:
+    """The language that most of a text's letters give away; None for scripts that many share."""
+    counts = Counter(_script(char) for char in text if char.isalpha())
+    counts["zh"] *= _IDEOGRAPH
+    if counts["ja"] >= _KANA * (counts["ja"] + counts["zh"] / _IDEOGRAPH) > 0:  # it is written in both
+        counts["ja"] += counts.pop("zh")
+    language, count = max(counts.items(), key=lambda item: item[1], default=(None, 0))
+    return language if 2 * count > counts.total() else None
+
+
+def _script(letter: str) -> str | None:
+    return next((code for code, low, high in _SCRIPTS if low <= ord(letter) <= high), None)

@@ -31,7 +31,8 @@ from crisp_align.events import (
     Staged,
     Started,
 )
-from crisp_align.given import GivenText, fit, script_language
+from crisp_align.given import GivenText, fit
+from crisp_align.languages import script_language
 from crisp_align.media import MediaOptions
 from crisp_align.partition import by_hearing, by_voice
 from crisp_align.reading import ROOM, Feed, Listed, Read, Reading, Step, Task, read
@@ -56,6 +57,7 @@ __all__ = [
 ]
 
 
+_GIVEN = 64  # clips of a given text that are timed in one call
 _GROUP = 3600.0  # s of sound that may be heard before it is timed, where the models take turns: 230 MB
 
 
@@ -175,7 +177,8 @@ class Pipeline:
             OptionError: no such backend or aligner, or an option it cannot honour.
             ModelError: weights missing, damaged or of the wrong kind; an engine not installed.
         """
-        attentive = settings.aligner == "attention"  # it shares the backend's model
+        kind = backend_class(settings.backend)
+        attentive = settings.aligner == "attention" and kind.name == "whisper"  # it shares the backend's model
         if settings.sequential and not attentive:
             return cls._load_in_turn(settings, transcribes=transcribes)
         backend = None
@@ -257,7 +260,10 @@ class Pipeline:
         ways = []
         if self.settings.model == "auto" and self._heard_by is not None and self._heard_by.model in ("base", "tiny.en"):
             ways.append("better text: crisp-align models pull large-v3-turbo")
-        if self.settings.aligner == "auto" and self.aligners.names[0] != "qwen3":
+        if self.aligners.left_out is not None:
+            name, error = self.aligners.left_out
+            ways.append(f"{name} is left out: {error.what}" + (f"; {error.hint}" if error.hint else ""))
+        elif self.settings.aligner == "auto" and self.aligners.names[0] != "qwen3":
             ways.append("better times: crisp-align models pull qwen3-forcedaligner-0.6b-hf")
         return "; ".join(ways) or None
 
@@ -333,7 +339,7 @@ class Pipeline:
             for number, clip in enumerate(voiced)
         ]
         placed = [utterance for utterance in placed if utterance.units]
-        timed = self.timing.aligners.align(placed)
+        timed = self._timed(placed)
         for segment in self._lines(file, given, placed, timed):
             file.segments.append(segment)
             yield SegmentReady(file.source, segment)
@@ -350,6 +356,8 @@ class Pipeline:
         try:
             hearing = self.hearing
         except ModelError:
+            if self.settings.model != "auto":
+                raise
             return language, None
         size = self.batch_size
         wanted = voiced if len(voiced) > 1 else voiced[:1]
@@ -359,6 +367,15 @@ class Pipeline:
         if len(voiced) == 1:
             return language, None
         return language, [split_units(t.text, language, self.settings.units) for t in transcriptions]
+
+    def _timed(self, utterances: Sequence[Utterance]) -> list[Timed]:
+        done: list[Timed] = []
+        for i in range(0, len(utterances), _GIVEN):
+            for result in self.timing.align(utterances[i : i + _GIVEN]):
+                if isinstance(result, CrispAlignError):
+                    raise result
+                done.append(result)
+        return done
 
     def _lines(
         self, file: _File, given: GivenText, placed: Sequence[Utterance], timed: Sequence[Timed]

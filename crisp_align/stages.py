@@ -68,14 +68,16 @@ class Hearing:
             return [CrispAlignError(what, subject=clips[0].source)]
 
     def _utterance(self, clip: Clip, heard: Transcription) -> Utterance:
-        language = heard.language or self._decode.language
+        spoken = self._decode.language or heard.language
+        language = (self._decode.target_language or "en") if self._decode.translate else spoken
         text = one_line(heard.text, language)
         return Utterance(
             clip=clip,
             units=tuple(split_units(text, language, self._units)) if text else (),
             language=language,
             words=heard.words,
-            translated=self._decode.translate,
+            translated=language != spoken,
+            spoken_language=spoken,
         )
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -77,6 +78,25 @@ def test_trailing_punctuation_is_a_piece_of_its_own() -> None:
     pieces, spoken = spoken_pieces([Unit(" so,", "so"), Unit(' "no!"', "no"), Unit(" €", "€")])
     assert pieces == [" so", ",", ' "no', '!"', " €"]
     assert spoken == [0, 2, 4]
+    assert spoken_pieces([Unit(" हिन्दी।", "हिन्दी")]) == ([" हिन्दी", "।"], [0]), "a vowel sign is no punctuation"
+
+
+def test_attention_takes_a_long_text_in_batches(sample: Sample) -> None:
+    sizes = []
+
+    class Engine:
+        max_clip, batch_size, languages = 30.0, 4, None
+
+        def token_times(
+            self, clips: Sequence[Clip], texts: Sequence[Sequence[str]], language: str, *, translated: bool = False
+        ) -> list[list[Span] | None]:
+            sizes.append((len(clips), language, translated))
+            return [[Span(0.0, 1.0)] * len(pieces) for pieces in texts]
+
+    german = [utterance(sample("de-fleurs.wav"), DE, "de")] * 9
+    foreign = [replace(german[0], language="en", translated=True, spoken_language="ja")]
+    assert all(isinstance(result, tuple) for result in AttentionAligner(Engine()).align(german + foreign))
+    assert sizes == [(4, "de", False), (4, "de", False), (1, "de", False), (1, "ja", True)]
 
 
 def test_edges_at_a_pause_move_to_the_voice() -> None:

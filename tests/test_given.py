@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crisp_align.given import GivenText, fit, script_language
+from crisp_align.given import GivenText, fit
+from crisp_align.languages import script_language
 from crisp_align.partition import by_hearing, by_voice
 from crisp_align.text.units import split_units
 from crisp_align.transcript import Clip, Segment, Unit, Word
@@ -37,7 +38,13 @@ def test_the_script_gives_the_language_away_only_where_it_can() -> None:
     assert script_language("广州市") == "zh"
     assert script_language("학교에 간다") == "ko"
     assert script_language("Γειά σου") == "el"
+    assert script_language("我们用 transformers 训练模型") == "zh"
+    assert script_language("東京タワーへ") == "ja"
+    assert script_language("สวัสดีครับ") == "th"
+    assert script_language("The ratio π is on page 3.") is None
+    assert script_language("She says こんにちは to everybody") is None
     assert script_language("ask not") is None
+    assert script_language("3 + 4 = 7") is None
     assert script_language("не спрашивай") is None
 
 

@@ -270,3 +270,30 @@ def test_reading_begins_before_the_models_are_there(tmp_path: Path) -> None:
     clips = [step for step in steps if isinstance(step, tuple)]
     assert [number for number, _ in clips] == [0, 1, 2]
     assert all(clip.duration <= 5.0 for _, clip in clips)
+
+
+class Interpreter(Parrot):
+    """Hears Japanese and writes it in English, as Whisper does: it names the language that is spoken."""
+
+    def check(self, options: DecodeOptions) -> None:
+        pass
+
+    def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
+        return [Transcription(self.text, options.language or "ja", certain=True) for _ in clips]
+
+
+def test_a_translation_is_in_the_language_it_was_translated_into() -> None:
+    translating = DecodeOptions(translate=True)
+    made = finished(list(route(Interpreter(), decode=translating).transcribe([str(SAMPLES / "jfk.wav")])))[0]
+    assert (made.language, made.text) == ("en", "polly wants a cracker.")
+    assert [word.text for word in made.words] == [" polly", " wants", " a", " cracker."]
+    assert {segment.aligner for segment in made.segments} == {"spread"}
+
+
+def test_what_was_said_in_the_language_asked_for_is_no_translation() -> None:
+    translating = DecodeOptions(translate=True, language="en")
+    said = (
+        "And so, my fellow Americans, ask not what your country can do for you; ask what you can do for your country."
+    )
+    made = finished(list(route(Interpreter(said), decode=translating).transcribe([str(SAMPLES / "jfk.wav")])))[0]
+    assert {segment.aligner for segment in made.segments} == {"hmm"}

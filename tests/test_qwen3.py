@@ -279,6 +279,11 @@ def test_another_failure_of_the_engine_is_not_taken_for_a_lack_of_memory(folders
         aligner.align([utterance("it")])
 
 
+def test_refining_what_upstream_decodes_is_refused() -> None:
+    with pytest.raises(OptionError, match="--refine"):
+        LoadOptions(align_decode="upstream", align_refine=True)
+
+
 def test_refined_times_stay_in_order_within_two_classes(folders: dict[str, Path], aligner: Qwen3Aligner) -> None:
     refining = Qwen3Aligner.load(str(folders["hf"]), LoadOptions(align_refine=True), None)
     for coarse, fine in zip(

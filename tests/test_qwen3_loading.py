@@ -142,6 +142,21 @@ def test_the_command_takes_the_weights_of_the_cache(tmp_path: Path) -> None:
     assert said[0] == "crisp-align: aligner qwen3"
 
 
+@pytest.mark.parametrize("trouble", ["damaged", "no such type"])
+def test_weights_that_cannot_be_used_are_left_out_unless_they_were_asked_for(tmp_path: Path, trouble: str) -> None:
+    files: dict[str, bytes | Path] = {file.name: file for file in CHECKPOINT.iterdir()}
+    if trouble == "damaged":
+        files["model.safetensors"] = b"not weights"
+    fill_cache(tmp_path / "hub", ORIGINAL, files)
+    asked = ["--offline", *(["--dtype", "int8_float32"] if trouble != "damaged" else [])]
+    code, said = align(tmp_path, *asked, HF_HUB_CACHE=str(tmp_path / "hub"))
+    assert code == 0, said
+    assert said[0].startswith("crisp-align: aligner hmm (qwen3 is left out: ")
+    for strictly in (["-am", "qwen3"], ["--strict"]):
+        code, said = align(tmp_path, *asked, *strictly, HF_HUB_CACHE=str(tmp_path / "hub"))
+        assert (code, len(said)) == (2 if "--dtype" in asked else 3, 1)
+
+
 def test_naming_it_downloads_it_into_the_cache(tmp_path: Path) -> None:
     cache = {"HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "0"}
     with hub({ORIGINAL: {file.name: file.read_bytes() for file in CHECKPOINT.iterdir()}}) as endpoint:

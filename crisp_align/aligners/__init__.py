@@ -32,10 +32,13 @@ class Utterance:
     units: tuple[Unit, ...]
     """Never empty; their texts concatenate to the utterance's text."""
     language: str | None
+    """Code of the language the text is in."""
     words: tuple[Word, ...] | None = None
     """The backend's own word times, s from the clip's start, where it has them."""
     translated: bool = False
     """The text is a translation: other words than the audio's."""
+    spoken_language: str | None = None
+    """Code of the language that is spoken, where the text is a translation."""
 
     @property
     def text(self) -> str:

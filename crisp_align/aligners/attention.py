@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import ClassVar, Protocol, Self, runtime_checkable
+from unicodedata import category
 
 from crisp_align.aligners import Alignment, Refusal, Utterance
 from crisp_align.backends import Backend, LoadOptions, backend_class
@@ -30,6 +31,11 @@ class CrossAttention(Protocol):
     @property
     def max_clip(self) -> float:
         """s, the longest clip it takes."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """Clips in one call that suit its device."""
         ...
 
     def token_times(
@@ -72,20 +78,23 @@ class AttentionAligner:
         groups: dict[tuple[str, bool], list[int]] = {}
         for i, utterance in enumerate(utterances):
             if results[i] is None:
-                groups.setdefault((utterance.language or "en", utterance.translated), []).append(i)
+                language = utterance.spoken_language if utterance.translated else utterance.language
+                groups.setdefault((language or "en", utterance.translated), []).append(i)
         for (language, translated), members in groups.items():
-            texts = [spoken_pieces(utterances[i].units) for i in members]
-            times = self._engine.token_times(
-                [utterances[i].clip for i in members],
-                [pieces for pieces, _ in texts],
-                language,
-                translated=translated,
-            )
-            for i, spans, (_, spoken) in zip(members, times, texts, strict=True):
-                if spans is None:
-                    results[i] = Refusal("has more text than Whisper's decoder takes")
-                else:
-                    results[i] = snapped([spans[k] for k in spoken], utterances[i].clip.speech)
+            for at in range(0, len(members), self._engine.batch_size):
+                batch = members[at : at + self._engine.batch_size]
+                texts = [spoken_pieces(utterances[i].units) for i in batch]
+                times = self._engine.token_times(
+                    [utterances[i].clip for i in batch],
+                    [pieces for pieces, _ in texts],
+                    language,
+                    translated=translated,
+                )
+                for i, spans, (_, spoken) in zip(batch, times, texts, strict=True):
+                    if spans is None:
+                        results[i] = Refusal("has more text than Whisper's decoder takes")
+                    else:
+                        results[i] = snapped([spans[k] for k in spoken], utterances[i].clip.speech)
         return [result if result is not None else Refusal("no times came back") for result in results]
 
     def _refusal(self, utterance: Utterance) -> Refusal | None:
@@ -114,7 +123,7 @@ def spoken_pieces(units: Sequence[Unit]) -> tuple[list[str], list[int]]:
     spoken: list[int] = []
     for unit in units:
         stop = len(unit.text)
-        while stop > 0 and not unit.text[stop - 1].isalnum():
+        while stop > 0 and category(unit.text[stop - 1])[0] not in "LMN":  # vowel signs are marks
             stop -= 1
         stop = stop or len(unit.text)  # nothing but signs: they are the word
         spoken.append(len(pieces))

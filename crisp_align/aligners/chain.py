@@ -11,7 +11,7 @@ from crisp_align.aligners import Aligner, Alignment, Flagged, Refusal, Result, U
 from crisp_align.backends import Backend, LoadOptions
 from crisp_align.catalogue import known
 from crisp_align.devices import free_memory
-from crisp_align.errors import AlignmentError, ModelError, OptionError
+from crisp_align.errors import AlignmentError, CrispAlignError, ModelError, OptionError
 from crisp_align.timing import spread
 
 __all__ = ["EVERYONES_CLIP", "SPREAD", "AlignerChain", "Timed", "fits", "load_aligner"]
@@ -59,17 +59,26 @@ class AlignerChain:
             attention: the Whisper model that `attention` loads where there is none to share.
 
         Raises:
-            OptionError: no such aligner.
-            ModelError: its weights are missing, damaged or of the wrong kind.
+            OptionError: no such aligner, or its device or type is not there.
+            ModelError: its weights are missing, damaged or of the wrong kind. Under "auto" the next one is taken then.
         """
         self._options, self._backend, self.strict = options, backend, strict
         if native_words is None:
             native_words = backend is not None and backend.native_words
         self.names = _order(asked, native_words=native_words)
+        """Of the aligners, in the order they are asked."""
         self._models = {"attention": attention, self.names[0]: _model(asked, attention)}
         self._loaded: dict[str, Aligner] = {}
         self._missing: dict[str, str] = {}
-        self._loaded[self.names[0]] = first = self._load(self.names[0])
+        self.left_out: tuple[str, CrispAlignError] | None = None
+        """The best aligner here, and why it cannot be used, where nobody asked for it by name."""
+        try:
+            first = self._ready(self.names[0])
+        except (ModelError, OptionError) as error:
+            if asked != "auto" or strict or len(self.names) == 1:
+                raise
+            self.left_out = (self.names.pop(0), error)
+            first = self._ready(self.names[0])
         keeps_times = self.names[0] == "native" and native_words
         self.max_clip = first.max_clip if keeps_times else min(first.max_clip, EVERYONES_CLIP)
         """s, the longest clip that everyone who may be asked takes.
@@ -162,13 +171,18 @@ def fits(asked: str, options: LoadOptions, *, native_words: bool) -> bool:
 
     Raises:
         OptionError: no such aligner, or the device is not there.
-        ModelError: its weights are missing or of the wrong kind.
+        ModelError: its weights are missing or of the wrong kind. Under "auto" the chain will take another.
     """
     aligner = aligner_class(_order(asked, native_words=native_words)[0])
     footprint = getattr(aligner, "footprint", None)
     if footprint is None:  # too small to ask
         return True
-    device, size = footprint(_model(asked, "auto"), options)
+    try:
+        device, size = footprint(_model(asked, "auto"), options)
+    except (ModelError, OptionError):
+        if asked != "auto":
+            raise
+        return True
     return bool(size <= free_memory(device))
 
 

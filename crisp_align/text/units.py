@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from crisp_align.languages import script_language
 from crisp_align.transcript import Unit
 
 __all__ = ["QWEN3_LANGUAGES", "UnitMode", "split_units"]
@@ -95,6 +96,8 @@ def split_units(text: str, language: str | None, mode: UnitMode = "word") -> lis
         The units; empty if nothing in `text` can be spoken (it is empty, or all space, punctuation and symbols): the
         caller then keeps the text with its neighbour, or drops it.
     """
+    if language is None and (told := script_language(text)) in _DICTIONARY_LANGUAGES:
+        language = told
     japanese = _japanese_words(text) if mode == "word" and language == "ja" else None
     if japanese is not None:
         normal, tokens = japanese
