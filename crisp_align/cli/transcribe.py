@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from crisp_align.ledger import Ledger
     from crisp_align.pipeline import Settings
 
-__all__ = ["check_input", "command", "planned", "ready", "refuse", "start"]
+__all__ = ["check_input", "command", "make_folder", "planned", "ready", "refuse", "report", "start"]
 
 _LONG_DASHES = ("\u2012", "\u2013", "\u2014", "\u2212")  # what word processors make of a hyphen
 
@@ -212,15 +212,20 @@ def start(params: Params, jobs: Sequence[Job], files: int | None) -> Display:
     )
 
 
-def ready(jobs: Sequence[Job], params: Params, tally: Tally, display: Display, ledger: Ledger) -> list[Job]:
+def ready(
+    jobs: Sequence[Job], params: Params, tally: Tally, display: Display, ledger: Ledger, top: Path | None = None
+) -> list[Job]:
     """The jobs that are to be done and nothing visible stands in the way of; the others are told and counted.
 
-    Looked at before a model is loaded, let alone downloaded.
+    Looked at before a model is loaded, let alone downloaded. Output folders are made, with `top` only those below it.
+
+    Raises:
+        OutputError: a folder cannot be made.
     """
     from crisp_align.batch import blocked, left, sweep
 
     if params["output_dir"] is not None:
-        make_folders(jobs)
+        make_folders(jobs, top)
     sweep(jobs)
     if params["skip_existing"]:
         rest = [left(job, ledger) for job in jobs]
@@ -249,20 +254,37 @@ def unreadable(source: str) -> MediaError | None:
     return None
 
 
-def make_folders(jobs: Sequence[Job]) -> None:
+def make_folders(jobs: Sequence[Job], top: Path | None = None) -> None:
     """Make the output folders that are not there yet.
+
+    Args:
+        jobs: whose outputs go there.
+        top: make only what is below it: it is gone if it is not there, and not to be made where it was mounted.
 
     Raises:
         OutputError: one cannot be made.
     """
     for folder in dict.fromkeys(output.folder for job in jobs for output in job.outputs):
-        if is_url(folder):
-            continue
-        try:
+        if not is_url(folder):
+            make_folder(folder, top)
+
+
+def make_folder(folder: Path, top: Path | None = None) -> None:
+    """Make a folder; see `make_folders`.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        if top is None:
             folder.mkdir(parents=True, exist_ok=True)
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise OutputError(f"the folder cannot be made ({reason})", subject=os.fspath(folder)) from error
+            return
+        for each in reversed([folder, *folder.parents]):
+            if each != top and each.is_relative_to(top):
+                each.mkdir(exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise OutputError(f"the folder cannot be made ({reason})", subject=os.fspath(folder)) from error
 
 
 def refuse(tally: Tally, display: Display, errors: Sequence[CrispAlignError]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -18,6 +19,7 @@ import click
 from crisp_align.cli import options
 from crisp_align.cli.command import Command, Params
 from crisp_align.errors import CrispAlignError, MediaError, OptionError, OutputError
+from crisp_align.storage import is_url, local
 from crisp_align.watch import Arrival, Returned, Vanished, Watch
 
 if TYPE_CHECKING:
@@ -108,32 +110,47 @@ class _Preparation:
         tally: counts what cannot be done.
         display: tells it.
         ledger: which outputs may be written over.
+        await_folder: does what it is given, when an output folder that vanished is back.
     """
 
-    def __init__(self, params: Params, tally: Tally, display: Display, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        params: Params,
+        tally: Tally,
+        display: Display,
+        ledger: Ledger,
+        await_folder: Callable[[Callable[[], None]], None],
+    ) -> None:
         self._params, self._tally, self._display, self._ledger = params, tally, display, ledger
+        self._await_folder, self._top = await_folder, _output_folder(params)
         self._writers: dict[Path, str] = {}
         """Output → the source it is of."""
         self._room = _WRITERS
 
     def __call__(self, file: Arrival) -> Job | None:
-        """The job, unless it was done before or something visible stands in its way."""
+        """The job, unless it was done before or something visible stands in its way.
+
+        Raises:
+            OutputError: the output folder vanished and did not come back.
+        """
         from crisp_align.cli.transcribe import planned, ready, refuse
         from crisp_align.inputs import Input
 
+        if (top := self._top) is not None:
+            self._await_folder(lambda: _check_folder(top))
         try:
             (job,) = planned([Input(os.fspath(file.path), file.path.relative_to(self._params["folder"]))], self._params)
             self._keep_apart(job)
             # What was done before is passed over, but not what was changed under our eyes.
             params = {**self._params, "skip_existing": not file.again}
-            return next(iter(ready([job], params, self._tally, self._display, self._ledger)), None)
+            return next(iter(ready([job], params, self._tally, self._display, self._ledger, self._top)), None)
         except CrispAlignError as error:
             refuse(self._tally, self._display, [error])
             return None
 
     def _keep_apart(self, job: Job) -> None:
         """Raise OutputError where another file that is there has an output of the same name."""
-        for path in (output.path() for output in job.outputs if output.is_known):
+        for path in (output.path() for output in job.outputs):
             other = self._writers.setdefault(path, job.source)
             if other != job.source and os.path.lexists(other):
                 raise OutputError(
@@ -145,6 +162,20 @@ class _Preparation:
         if len(self._writers) > self._room:
             self._writers = {path: source for path, source in self._writers.items() if os.path.lexists(source)}
             self._room = max(_WRITERS, 2 * len(self._writers))
+
+
+def _output_folder(params: Params) -> Path | None:
+    """The folder on this machine that outputs go to, if one was named."""
+    named = params["output_dir"]
+    return None if named is None or is_url(named) else Path(local(named))
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise OutputError where the output folder is gone, or what is left of it is not for us to write."""
+    code = errno.ENOENT if not folder.is_dir() else errno.EACCES if not os.access(folder, os.W_OK) else None
+    if code is not None:
+        error = OSError(code, os.strerror(code))
+        raise OutputError(f"cannot be written ({error.strerror})", subject=os.fspath(folder)) from error
 
 
 class _Stopped(BaseException):
@@ -162,20 +193,24 @@ def run(params: Params) -> int:
     style, ledger = options.write_options(params), options.ledger(params)
     params = {**params, "named": (), "base": None}
 
-    from crisp_align.cli.crew import Stop, Tally
-    from crisp_align.cli.transcribe import planned, report, start
+    from crisp_align.cli.crew import Stop, Tally, patiently
+    from crisp_align.cli.transcribe import make_folder, planned, report, start
     from crisp_align.cli.work import carry_out_batch
 
     planned([], params)  # a pattern that names no file is told at once
     batch, began = options.batch(params), time.monotonic()
-    tally, stop = Tally(), Event()
+    tally, stop, asked = Tally(), Event(), Stop()
+    if (top := _output_folder(params)) is not None:
+        make_folder(top)
     display = start(params, [], None)
     display.say(f"crisp-align: watching {folder}")
     try:
-        with _asked_to_stop(asked := Stop()):
+        with _asked_to_stop(asked):
             arriving = Arriving(
                 Watch(Path(folder), recursive=params["recursive"], settle=params["settle"]),
-                _Preparation(params, tally, display, ledger),
+                _Preparation(
+                    params, tally, display, ledger, lambda action: patiently(action, display, batch.patience, asked)
+                ),
                 lambda text: display.say(f"crisp-align: {text}"),
                 interval=params["interval"],
                 stop=stop,
