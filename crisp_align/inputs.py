@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 
 from crisp_align.errors import CrispAlignError, MediaError, OptionError
@@ -94,7 +95,7 @@ def _in_folder(name: str, recursive: bool) -> Iterator[Input | CrispAlignError]:
 
 def _fitting(pattern: str, recursive: bool) -> Iterator[Input | CrispAlignError]:
     found = False
-    for name in sorted(glob.iglob(pattern, recursive=True)):  # noqa: PTH207 (Path.glob takes no absolute pattern)
+    for name in sorted(set(_matches(pattern))):
         if Path(name).is_dir():
             if "**" not in pattern:  # which gives what is in them by itself
                 found = True
@@ -104,6 +105,25 @@ def _fitting(pattern: str, recursive: bool) -> Iterator[Input | CrispAlignError]
             yield Input(name, Path(Path(name).name))
     if not found:
         yield MediaError("no such file, and as a pattern it fits no media file", subject=pattern)
+
+
+def _matches(pattern: str) -> Iterator[str]:
+    """The names that fit a pattern. Unlike that of `glob`, `**` follows no links to folders, which may lead in circles.
+
+    A hidden folder is none of those that `**` stands for.
+    """
+    parts = pattern.replace("/", os.sep).split(os.sep)  # noqa: PTH206 (which drops ./)
+    if "**" not in parts:
+        yield from glob.iglob(pattern)  # noqa: PTH207 (Path.glob takes no absolute pattern)
+        return
+    place = parts.index("**")
+    head = os.sep.join([*parts[:place], ""])  # noqa: PTH118
+    rest = os.sep.join(dropwhile("**".__eq__, parts[place + 1 :])) or "*"  # noqa: PTH118
+    for top in glob.iglob(head) if head else [os.curdir]:  # noqa: PTH207
+        for here, folders, _ in os.walk(top):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            inner = here if head else here[len(os.curdir + os.sep) :]
+            yield from _matches(os.path.join(glob.escape(inner), rest))  # noqa: PTH118 (a Path drops ./)
 
 
 def listed(data: bytes, *, null: bool = False) -> list[str]:

@@ -57,6 +57,25 @@ class TestPatterns:
         assert sources("s?b") == ["sub/c.mkv"]
         assert sources("s?b", recursive=True) == ["sub/c.mkv", "sub/deep/d.ogg"]
 
+    @pytest.mark.parametrize(
+        ("pattern", "expected"),
+        [
+            ("**/*.mkv", ["film[1080p].mkv", "sub/c.mkv"]),
+            ("**/**/d.*", ["sub/deep/d.ogg"]),
+            ("sub/**/**", ["sub/c.mkv", "sub/deep/d.ogg"]),
+            ("./s*/**/d*/*", ["./sub/deep/d.ogg"]),
+            ("**", ["a.mp3", "b.wav", "film[1080p].mkv", "sub/c.mkv", "sub/deep/d.ogg"]),
+        ],
+    )
+    def test_two_stars_stand_for_any_folders_but_no_links_to_them(
+        self, tree: Path, pattern: str, expected: list[str]
+    ) -> None:
+        for number in range(3):  # with glob's own ** there are more ways through these than anybody can go
+            (tree / "sub" / f"circle{number}").symlink_to(tree)
+        assert sources(pattern) == expected
+        if not pattern.startswith("."):
+            assert sources(f"{tree}/{pattern}") == [f"{tree}/{name}" for name in expected]
+
     def test_our_outputs_are_not_among_it(self, tree: Path) -> None:
         assert "a.srt" not in sources("*") and not any(".part" in name for name in sources("*", recursive=True))
 
