@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-__all__ = ["in_batches", "is_out_of_memory"]
+from crisp_align.devices import is_out_of_memory
+
+__all__ = ["in_batches"]
 
 T = TypeVar("T")
-
-_MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
 
 
 def in_batches(sizes: Sequence[float], budget: float, run: Callable[[list[int]], Sequence[T]]) -> list[T]:
@@ -49,12 +49,6 @@ def _halving(batch: list[int], run: Callable[[list[int]], Sequence[T]]) -> list[
     _release()  # outside the except block: the traceback keeps the failed batch's tensors alive
     half = len(batch) // 2
     return _halving(batch[:half], run) + _halving(batch[half:], run)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an engine's error says that memory ran out; torch has several such errors, some of them bare ones."""
-    said = str(error).lower()
-    return isinstance(error, MemoryError) or any(words in said for words in _MEMORY_WORDS)
 
 
 def _release() -> None:

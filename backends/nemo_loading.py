@@ -11,7 +11,7 @@ from threading import get_ident
 from typing import Any
 
 from crisp_align.backends import LoadOptions
-from crisp_align.devices import Placement, place, require_torch
+from crisp_align.devices import Placement, loading_error, place, require_torch
 from crisp_align.errors import MissingDependencyError, ModelError
 
 from .nemo_archive import NemoArchive, opened
@@ -97,8 +97,7 @@ def _restored(path: Path, archive: NemoArchive, placement: Placement) -> Any:
             str(path.resolve()), map_location=torch.device(placement.device), save_restore_connector=connector
         )
     except Exception as error:  # NeMo, Hydra, SentencePiece and torch each raise their own
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"does not load in NeMo ({reason[:200]})", subject=str(path)) from error
+        raise loading_error(error, path) from error
     return model.eval()
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from crisp_align.devices import Placement, require_torch, require_transformers
+from crisp_align.devices import Placement, loading_error, require_torch, require_transformers
 from crisp_align.errors import ModelError
 
 __all__ = ["load_model", "load_processor", "load_tokenizer", "model_type", "quiet"]
@@ -37,7 +37,7 @@ def load_model(folder: Path, kind: str, placement: Placement, extra: str) -> Any
         extra: the extra of this package that brings transformers.
 
     Raises:
-        ModelError: it does not load, or tensors are missing, left over or of another shape.
+        ModelError: it does not load, or tensors are missing, left over or of another shape, or more than memory holds.
         MissingDependencyError: torch or transformers is not installed, or too old.
     """
     torch = require_torch(extra)
@@ -53,7 +53,7 @@ def load_model(folder: Path, kind: str, placement: Placement, extra: str) -> Any
                 output_loading_info=True,
             )
     except Exception as error:  # transformers, safetensors and torch each raise their own
-        raise ModelError(f"does not load ({_first_line(error)})", subject=str(folder)) from error
+        raise loading_error(error, folder) from error
     for which, verb in (
         ("missing_keys", "lacks"),
         ("unexpected_keys", "has left over"),
@@ -66,7 +66,12 @@ def load_model(folder: Path, kind: str, placement: Placement, extra: str) -> Any
                 subject=str(folder),
                 hint="download it again",
             )
-    return model.to(placement.device).eval()
+    try:
+        return model.to(placement.device).eval()
+    except (MemoryError, RuntimeError) as error:
+        trouble = loading_error(error, folder)
+    del model  # nor may the trouble keep it in memory, by the traceback of its cause
+    raise trouble
 
 
 def load_processor(folder: Path, kind: str, extra: str) -> Any:

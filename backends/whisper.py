@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from crisp_align import models
 from crisp_align.backends import DecodeOptions, Engine, LoadOptions, Profile, Transcription
+from crisp_align.devices import is_out_of_memory, loading_error
 from crisp_align.errors import ModelError, OptionError
 from crisp_align.languages import NAMES
 from crisp_align.limits import Limits
@@ -114,6 +115,8 @@ class Whisper:
                 local_files_only=True,
             )
         except Exception as error:  # tokenizers raises plain ones
+            if is_out_of_memory(error):
+                raise loading_error(error, folder) from error
             raise ModelError(
                 f"Whisper weights do not load ({error})",
                 subject=os.fspath(folder),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,19 +14,28 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from crisp_align.backends import LoadOptions
-from crisp_align.errors import MissingDependencyError, OptionError
+from crisp_align.errors import MissingDependencyError, ModelError, OptionError
 
 __all__ = [
     "Dtype",
     "Placement",
     "free_memory",
     "has_amx",
+    "is_out_of_memory",
+    "loading_error",
     "place",
     "release_memory",
     "require_torch",
     "require_transformers",
 ]
 
+_MEMORY_WORDS = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "alloc_failed",
+)
 _CGROUP = Path("/sys/fs/cgroup")
 
 Dtype: TypeAlias = Literal["float32", "bfloat16", "float16", "int8"]
@@ -68,7 +80,7 @@ def place(options: LoadOptions, *, extra: str = "qwen", int8: bool = True) -> Pl
     if not (number.isdecimal() or device == family) or int(number or 0) >= present.get(family, 0):
         raise OptionError(f"no device {device!r} here", hint=f"use {', '.join(k for k, v in present.items() if v)}")
     if options.dtype == "auto":
-        fast = family == "mps" or (torch.cuda.is_bf16_supported() if family == "cuda" else has_amx())
+        fast = {"cuda": lambda: _cuda_has_bfloat16(torch, device), "cpu": has_amx}.get(family, lambda: True)()
         return Placement(device, "bfloat16" if fast else "float32")
     names: dict[str, Dtype] = {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
     if int8 and family == "cpu":
@@ -86,11 +98,18 @@ def has_amx() -> bool:
         return False
 
 
+def _cuda_has_bfloat16(torch: Any, device: str) -> bool:
+    """Whether this very GPU multiplies bfloat16 in hardware; torch emulates it on those before Ampere, slowly."""
+    if torch.version.hip:
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cuda.get_device_capability(device)[0] >= 8)
+
+
 def free_memory(device: str) -> int:
     """Bytes that a model on `device` can still take; what torch keeps for itself counts as free.
 
-    On a CPU what Linux calls available, within what the container (cgroup) and the process (ulimit -v) may have;
-    elsewhere, where nothing tells, 4 GB.
+    On a CPU what the system calls available, within what the container (cgroup) and the process (ulimit -v) may have;
+    where the system does not tell, half of what is built in.
     """
     if device.startswith("cuda"):
         torch = require_torch("qwen")
@@ -100,11 +119,44 @@ def free_memory(device: str) -> int:
 
 
 def _available() -> int:
-    try:
+    if sys.platform == "win32":
+        status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
+        if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
+            return int(status.available)
+        return 4 * 10**9
+    with suppress(OSError, ValueError, IndexError, StopIteration):
         lines = Path("/proc/meminfo").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, ValueError, IndexError, StopIteration):
-        return 4 * 10**9
+    with suppress(OSError, ValueError, LookupError, subprocess.SubprocessError):  # macOS
+        told = subprocess.run(["/usr/bin/vm_stat"], capture_output=True, text=True, check=True, timeout=5).stdout
+        return _available_pages(told)
+    with suppress(OSError, ValueError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    return 4 * 10**9
+
+
+class _MemoryStatus(ctypes.Structure):
+    """MEMORYSTATUSEX of Windows."""
+
+    _fields_ = (
+        ("length", ctypes.c_uint32),
+        ("load", ctypes.c_uint32),
+        ("total", ctypes.c_uint64),
+        ("available", ctypes.c_uint64),
+        ("others", ctypes.c_uint64 * 5),
+    )
+
+
+def _available_pages(told: str) -> int:
+    """Bytes in the pages that macOS can give away, as its vm_stat prints them.
+
+    Raises:
+        LookupError, ValueError: it prints something else.
+    """
+    head, *lines = told.splitlines()
+    size = int(head.partition("page size of ")[2].split()[0])
+    pages = {name: int(number.strip(" .")) for name, _, number in (line.partition(":") for line in lines)}
+    return size * sum(pages[f"Pages {kind}"] for kind in ("free", "inactive", "speculative"))
 
 
 def _container_limits() -> Iterator[int]:
@@ -135,6 +187,29 @@ def release_memory() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an engine's error says that memory ran out; torch has several such errors, some of them bare ones."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in said for words in _MEMORY_WORDS)
+
+
+def loading_error(error: Exception, path: Path) -> ModelError:
+    """What to tell of an engine's error while it loads weights.
+
+    Args:
+        error: of any kind; engines raise their own.
+        path: the weights.
+    """
+    if is_out_of_memory(error):
+        return ModelError(
+            "does not fit into the memory that is free",
+            subject=str(path),
+            hint="name a smaller model or another --device, or keep one model at a time with --sequential",
+        )
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return ModelError(f"does not load ({reason[:200]})", subject=str(path))
 
 
 def require_torch(extra: str) -> Any:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from crisp_align.devices import Placement, place, require_torch, require_transformers
+from crisp_align.devices import Placement, loading_error, place, require_torch, require_transformers
 from crisp_align.errors import ModelError
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def load_weights(checkpoint: Checkpoint, placement: Placement) -> torch.nn.Modul
         Qwen3ASRForTokenClassification for an aligner, Qwen3ASRForConditionalGeneration for a recogniser.
 
     Raises:
-        ModelError: tensors missing, left over, damaged or of another shape.
+        ModelError: tensors missing, left over, damaged or of another shape, or more than memory holds.
         MissingDependencyError: torch or transformers is not installed, or too old.
     """
     torch = require_torch("qwen")
@@ -135,11 +135,15 @@ def load_weights(checkpoint: Checkpoint, placement: Placement) -> torch.nn.Modul
                 **changes,
             )
     except Exception as error:  # transformers, safetensors and torch each raise their own
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"does not load ({reason})", subject=str(checkpoint.folder)) from error
+        raise loading_error(error, checkpoint.folder) from error
     _check_report(checkpoint, report)
-    model = model.to(placement.device).eval()
-    return _in_int8(model) if placement.dtype == "int8" else model
+    try:
+        model = model.to(placement.device).eval()
+        return _in_int8(model) if placement.dtype == "int8" else model
+    except (MemoryError, RuntimeError) as error:
+        trouble = loading_error(error, checkpoint.folder)
+    del model  # nor may the trouble keep it in memory, by the traceback of its cause
+    raise trouble
 
 
 @contextmanager

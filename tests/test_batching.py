@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crisp_align_backends.batching import in_batches, is_out_of_memory
+from crisp_align.devices import is_out_of_memory
+from crisp_align_backends.batching import in_batches
 
 
 @given(st.lists(st.integers(1, 50), max_size=30), st.integers(1, 200))

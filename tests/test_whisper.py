@@ -138,6 +138,15 @@ def test_damaged_weights_are_refused_by_name(tmp_path: Path) -> None:
         Whisper.load(str(tmp_path), LoadOptions())
 
 
+def test_a_model_too_large_for_its_device_is_not_told_for_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA failed with error out of memory")
+
+    monkeypatch.setattr("faster_whisper.WhisperModel", load)
+    with pytest.raises(ModelError, match="does not fit .* name a smaller model"):
+        Whisper.load("tiny.en", LoadOptions())
+
+
 def test_a_model_in_a_folder_is_known_for_what_it_is(whisper: Whisper, sample: Sample) -> None:
     folder = bundled_whisper()
     assert folder is not None

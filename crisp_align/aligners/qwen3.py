@@ -11,7 +11,7 @@ from crisp_align import models
 from crisp_align.aligners import Alignment, Flagged, Refusal, Result, Utterance
 from crisp_align.aligners.division import divided, expected, halved, placed_anew
 from crisp_align.backends import Backend, LoadOptions
-from crisp_align.devices import free_memory, place
+from crisp_align.devices import free_memory, is_out_of_memory, place
 from crisp_align.languages import language_name
 from crisp_align.text.units import QWEN3_LANGUAGES
 from crisp_align.transcript import Span
@@ -145,7 +145,7 @@ class Qwen3Aligner:
         try:
             return list(self._network.logits(batch))
         except RuntimeError as error:
-            if not _out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
         self._network.release_memory()
         if len(batch) == 1:
@@ -359,9 +359,3 @@ def _token_budget(device: str) -> int:
     if device == "cpu":
         return 1
     return max(min(free_memory(device) // 2 // _BYTES_A_TOKEN, _TOKENS_AT_ONCE), 1)
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch ran out of memory: CUDA has an error class for it, MPS and the CPU say so."""
-    text = str(error).lower()
-    return "out of memory" in text or "not enough memory" in text or "can't allocate memory" in text
