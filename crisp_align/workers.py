@@ -232,6 +232,7 @@ class _Crew:
         self.feed, self.options = feed, options
         self.suspects: deque[Task] = deque()
         self.deaths_at_start = 0
+        """In a row, of workers that were loading their models."""
         self.announced = False
         self.settings = settings
         self.workers: list[_Worker] = []
@@ -299,9 +300,12 @@ class _Crew:
         try:
             for message in worker.messages():
                 if isinstance(message, CrispAlignError):
-                    raise message
+                    if not self.announced:
+                        raise message
+                    worker.end()
+                    return f"ended ({message.what})"
                 if isinstance(message, Ready):
-                    worker.ready = True
+                    worker.ready, self.deaths_at_start = True, 0
                     if not self.announced:
                         self.announced = True
                         yield message
@@ -332,7 +336,7 @@ class _Crew:
         """Put a new worker in the place of one that is gone, and see to what it leaves.
 
         Raises:
-            ModelError: it died while it loaded its models, not for the first time.
+            ModelError: it died while it loaded its models, as the one before it did.
         """
         if not worker.ready:
             self.deaths_at_start += 1

@@ -48,6 +48,13 @@ class Gauge:
             raise ModelError("no such gauge")
         if model == "broken":
             os.kill(os.getpid(), signal.SIGSEGV)
+        if model.startswith("/"):  # what happens at each start, a line each
+            starts = Path(model).read_text().splitlines()
+            Path(model).write_text("\\n".join(starts[1:]))
+            if starts[:1] == ["crash"]:
+                os.kill(os.getpid(), signal.SIGSEGV)
+            if starts[:1] == ["refuse"]:
+                raise ModelError("no memory left")
         return cls(model)
 
     def check(self, options):
@@ -176,6 +183,25 @@ def test_a_model_that_does_not_load_ends_the_run(tmp_path: Path, gauge: Settings
     settings = Settings(backend="gauge", model=model, aligner="native", vad=gauge.vad)
     with pytest.raises(ModelError, match=told):
         run(settings, tones(tmp_path, "a"))
+
+
+def starting(gauge: Settings, folder: Path, *starts: str) -> Settings:
+    """A model that fares so at each start, and well at all later ones."""
+    (folder / "starts").write_text("\n".join(starts))
+    return replace(gauge, model=str(folder / "starts"))
+
+
+@pytest.mark.parametrize("second", ["crash", "refuse"])
+def test_workers_that_die_as_they_load_count_only_in_a_row(tmp_path: Path, gauge: Settings, second: str) -> None:
+    settings = starting(gauge, tmp_path, "crash", "load", second, "load")
+    sources = tones(tmp_path, ["a", "once", "b"])
+    assert sorted(transcripts(run(settings, sources, count=1))) == sorted(sources)
+
+
+def test_a_model_that_no_longer_loads_ends_the_run(tmp_path: Path, gauge: Settings) -> None:
+    settings = starting(gauge, tmp_path, "load", "refuse", "refuse")
+    with pytest.raises(ModelError, match="no memory left"):
+        run(settings, tones(tmp_path, ["once"]), count=1)
 
 
 def test_a_worker_that_outgrows_its_memory_is_replaced_between_files(tmp_path: Path, gauge: Settings) -> None:
