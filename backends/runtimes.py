@@ -44,24 +44,55 @@ def locate(family: models.Family, model: str, options: LoadOptions) -> tuple[Run
     runtime = options.runtime
     if runtime not in ("auto", "transformers", "nemo"):
         raise OptionError(f"no runtime {runtime!r} for this backend", hint="use transformers, nemo or auto")
-    name = models.best(family) if model == "auto" else model
-    if name is None:
-        require(NEMO if runtime == "nemo" else TRANSFORMERS)
-        pull = RANKING[family][0] + (".nemo" if runtime == "nemo" else "")
-        raise ModelError(
-            f"no {family.capitalize()} weights on this machine", hint=f"`crisp-align models pull {pull}` gets them"
-        )
+    name = _best(family, runtime) if model == "auto" else _named(family, model, runtime)
     archived = name.endswith(".nemo")
     if runtime == "transformers" and archived:
         raise OptionError(f"{name} runs on NeMo, not on transformers", hint="leave out --runtime")
-    if runtime == "nemo" and not archived:
-        if Path(name).expanduser().is_dir():
-            raise OptionError(f"{name} holds no .nemo archive, and NeMo reads no other", hint="leave out --runtime")
-        name += ".nemo"
     chosen: Runtime = "nemo" if name.endswith(".nemo") else "transformers"
     engine = NEMO if chosen == "nemo" else TRANSFORMERS
     require(engine)  # before gigabytes are downloaded for nothing
     return chosen, name, models.obtain(family, name, offline=options.offline)
+
+
+def _best(family: models.Family, runtime: str) -> str:
+    """What "auto" means for an engine.
+
+    Raises:
+        MissingDependencyError: nothing is here, not even the engine.
+        ModelError: no weights are here that it reads.
+    """
+
+    def suits(name: str) -> bool:
+        return runtime == "auto" or name.endswith(".nemo") == (runtime == "nemo")
+
+    name = models.best(family, suits)
+    if name is None:
+        require(NEMO if runtime == "nemo" else TRANSFORMERS)
+        pull = next(filter(suits, RANKING[family]))
+        reader = "" if runtime == "auto" else f" for {runtime}"
+        raise ModelError(
+            f"no {family.capitalize()} weights{reader} on this machine",
+            hint=f"`crisp-align models pull {pull}` gets them",
+        )
+    return name
+
+
+def _named(family: models.Family, model: str, runtime: str) -> str:
+    """The name of the archive, where it is one that is meant; anything else as it is.
+
+    Raises:
+        OptionError: a folder was given, for NeMo.
+    """
+    if model.endswith(".nemo"):
+        return model
+    entry = models.known(model, family)
+    if runtime == "nemo":
+        if entry is None and Path(model).expanduser().is_dir():
+            raise OptionError(f"{model} holds no .nemo archive, and NeMo reads no other", hint="leave out --runtime")
+        archive = f"{model if entry is None else entry.repo}.nemo"
+        entry = models.known(archive, family)
+        return archive if entry is None else entry.name
+    return entry.name if entry is not None and entry.archive else model
 
 
 def require(engine: Engine) -> None:

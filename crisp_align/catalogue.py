@@ -41,6 +41,19 @@ class Weights:
         """The file's name, where all of the model is one .nemo archive."""
         return self.needs[0] if self.needs[0].endswith(".nemo") else None
 
+    @property
+    def is_english(self) -> bool:
+        """Whether it knows English only."""
+        if self.family == "whisper":
+            return self.name.endswith(".en") or self.name.startswith("distil")
+        return self.family == "parakeet" and not self.name.removesuffix(".nemo").endswith("v3")
+
+    @property
+    def translates(self) -> bool:
+        """Whether it was trained to. Whisper's turbo was not, as its makers say, although it takes the task."""
+        able = self.family == "canary" or (self.family == "whisper" and "turbo" not in self.name)
+        return able and not self.is_english
+
 
 def _whisper(name: str, repo: str, megabytes: int) -> Weights:
     # Without this file the engine would make 80 mel bands for models that listen to 128.
@@ -121,11 +134,14 @@ def needs(family: Family) -> tuple[str, ...]:
 
 
 def known(name: str, family: Family | None = None) -> Weights | None:
-    """The catalogue's entry for a name or Hub id, whatever its case; None if it has none."""
-    key = name.lower()
-    for weights in CATALOGUE:
-        if family in (None, weights.family) and key in (weights.name, _hub_name(weights)):
-            return weights
+    """The catalogue's entry for a name or Hub id, whatever its case; None if it has none.
+
+    The name of a model that there is only as an archive need not end in .nemo.
+    """
+    for key in (name.lower(), f"{name.lower()}.nemo"):
+        for weights in CATALOGUE:
+            if family in (None, weights.family) and key in (weights.name, _hub_name(weights)):
+                return weights
     return None
 
 

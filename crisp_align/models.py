@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -72,13 +72,17 @@ def local(family: Family, name: str) -> Path | None:
     return None
 
 
-def best(family: Family) -> str | None:
+def best(family: Family, suits: Callable[[str], bool] = bool) -> str | None:
     """The name of the best model of a family that is already on this machine: what "auto" means; None: there is none.
+
+    Args:
+        family: what kind of model.
+        suits: whether a model of that name will do.
 
     Raises:
         ModelError: the only one is bundled and its bytes are not the published ones.
     """
-    return next((name for name in RANKING[family] if local(family, name) is not None), None)
+    return next((name for name in RANKING[family] if suits(name) and local(family, name) is not None), None)
 
 
 def origin(path: Path) -> str:
