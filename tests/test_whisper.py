@@ -12,7 +12,7 @@ from crisp_align.bundled import bundled_whisper
 from crisp_align.errors import ModelError, OptionError
 from crisp_align.media import read_audio
 from crisp_align.transcript import SAMPLE_RATE, Clip
-from crisp_align_backends.whisper import Whisper
+from crisp_align_backends.whisper import Whisper, _compute_type
 
 Sample = Callable[[str], Clip]
 JFK = "And so my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
@@ -111,6 +111,52 @@ def test_an_english_model_is_asked_for_english_only() -> None:
         tiny.check(DecodeOptions(translate=True))
     with pytest.raises(OptionError, match="German"):
         tiny.check(DecodeOptions(language="de"))
+
+
+@pytest.mark.parametrize(
+    "model", ["turbo", "large-v3-turbo", "mobiuslabsgmbh/faster-whisper-large-v3-turbo", "distil-large-v3", "base.en"]
+)
+def test_a_model_that_was_not_trained_to_translate_is_not_asked_to(whisper: Whisper, model: str) -> None:
+    asked = Whisper(whisper._engine, model, "cpu")
+    with pytest.raises(OptionError, match=r"translate; name one that does: -m base"):
+        asked.check(DecodeOptions(translate=True))
+
+
+def test_a_distilled_model_knows_english_only(whisper: Whisper, sample: Sample) -> None:
+    distilled = Whisper(whisper._engine, "Systran/faster-distil-whisper-large-v3", "cpu")
+    assert distilled.languages == {"en"}
+    with pytest.raises(OptionError, match="German"):
+        distilled.check(DecodeOptions(language="de"))
+    assert distilled.transcribe([sample("de-fleurs.wav")], DecodeOptions())[0].language == "en"
+
+
+def test_temperature_lets_the_search_wander_and_runs_repeat(sample: Sample) -> None:
+    clip = sample("de-fleurs.wav")  # for a model of English alone
+
+    def heard(temperature: float) -> list[str]:
+        options = DecodeOptions(temperature=temperature, log_prob_threshold=-100, compression_ratio_threshold=100)
+        model = Whisper.load("tiny.en", LoadOptions(threads=1))
+        return [model.transcribe([clip], options)[0].text for _ in range(2)]
+
+    cold, warm = heard(0.0), heard(1.0)
+    assert cold[0] == cold[1]
+    assert len({cold[0], *warm}) == 3
+    assert heard(1.0) == warm
+
+
+@pytest.mark.parametrize(
+    ("kinds", "chosen"),
+    [
+        ({"float32", "float16", "int8", "int8_float32", "int8_float16"}, "float16"),
+        ({"float32", "int8", "int8_float32"}, "int8_float32"),
+        ({"float32"}, "float32"),
+    ],
+)
+def test_a_gpu_without_float16_computes_in_what_it_has(
+    monkeypatch: pytest.MonkeyPatch, kinds: set[str], chosen: str
+) -> None:
+    monkeypatch.setattr("ctranslate2.get_supported_compute_types", lambda device, index: kinds)
+    assert _compute_type("cuda", 0, "auto") == chosen
 
 
 def test_a_device_that_is_not_there_is_named() -> None:

@@ -168,7 +168,7 @@ def _models() -> Iterator[Finding]:
     from crisp_align import models
 
     better = {
-        "whisper": "crisp-align models pull large-v3-turbo",
+        "whisper": "crisp-align models pull large-v3-turbo (or large-v3, which translates)",
         "qwen3-aligner": "crisp-align models pull qwen3-forcedaligner-0.6b-hf",
         "qwen3-asr": "crisp-align models pull qwen3-asr-0.6b-hf",
         "parakeet": "crisp-align models pull parakeet-tdt-0.6b-v3",
