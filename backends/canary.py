@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
@@ -95,7 +96,8 @@ class Canary:
 
     def check(self, options: DecodeOptions) -> None:
         """Refuse what the model cannot do: it must be told the language, and translates from or into English only."""
-        self.profile.limits.of(Path(self.model).name, self.languages).check(options)
+        limits = self.profile.limits.of(Path(self.model).name, self.languages)
+        replace(limits, translations=self.languages).check(options)
 
     def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
         """Transcribe or translate clips; see `Backend.transcribe`. The language that comes out is the text's."""

@@ -90,6 +90,12 @@ class Limits:
                 f"{self.title} does not translate into {language_name(target)}",
                 hint=f"it translates into {', '.join(sorted(into))}",
             )
+        if self.pivot is not None and options.language == target:
+            named = language_name(target)
+            raise OptionError(
+                f"{self.title} cannot translate from {named} into {named}",
+                hint="leave out --translate, or name another --target-language",
+            )
         if self.pivot is not None and options.language is not None and self.pivot not in (options.language, target):
             pivot = language_name(self.pivot)
             raise OptionError(

@@ -153,7 +153,9 @@ def test_parakeets_text_tells_the_language(learnt: Path, sample: Callable[[str],
         ("parakeet-tdt-0.6b-v3.nemo", False),
         ("nvidia/parakeet-tdt-0.6b-v3.nemo", False),
         ("parakeet-tdt-0.6b-v2.nemo", True),
+        ("parakeet-tdt-0.6b-v2", True),
         ("nvidia/parakeet-ctc-1.1b", True),
+        ("nvidia/parakeet-ctc-1.1b.nemo", True),
     ],
 )
 def test_a_published_model_is_known_by_name_for_english_only_or_not(
@@ -267,6 +269,7 @@ def test_parakeet_refuses_what_it_cannot_honour(checkpoints: Path, options: Deco
         (DecodeOptions(language="ja"), "Japanese"),
         (DecodeOptions(language="de", translate=True, target_language="zh"), "Chinese"),
         (DecodeOptions(language="de", translate=True, target_language="fr"), "from or into English"),
+        (DecodeOptions(language="en", translate=True), "from English into English"),
         (DecodeOptions(language="de", prompt="x"), "--prompt"),
     ],
 )
@@ -274,6 +277,14 @@ def test_canary_refuses_what_it_cannot_honour(checkpoints: Path, options: Decode
     backend = Canary.load(str(checkpoints / "canary"), FLOAT32)
     with pytest.raises(OptionError, match=said):
         backend.check(options)
+
+
+def test_a_canary_of_few_languages_translates_between_those(checkpoints: Path) -> None:
+    backend = Canary.load(str(checkpoints / "canary"), FLOAT32)
+    backend.languages = frozenset({"de", "en", "es", "fr"})
+    backend.check(DecodeOptions(language="en", translate=True, target_language="fr"))
+    with pytest.raises(OptionError, match="into Polish; it translates into de, en, es, fr"):
+        backend.check(DecodeOptions(language="en", translate=True, target_language="pl"))
 
 
 def test_options_that_can_be_honoured_pass(checkpoints: Path) -> None:

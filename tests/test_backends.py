@@ -113,6 +113,7 @@ def test_so_it_is_with_every_aligner(tmp_path: Path, aligner: str) -> None:
         (["parakeet", "-l", "ja"], "Parakeet does not know Japanese"),
         (["canary"], "Canary cannot detect which language is spoken"),
         (["canary", "-l", "de", "--translate", "--target-language", "fr"], "from or into English"),
+        (["canary", "-l", "en", "--translate"], "cannot translate from English into English"),
         (["qwen3-asr", "-l", "en", "--translate"], "Qwen3-ASR does not translate"),
         (["qwen3-asr", "-bs", "3"], "Qwen3-ASR takes no --beam-size"),
         (["whisper", "-l", "fil"], "Whisper does not know Filipino"),
