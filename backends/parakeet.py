@@ -124,6 +124,6 @@ class Parakeet:
 
 
 def _is_english(model: str) -> bool:
-    """Whether it is one of the published models that know English only: all of them but v3, in either form."""
-    known = models.known(model, "parakeet")
-    return known is not None and not known.name.removesuffix(".nemo").endswith("v3")
+    """Whether it is one of the published models that know English only, in either form."""
+    known = models.known(model.removesuffix(".nemo"), "parakeet")
+    return known is not None and known.is_english
