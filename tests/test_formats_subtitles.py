@@ -17,18 +17,21 @@ import webvtt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crisp_align.check import check_text
 from crisp_align.errors import OptionError, TranscriptError
 from crisp_align.formats import (
     FORMATS,
     WriteOptions,
     format_of_path,
     format_of_text,
+    parse_format,
     read_cues,
     read_format,
     write_atomically,
     write_format,
 )
 from crisp_align.formats.cue_text import shown
+from crisp_align.formats.encodings import decoded
 from crisp_align.layout import cues, profile_rules
 from crisp_align.layout.rules import Rules
 from crisp_align.transcript import Cue, Segment, Transcript, Word
@@ -260,6 +263,34 @@ def test_a_format_is_known_by_how_it_begins(name: str, transcript: Transcript) -
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_every_format_writes_an_empty_transcript(name: str) -> None:
     write_format(name, Transcript((), 0.0, "a.wav"), []).decode("utf-8")
+
+
+@pytest.mark.parametrize("name", CUE_FORMATS)
+def test_a_file_without_cues_is_read_as_such(name: str) -> None:
+    silent = Transcript((), 0.0, "a.wav")
+    text = write_format(name, silent, []).decode()
+    assert format_of_text(text).readable
+    assert parse_format(text, "a.wav", name) == silent
+    assert check_text(text, NETFLIX, "a.wav", name) == []
+
+
+@pytest.mark.parametrize("text", ["", "\n", "\ufeff\n \n"])
+def test_an_empty_text_is_subrip_without_cues(text: str) -> None:
+    assert format_of_text(text).name == "srt"
+    assert parse_format(decoded(text.encode(), "x"), "x").segments == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("lrc", "[ar:Ann]\nla la"),
+        ("ass", "la la"),
+        ("ttml", '<tt xmlns="http://www.w3.org/ns/ttml"><body><div><p>la la</p></div></body></tt>'),
+    ],
+)
+def test_text_without_any_time_is_refused(name: str, text: str) -> None:
+    with pytest.raises(TranscriptError):
+        parse_format(text, "x", name)
 
 
 @pytest.mark.parametrize("name", ["srt", "vtt", "ass", "ttml", "sbv", "csv"])

@@ -113,8 +113,13 @@ def format_of_path(path: str | os.PathLike[str]) -> Format:
 
 
 def format_of_text(text: str) -> Format:
-    """The format that `text` is written in, as far as its beginning shows: one that can be read; plain text if none."""
+    """The format that `text` is written in, as far as its beginning shows: one that can be read; plain text if none.
+
+    No text at all is what SubRip without cues looks like.
+    """
     head = text.lstrip("\ufeff \t\n")[:2000]
+    if not head:
+        return FORMATS["srt"]
     return FORMATS[next((name for name, pattern in _BEGINNINGS if pattern.match(head)), "txt")]
 
 

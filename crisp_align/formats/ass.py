@@ -137,7 +137,7 @@ def read_ass(text: str, name: str) -> list[Cue]:
     except (Pysubs2Error, ValueError, KeyError, IndexError, OverflowError, TypeError) as error:
         raise TranscriptError(f"not SubStation Alpha: {str(error)[:80] or 'malformed'}", subject=name) from error
     events = [event for event in file.events if event.type == "Dialogue" and not _DRAWING.search(event.text)]
-    if not events:
+    if not events and not re.search(r"^\s*\[Events\]", text, re.IGNORECASE | re.MULTILINE):
         raise TranscriptError("not SubStation Alpha: no dialogue in it", subject=name)
     return [_read_event(event) for event in events]
 

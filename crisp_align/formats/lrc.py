@@ -17,6 +17,7 @@ _JOINER = "\u2060"
 _CLEAR = 1.0  # s of silence after which the line is cleared
 _STAMP = re.compile(r"\[(\d{1,4}):([0-5]?\d)(?:[.:](\d{1,3}))?\]")
 _WORD_STAMP = re.compile(r"<(\d{1,4}):([0-5]?\d)(?:[.:](\d{1,3}))?>")
+_TAG = re.compile(r"\[[A-Za-z#]+:[^\]]*\]")
 _DANGEROUS = re.compile(r"(?<=[\[<])(?=\d)")
 _GUARD = re.compile(rf"(?<=[\[<]){_JOINER}+(?=\d)")
 
@@ -46,7 +47,7 @@ def read_lrc(text: str, name: str) -> list[Cue]:
     """A cue a line, in order of time, each to the next line's time; the last lasts two seconds where nothing ends it.
 
     Raises:
-        TranscriptError: no line of it has a time.
+        TranscriptError: it has text, but no line of it has a time.
     """
     lines: list[tuple[float, str]] = []
     for line in text.split("\n"):
@@ -55,7 +56,7 @@ def read_lrc(text: str, name: str) -> list[Cue]:
             stamps.append(_seconds(match))
             rest = rest[match.end() :].lstrip()
         lines += [(stamp, rest) for stamp in stamps]
-    if not lines:
+    if not lines and not all(_TAG.fullmatch(line.strip()) for line in text.split("\n") if line.strip()):
         raise TranscriptError("not LRC: no line begins with a time like [00:01.00]", subject=name)
     lines.sort(key=lambda pair: pair[0])
     cues: list[Cue] = []

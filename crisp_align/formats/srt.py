@@ -75,7 +75,7 @@ def srt_entries(text: str, name: str) -> list[Entry]:
     if before is not None:
         raise TranscriptError(f"not SubRip from line {before + 1} on", subject=name)
     entries: list[Entry] = []
-    for number, head, following in zip(timings, heads, [*heads[1:], len(lines)], strict=True):
+    for number, head, following in zip(timings, heads, [*heads, len(lines)][1:], strict=True):
         match = _TIMING.match(lines[number])
         assert match  # noqa: S101 (it was seen above)
         start, end = _seconds(match.groups()[:4]), _seconds(match.groups()[4:8])

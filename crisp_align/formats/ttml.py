@@ -109,8 +109,8 @@ def read_ttml(text: str, name: str) -> list[Cue]:
         cues = list(_cues(body, 0.0, None, rates, agents, name)) if body is not None else []
     except RecursionError as error:
         raise TranscriptError("not TTML: nested too deeply", subject=name) from error
-    if not cues:
-        raise TranscriptError("no text in it", subject=name)
+    if not cues and any(displayed("".join(paragraph.itertext())) for paragraph in root.iter(f"{_TT}p")):
+        raise TranscriptError("no paragraph in it has a time", subject=name)
     return cues
 
 
