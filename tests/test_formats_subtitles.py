@@ -274,6 +274,15 @@ def test_a_file_without_cues_is_read_as_such(name: str) -> None:
     assert check_text(text, NETFLIX, "a.wav", name) == []
 
 
+@pytest.mark.parametrize("name", ["srt", "vtt", "ass", "ttml"])
+def test_cues_in_any_order_are_a_transcript_in_order_of_time(name: str) -> None:
+    cards = [Cue(start, start + 1.0, ((Word(text, start, start + 1.0),),)) for start, text in ((5.0, "b"), (1.0, "a"))]
+    text = write_format(name, Transcript((), 6.0, "x"), cards).decode()
+    read = parse_format(text, "x", name)
+    assert [(segment.start, segment.text) for segment in read.segments] == [(1.0, " a"), (5.0, " b")]
+    assert {violation.rule for violation in check_text(text, Rules(), "x", name)} == {"order"}
+
+
 @pytest.mark.parametrize("text", ["", "\n", "\ufeff\n \n"])
 def test_an_empty_text_is_subrip_without_cues(text: str) -> None:
     assert format_of_text(text).name == "srt"

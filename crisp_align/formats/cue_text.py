@@ -179,13 +179,13 @@ def _kind(cluster: str) -> str:
 
 
 def transcript_of(cues: Sequence[Cue], source: str, language: str | None = None) -> Transcript:
-    """A transcript with a segment a cue; lines join with a space, except between wide characters.
+    """A transcript with a segment a cue, in order of time; lines join with a space, except between wide characters.
 
     Where `language` is None, a script that only one language is written in tells it.
     """
     language = language or language_of_script("".join(cue.text for cue in cues))
     segments: list[Segment] = []
-    for cue in cues:
+    for cue in sorted(cues, key=lambda cue: cue.start):
         words: list[Word] = []
         for line in cue.lines:
             for number, word in enumerate(line):
