@@ -186,6 +186,24 @@ def test_a_folder_that_vanishes_pauses_a_batch_until_it_is_back(tmp_path: Path, 
     assert len(list((tmp_path / "out").iterdir())) == 12
 
 
+def test_a_subfolder_that_is_moved_away_costs_its_files_alone(tmp_path: Path, sayer: dict[str, str]) -> None:
+    speech(tmp_path, 3)
+    for number, folder in enumerate("abb"):
+        (tmp_path / "in" / folder).mkdir(exist_ok=True)
+        (tmp_path / "in" / f"{number:02d}.wav").rename(tmp_path / "in" / folder / f"{number:02d}.wav")
+    args = ["in", "-R", *MODEL, *VAD, "-osrt", "--journal", "j.sqlite", "--workers", "1"]
+    process = start(args, tmp_path, None, {**sayer, "BARE_SECONDS": "1"})
+    assert process.stderr is not None
+    log = events(iter(process.stderr))
+    assert next(event for event in log if event["event"] == "started")["file"] == "in/a/00.wav"
+    (tmp_path / "in" / "a").rename(tmp_path / "elsewhere")
+    ended = list(log)
+    assert process.wait(timeout=60) == 1
+    assert [event["file"] for event in ended if event["event"] == "failed"] == ["in/a/00.wav"]
+    assert not [event for event in ended if event["event"] == "paused"]
+    assert ended[-1]["done"] == 2
+
+
 def test_a_batch_in_want_ends_and_the_next_run_does_the_rest(tmp_path: Path, sayer: dict[str, str]) -> None:
     batch = Halfway(tmp_path, sayer, "--patience", "0")
     batch.until("done")

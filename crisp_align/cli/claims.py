@@ -53,10 +53,8 @@ class Claims:
     def take(self, *, wait: bool) -> Task | None:
         """The next task."""
         while (job := self._next()) is not None:
-            task = Task(job.source) if self._crew.journal is None else self._claimed(job, self._crew.journal)
+            task = self._taken(job) if (journal := self._crew.journal) is None else self._claimed(job, journal)
             if task is not None:
-                self._crew.jobs[job.source] = job
-                self._crew.writes = self._crew.writes or bool(job.outputs)
                 return task
         self.ended = self._jobs is None and not self._aside
         if wait and not self.ended:
@@ -97,7 +95,7 @@ class Claims:
         try:
             stamp = Stamp.of(source)
         except OSError:
-            return Task(source)  # whoever opens it will tell
+            return self._taken(job)  # whoever opens it will tell
         places = [(output.format, output.address, output.pieces[1::2]) for output in job.outputs]
         layout = fingerprint(crew.rules, crew.style, places)
         key = journal_key(source)
@@ -105,15 +103,16 @@ class Claims:
             lambda: journal.claim(key, stamp, self._settings, layout, retry_failed=self._retry_failed)
         )
         if isinstance(answer, Claim):
-            crew.keys[source] = key
-            if answer.clips:
-                crew.earlier[source] = _end(answer.clips)
-            return Task(source, answer.clips)
+            return self._taken(job, key, answer.clips)
         if answer.reason == "busy":
             self.put_aside(job)
         else:
             self._refused(source, answer)
         return None
+
+    def _taken(self, job: Job, key: str | None = None, clips: tuple[ClipResult, ...] = ()) -> Task:
+        self._crew.add(job, key, _end(clips))
+        return Task(job.source, clips)
 
     def _refused(self, source: str, answer: Refusal) -> None:
         crew = self._crew

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -83,7 +83,13 @@ class Stop:
     writing: bool = False
 
 
-def patiently(action: Callable[[], T], display: Display, patience: float, stop: Stop) -> T:
+def patiently(
+    action: Callable[[], T],
+    display: Display,
+    patience: float,
+    stop: Stop,
+    vain: Callable[[], bool] = lambda: False,
+) -> T:
     """Do something that writes; while the disk is full or the folder gone, wait and try again.
 
     Args:
@@ -91,6 +97,7 @@ def patiently(action: Callable[[], T], display: Display, patience: float, stop: 
         display: told of the pause.
         patience: s to wait.
         stop: the waiting ends where that is asked for.
+        vain: whether there is nothing to wait for.
 
     Raises:
         OutputError: it cannot be done, or was not mended in time.
@@ -101,12 +108,41 @@ def patiently(action: Callable[[], T], display: Display, patience: float, stop: 
             try:
                 return action()
             except OutputError as error:
-                if time.monotonic() >= deadline or stop.asked or not _is_mendable(error):
+                if time.monotonic() >= deadline or stop.asked or not _is_mendable(error) or vain():
                     raise
                 display.paused(f"{error.subject}: {error.what}" if error.subject else error.what)
                 time.sleep(_LOOK)
     finally:
         display.resumed()
+
+
+@dataclass(slots=True)
+class _File:
+    """A file on its way."""
+
+    job: Job
+    key: str | None = None
+    """Of its claim in the journal, if there is one."""
+    earlier: float = 0.0
+    """s in it up to which an earlier run did it."""
+    device: int | None = None
+    """On which its folder was in the beginning."""
+    began: float = field(default_factory=time.monotonic)
+    """s, monotonic."""
+
+    @property
+    def is_astray(self) -> bool:
+        """Whether its folder was moved or removed, which costs it alone; one that was unmounted may come back."""
+        folder = Path(self.job.source).parent
+        there = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
+        return there != folder and _device(there) == self.device
+
+
+def _device(folder: Path) -> int | None:
+    try:
+        return folder.stat().st_dev
+    except (OSError, ValueError):
+        return None
 
 
 class Crew:
@@ -129,13 +165,20 @@ class Crew:
         """Told of each job that another run has taken over."""
         self.ends_in_want = False
         """Whether the run ends, rather than do all files in vain, where a disk stays full or a folder gone."""
-        self.jobs: dict[str, Job] = {}
-        self.keys: dict[str, str] = {}
-        """Source → its key, of those that are claimed in the journal."""
-        self.earlier: dict[str, float] = {}
-        """Source → s in it up to which an earlier run did it."""
+        self.files: dict[str, _File] = {}
+        """Those on their way, by source."""
         self.writes = False
-        self.began: dict[str, float] = {}
+
+    def add(self, job: Job, key: str | None = None, earlier: float = 0.0) -> None:
+        """Take in a file.
+
+        Args:
+            job: what comes of it.
+            key: of its claim in the journal.
+            earlier: s in it up to which an earlier run did it.
+        """
+        self.files[job.source] = _File(job, key, earlier, _device(Path(job.source).parent))
+        self.writes = self.writes or bool(job.outputs)
 
     def take(self, event: Ready | Event) -> None:
         """Do what an event asks for.
@@ -148,8 +191,9 @@ class Crew:
             case Ready(description, advice, _):
                 display.say(f"crisp-align: {description}" + (f" ({advice})" if advice else ""))
             case Started(source, duration):
-                self.began[source] = time.monotonic()
-                display.started(source, duration, self._earlier(source))
+                file = self.files[source]
+                file.began = time.monotonic()
+                display.started(source, duration, self._earlier(file))
             case Staged(source, stage):
                 display.stage(source, stage)
             case Advanced(source, position):
@@ -157,19 +201,18 @@ class Crew:
             case SegmentReady(source, segment):
                 self._show(source, heard(segment, self.rules))
             case ClipDone(source, number, result):
-                if (journal := self.journal) is not None and (key := self.keys.get(source)):
+                if (journal := self.journal) is not None and (key := self.files[source].key):
                     self.patiently(lambda: journal.clip_done(key, number, result))
             case Noticed(source, text, detail):
                 display.say(text, source=source, detail=detail)
             case Finished(source, transcript):
-                self._finish(self.jobs.pop(source), transcript)
+                self._finish(self.files.pop(source), transcript)
             case Failed(source, error, quarantined):
-                self.jobs.pop(source, None)
-                self._fail(source, error, quarantined)
+                self._fail(self.files.pop(source), error, quarantined)
 
-    def patiently(self, action: Callable[[], T]) -> T:
-        """`patiently` with what this run is told of it."""
-        return patiently(action, self.display, self.patience, self.stop)
+    def patiently(self, action: Callable[[], T], file: _File | None = None) -> T:
+        """`patiently` with what this run is told of it; `file`: that is written, in vain if it went astray."""
+        return patiently(action, self.display, self.patience, self.stop, lambda: file is not None and file.is_astray)
 
     def _show(self, source: str, blocks: Sequence[Cue]) -> None:
         try:
@@ -182,22 +225,23 @@ class Crew:
             self.tally.failures.append(error)
             self.display.error(error)
 
-    def _finish(self, job: Job, transcript: Transcript) -> None:
+    def _finish(self, file: _File, transcript: Transcript) -> None:
+        job = file.job
         blocks = cues(transcript.segments, self.rules)
         holds_cues = any(find_format(output.format).cue_reader for output in job.outputs)
         told = hurry(blocks, rules_for(transcript.segments, self.rules)) if holds_cues else None
         self.display.stage(job.source, "writing")
         try:
             files = rendered(job, transcript, blocks, self.style)
-            row = self._row(job, transcript, files, told)
-            if not self._save(job, files, row):
+            row = self._row(file, transcript, files, told)
+            if not self._save(file, files, row):
                 return
         except OutputError as error:
             if self.stop.asked:
                 return  # it is left to the next run
-            if self.ends_in_want and _is_mendable(error):
+            if self.ends_in_want and _is_mendable(error) and not file.is_astray:
                 raise
-            self._fail(job.source, error)
+            self._fail(file, error)
             return
         self.tally.done += 1
         self.tally.rows.append(row)
@@ -207,46 +251,43 @@ class Crew:
             self.display.say(told, source=job.source)
         self.over(job.source)
 
-    def _save(self, job: Job, files: Mapping[Path, bytes], row: Row) -> bool:
+    def _save(self, file: _File, files: Mapping[Path, bytes], row: Row) -> bool:
         """Write the outputs, announced in the journal before; False: another run has taken the file over."""
-        journal, key = self.journal, self.keys.pop(job.source, None)
+        job, journal, key = file.job, self.journal, file.key
         if journal is None or key is None:
-            shown = self.patiently(lambda: save(job, files, self.ledger))
+            shown = self.patiently(lambda: save(job, files, self.ledger), file)
         else:
             digests = {path: digest(data) for path, data in files.items() if path != STDOUT}
             if not self.patiently(lambda: journal.writing(key, digests, row_to_json(row))):
                 self.display.ended(job.source)
                 self.aside(job)
                 return False
-            try:
-                shown = self.patiently(lambda: save(job, files, self.ledger))
-            except OutputError:
-                self.keys[job.source] = key
-                raise
+            shown = self.patiently(lambda: save(job, files, self.ledger), file)
             self.patiently(lambda: journal.done(key))
         if shown:
             write_bytes(shown)
         return True
 
-    def _row(self, job: Job, transcript: Transcript, files: Mapping[Path, bytes], told: str | None) -> Row:
+    def _row(self, file: _File, transcript: Transcript, files: Mapping[Path, bytes], told: str | None) -> Row:
         scores = [word.score for word in transcript.words if word.score is not None]
         return Row(
-            job.source,
+            file.job.source,
             "done",
             outputs=tuple(url(path) for path in files if path != STDOUT),
-            seconds=time.monotonic() - self.began.get(job.source, time.monotonic()),
-            audio_seconds=max(0.0, transcript.duration - self.display.origin - self._earlier(job.source)),
+            seconds=time.monotonic() - file.began,
+            audio_seconds=max(0.0, transcript.duration - self.display.origin - self._earlier(file)),
             words=len(transcript.words),
             score=sum(scores) / len(scores) if scores else None,
             warnings=(*transcript.notices, *([told] if told else [])),
         )
 
-    def _earlier(self, source: str) -> float:
+    def _earlier(self, file: _File) -> float:
         """s of a file, from where work on it begins, that an earlier run did."""
-        return max(0.0, self.earlier.get(source, 0.0) - self.display.origin)
+        return max(0.0, file.earlier - self.display.origin)
 
-    def _fail(self, source: str, error: CrispAlignError, quarantined: bool = False) -> None:
-        if (journal := self.journal) is not None and (key := self.keys.pop(source, None)):
+    def _fail(self, file: _File, error: CrispAlignError, quarantined: bool = False) -> None:
+        source = file.job.source
+        if (journal := self.journal) is not None and (key := file.key):
             self.patiently(lambda: journal.failed(key, error.what, quarantine=quarantined))
         self.tally.fail(source, error, "quarantined" if quarantined else "failed")
         self.display.failed(source, error)

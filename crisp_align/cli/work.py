@@ -59,8 +59,8 @@ def carry_out(
         CrispAlignError: nothing could be started.
     """
     crew = Crew(display, rules, style, tally, ledger)
-    crew.jobs = {job.source: job for job in jobs}
-    crew.writes = any(job.outputs for job in jobs)
+    for job in jobs:
+        crew.add(job)
     try:
         with Background(work) as events:
             for event in events:
