@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 from crisp_align import models
 from crisp_align.backends import DecodeOptions, LoadOptions, Profile, Transcription
 from crisp_align.limits import Limits
+from crisp_align.text.identify import identify
 from crisp_align.transcript import Clip
 
 from .batching import in_batches
 from .last_language import LastLanguages
 from .runtimes import EUROPEAN, NEMO, TRANSFORMERS, locate
-from .text_language import identify
 
 if TYPE_CHECKING:
     from crisp_align.transcript import Samples

@@ -18,7 +18,7 @@ from crisp_align.formats.json import read_json_cues
 from crisp_align.formats.srt import srt_entries
 from crisp_align.formats.vtt import vtt_entries
 from crisp_align.layout.profiles import LanguageRules
-from crisp_align.layout.rules import Rules, countable_words, frames, gap, line_columns, needed_duration
+from crisp_align.layout.rules import Rules, countable_words, gap, line_columns, needed_duration
 from crisp_align.text.breaks import ends_badly, starts_badly
 from crisp_align.text.width import columns
 from crisp_align.transcript import MIN_WORD, Cue, Word
@@ -28,6 +28,8 @@ __all__ = ["Violation", "check", "check_file", "check_text", "hurry"]
 _MILLISECOND = 0.0011  # times are written in whole ones
 _COARSE = {"ass": 0.0101, "ssa": 0.0101, "lrc": 0.0101}  # formats that write hundredths
 _FASTEST = 40.0  # columns a second that anybody speaks; 25 are very fast
+_WARNINGS = frozenset({"kinsoku", "short-gap", "frame-gap", "frames", "encoding"})
+_HIGHEST_RATE = 60.0  # frames a second of any usual video
 _KANA = re.compile("[\u3040-\u30ff]")
 _PAIRED = re.compile(r"<(/?)(b|i|u|s|font|c|v|lang|ruby|rt)(?:[\s.][^<>]*)?>", re.IGNORECASE)
 _OPTIONAL_END = frozenset({"v", "lang"})  # WebVTT lets these run to the end of a cue
@@ -38,8 +40,8 @@ class Violation:
     """One rule broken in one place."""
 
     rule: str
-    """line-length, kinsoku, lines, words, reading-speed, min-duration, max-duration, gap, short-gap, overlap, order,
-    times, empty, numbering, tags, encoding or syntax."""
+    """line-length, kinsoku, lines, words, reading-speed, min-duration, max-duration, gap, frame-gap, short-gap, frames,
+    overlap, order, times, empty, numbering, tags, encoding or syntax."""
     message: str
     """What is wrong, with what was measured and what is allowed."""
     cue: int | None = None
@@ -53,8 +55,8 @@ class Violation:
 
     @property
     def severity(self) -> Literal["error", "warning"]:
-        """Unavoidable ones, gaps left open and lines that begin or end badly are warnings."""
-        return "warning" if self.unavoidable or self.rule in {"kinsoku", "short-gap", "encoding"} else "error"
+        """Unavoidable ones and those of `_WARNINGS`, which a viewer hardly sees, are warnings."""
+        return "warning" if self.unavoidable or self.rule in _WARNINGS else "error"
 
 
 def check(
@@ -182,7 +184,7 @@ def check_text(text: str, rules: Rules, source: str, name: str | None = None) ->
                 return [*found, *_by_language(cues, rules, told, tolerance, measured=ours)]
             rules = rules.of(told)
         if format.name == "lrc":  # it holds neither line breaks nor when a line goes out
-            rules = replace(rules, max_chars=0, max_duration=0.0, min_gap=0.0, min_gap_frames=0, close_gap_frames=0)
+            rules = replace(rules, max_chars=0, max_duration=0.0, min_gap=0.0, min_gap_frames=0, close_gap=0.0)
         return [*found, *check(cues, rules, tolerance, measured=ours)]
     except TranscriptError as error:
         return [Violation("syntax", error.what)]
@@ -224,6 +226,12 @@ def _of_text(number: int, cue: Cue, rules: Rules) -> Iterator[Violation]:
 def _of_times(number: int, before: Cue | None, cue: Cue, rules: Rules, tolerance: float) -> Iterator[Violation]:
     if cue.end <= cue.start:
         yield Violation("times", f"goes out {cue.start - cue.end:.3f} s before it comes in", number, cue.start)
+    if rules.fps:
+        for verb, time in (("comes in", cue.start), ("goes out", cue.end)):
+            beside = time - round(time * rules.fps) / rules.fps
+            if abs(beside) > tolerance:
+                message = f"{verb} {abs(beside):.3f} s beside a frame of {rules.fps:g} a second"
+                yield Violation("frames", message, number, cue.start, round(beside, 4), 0.0)
     if not before:
         return
     between = cue.start - before.end
@@ -237,12 +245,15 @@ def _of_times(number: int, before: Cue | None, cue: Cue, rules: Rules, tolerance
         # Words closer together than a gap and the shortest word leave room for neither.
         tight = cue.start - before.start - least < MIN_WORD + 2 * tolerance
         message = f"{between:.3f} s after the cue before it, {least:.3f} s required"
+        if not rules.fps and between >= gap(replace(rules, fps=_HIGHEST_RATE)) / _HIGHEST_RATE - tolerance:
+            message = f"{message} unless the video has {rules.min_gap_frames / between:.3g} frames a second; tell --fps"
+            yield Violation("frame-gap", message, number, cue.start, between, least)
+            return
         yield Violation("gap", message, number, cue.start, between, least, unavoidable=tight)
     else:
-        close = frames(rules.close_gap_frames, rules) / rules.rate
         closed = cue.start - least - before.start
         longest = rules.max_duration or closed
-        if least + tolerance < between < close - tolerance and closed <= longest + tolerance:
+        if least + tolerance < between < rules.close_gap - tolerance and closed <= longest + tolerance:
             message = f"{between:.3f} s after the cue before it; so short a gap is closed to {least:.3f} s"
             yield Violation("short-gap", message, number, cue.start, between, least)
 

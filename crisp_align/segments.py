@@ -29,7 +29,7 @@ def cut(
         aligner: who timed them.
         ends: whether a segment ends after each word; None: where a sentence ends or a pause of 1.5 s follows.
     """
-    closing = list(ends) if ends is not None else sentence_ends([word.text for word in words])
+    closing = list(ends) if ends is not None else sentence_ends([word.text for word in words], language)
     made, first = [], 0
     for i, word in enumerate(words):
         last = i + 1 == len(words)

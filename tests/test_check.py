@@ -43,6 +43,7 @@ def test_good_subtitles_break_no_rule() -> None:
         ([cue(1, 1.5, "brief")], "min-duration"),
         ([cue(1, 9)], "max-duration"),
         ([cue(1, 3), cue(3.02, 5)], "gap"),
+        ([cue(1, 3), cue(3.08, 5)], "frame-gap"),
         ([cue(1, 3), cue(3.3, 5)], "short-gap"),
         ([cue(1, 3), cue(2.5, 5)], "overlap"),
         ([cue(5, 6), cue(1, 3)], "order"),
@@ -52,6 +53,26 @@ def test_good_subtitles_break_no_rule() -> None:
 )
 def test_each_rule_is_found_broken(shown: list[Cue], rule: str) -> None:
     assert rule in broken(*shown)
+
+
+def test_a_gap_of_two_frames_is_judged_at_the_rate_of_the_video() -> None:
+    shown = [cue(1, 3), cue(3.08, 5)]
+    (found,) = check(shown, NETFLIX)
+    assert found.severity == "warning" and "25 frames a second; tell --fps" in found.message
+    assert broken(*shown, rules=replace(NETFLIX, fps=25)) == []
+    assert broken(*shown, rules=replace(NETFLIX, fps=24)) == ["frames", "gap"]
+
+
+def test_times_beside_a_frame_are_told() -> None:
+    rules = replace(NETFLIX, fps=24)
+    assert broken(cue(1, 3), rules=rules) == []
+    assert broken(cue(1.015, 3), rules=rules) == ["frames"]
+    assert check([cue(1, 3.02)], rules)[0].severity == "warning"
+    film = replace(NETFLIX, fps=24000 / 1001)
+    assert (
+        broken(cue(round(24 * 1001 / 24000, 3), round(1000 * 1001 / 24000, 3)), rules=replace(film, max_duration=0))
+        == []
+    )
 
 
 def test_a_violation_says_where_and_by_how_much() -> None:

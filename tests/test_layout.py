@@ -119,8 +119,33 @@ def test_a_cue_lingers_for_reading_no_longer_than_allowed() -> None:
     assert (laid[0].start, laid[0].end) == (1.0, 1.8)
 
 
+def test_cues_filled_in_order_are_split_where_they_would_stay_too_long() -> None:
+    speech = spoken("one two three four five six", step=1.0)
+    for rules in (Rules(max_chars=80, max_duration=3), Rules(split_on_punctuation=True, max_duration=3)):
+        laid = cues([speech], rules)
+        assert shown(laid) == ["one two three", "four five six"]
+        assert [(cue.start, cue.end) for cue in laid] == [(0.0, 2.9), (3.0, 5.9)]
+
+
+@pytest.mark.parametrize("fps", [0.0, 24.0, 60.0])
+def test_a_gap_that_cannot_be_closed_takes_nothing_from_the_speech(fps: float) -> None:
+    talk = Segment(
+        " on and on", 0.0, 6.95, "en", (Word(" on", 0.0, 3.0), Word(" and", 3.0, 5.0), Word(" on", 5.0, 6.95))
+    )
+    laid = cues([talk, spoken("Next.", start=7.4)], Rules(max_duration=7, close_gap=1, fps=fps))
+    assert laid[0].end == pytest.approx(6.95, abs=0.02)
+
+
+def test_a_gap_is_short_by_seconds_whatever_the_frame_rate() -> None:
+    for fps in (0.0, 24.0, 25.0, 50.0, 60.0):
+        laid = cues(
+            [spoken("One", start=1.0), spoken("two", start=1.7)], Rules(fps=fps, min_gap_frames=2, close_gap=0.5)
+        )
+        assert laid[1].start - laid[0].end < 0.09
+
+
 def test_a_short_gap_is_closed_to_the_minimum() -> None:
-    rules = Rules(fps=25, min_gap_frames=2, close_gap_frames=12)
+    rules = Rules(fps=25, min_gap_frames=2, close_gap=0.5)
     laid = cues([spoken("One", start=1.0), spoken("two", start=1.6)], rules)
     assert (laid[0].end, laid[1].start) == (1.52, 1.6)
 
@@ -138,7 +163,7 @@ PACKED = st.builds(
     min_duration=st.sampled_from([0.0, 0.8]),
     max_duration=st.sampled_from([0.0, 7.0]),
     min_gap=st.sampled_from([0.0, 0.08]),
-    close_gap_frames=st.sampled_from([0, 12]),
+    close_gap=st.sampled_from([0.0, 0.5]),
     fps=st.sampled_from([0.0, 23.976, 60.0]),
 )
 

@@ -48,6 +48,12 @@ def test_sentences_end_where_a_reader_says_so(texts: tuple[str, ...], ends: list
     assert sentence_ends(texts) == ends
 
 
+@pytest.mark.parametrize(("language", "closes"), [("de", False), ("fi", False), ("en", True), (None, True)])
+def test_an_ordinal_ends_no_sentence_where_it_is_written_with_a_full_stop(language: str | None, closes: bool) -> None:
+    texts = (" am", " 3.", " Oktober", " 1990.", " Ja.")
+    assert sentence_ends(texts, language) == [False, closes, False, True, True]
+
+
 def test_text_becomes_one_line_that_begins_with_a_space_where_the_language_has_spaces() -> None:
     assert one_line("  two\nlines\x00here\u2028end ", "en") == " two lines here end"
     assert one_line(" 你好\n", "zh") == "你好"

@@ -109,7 +109,11 @@ def _units_before(utterance: Utterance, guess: Sequence[Span], cut: float) -> in
     middles = np.maximum.accumulate([(span.start + span.end) / 2 for span in guess])
     exact = bisect_left(middles.tolist(), cut)
     near = utterance.clip.duration * _NEAR
-    ends = [i + 1 for i, ends in enumerate(sentence_ends([unit.text for unit in utterance.units])) if ends]
+    ends = [
+        i + 1
+        for i, ends in enumerate(sentence_ends([unit.text for unit in utterance.units], utterance.language))
+        if ends
+    ]
     close = [count for count in ends if 0 < count < len(guess) and abs(guess[count - 1].end - cut) <= near]
     return min(close, key=lambda count: abs(guess[count - 1].end - cut), default=exact)
 

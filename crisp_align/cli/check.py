@@ -40,13 +40,12 @@ def run(params: Params) -> int:
 def _judged(path: str, params: Params) -> list[Violation]:
     from crisp_align.check import check_file, check_text
     from crisp_align.formats.encodings import decoded
-    from crisp_align.languages import language_code
     from crisp_align.layout import LanguageRules
 
     rules: Rules = options.rules({**params, "profile": params["profile"] or "auto"})
-    named = params["language"].strip().lower()
-    if isinstance(rules, LanguageRules) and named != "auto":
-        rules = rules.of(language_code(named))
+    named = options.language(params)
+    if isinstance(rules, LanguageRules) and named is not None:
+        rules = rules.of(named)
     if path == "-":
         text = decoded(sys.stdin.buffer.read(), "standard input", params["encoding"])
         return check_text(text, rules, "standard input")

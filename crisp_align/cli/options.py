@@ -469,12 +469,20 @@ def _vad(params: Params) -> VadOptions:
     )
 
 
+def language(params: Params) -> str | None:
+    """The code of the language named; None: auto.
+
+    Raises:
+        OptionError: an unknown language.
+    """
+    named = params["language"]
+    return None if named.strip().lower() == "auto" else language_code(named)
+
+
 def _decode(params: Params) -> DecodeOptions:
     from crisp_align.backends import DecodeOptions
 
-    named = params["language"]
-    language = None if named.strip().lower() == "auto" else language_code(named)
-    default = DecodeOptions(language=language)
+    default = DecodeOptions(language=language(params))
     if "translate" not in params:  # a command that only aligns
         return default
     target = params["target_language"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -31,6 +32,7 @@ def run(params: Params) -> int:
     for name in params["files"]:
         check_input(name)
     rules, style, tally = options.rules(params), options.write_options(params), Tally()
+    language = options.language(params)
     found = list(gather(params["files"]))
     inputs = [entry for entry in found if isinstance(entry, Input)]
     jobs = planned(inputs, params)
@@ -39,7 +41,7 @@ def run(params: Params) -> int:
         refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
         for job in ready(jobs, params, tally, display, ledger):
             try:
-                _render(job, rules, style, params["encoding"], display, ledger)
+                _render(job, rules, style, (params["encoding"], language), display, ledger)
                 tally.done += 1
             except CrispAlignError as error:
                 refuse(tally, display, [error])
@@ -49,15 +51,20 @@ def run(params: Params) -> int:
 
 
 def _render(
-    job: Job, rules: Rules, style: WriteOptions, encoding: str | None, display: Display, ledger: Ledger
+    job: Job, rules: Rules, style: WriteOptions, text: tuple[str | None, str | None], display: Display, ledger: Ledger
 ) -> None:
+    """Lay one file out; `text`: encoding and language of it, None where nobody said."""
     from crisp_align.batch import write
     from crisp_align.check import hurry
     from crisp_align.cli.crew import console_line
     from crisp_align.cli.streams import write_bytes
     from crisp_align.layout import cues, rules_for
 
+    encoding, language = text
     transcript = _read(job.source, encoding)
+    if language is not None:
+        segments = tuple(replace(segment, language=language) for segment in transcript.segments)
+        transcript = replace(transcript, segments=segments)
     blocks = cues(transcript.segments, rules)
     if job.outputs:
         write_bytes(write(job, transcript, blocks, style, ledger))
@@ -82,7 +89,7 @@ command = Command(
     run,
     arguments=(click.Argument(["files"], nargs=-1, required=True, metavar="TRANSCRIPTS..."),),
     groups={
-        "Input": options.ENCODING,
+        "Input": (*options.LANGUAGE, *options.ENCODING),
         "Output": options.OUTPUT,
         "Layout": options.LAYOUT,
         "Style": options.STYLE,
@@ -90,5 +97,6 @@ command = Command(
     },
     text="Lay transcripts out again, without any model.\n\n"
     "Reads what -oj or -ojf wrote, JSON of other programs, TextGrids, and subtitles, whose words share the time of "
-    "their cue; - reads any of them from standard input.",
+    "their cue; - reads any of them from standard input. -l names their language, whatever they tell of it; "
+    "where they tell nothing, their words do.",
 )

@@ -181,9 +181,10 @@ def _kind(cluster: str) -> str:
 def transcript_of(cues: Sequence[Cue], source: str, language: str | None = None) -> Transcript:
     """A transcript with a segment a cue, in order of time; lines join with a space, except between wide characters.
 
-    Where `language` is None, a script that only one language is written in tells it.
+    Where `language` is None, a script that only one language is written in tells it, else the words.
     """
-    language = language or language_of_script("".join(cue.text for cue in cues))
+    text = " ".join(cue.text for cue in cues)
+    language = language or language_of_script(text) or language_of_words(text)
     segments: list[Segment] = []
     for cue in sorted(cues, key=lambda cue: cue.start):
         words: list[Word] = []
@@ -208,6 +209,18 @@ def language_of_script(text: str) -> str | None:
             return language
     return None
 
+
+def language_of_words(text: str) -> str | None:
+    """The language that a text of some length is surely in."""
+    if sum(map(str.isalpha, text)) < _TELLING:
+        return None
+    from crisp_align.text.identify import identify
+
+    guess, sure = identify(text)
+    return guess if sure else None
+
+
+_TELLING = 40  # letters; fewer may be those of many languages
 
 _SCRIPTS = (
     ("ko", re.compile("[\uac00-\ud7a3\u1100-\u11ff]")),

@@ -107,11 +107,11 @@ def passage_of(segments: Sequence[Segment]) -> Passage:
         own_texts = ["".join(word.text for word in atom) for atom in own]
         costs = break_costs(own_texts, segment.language)
         if pieces:
-            closes[-1] = sentence_ends([texts[-1], own_texts[0]])[0]
+            closes[-1] = sentence_ends([texts[-1], own_texts[0]], segment.language)[0]
             costs[0] = SENTENCE if closes[-1] else CLAUSE
         pieces += own
         texts += own_texts
-        closes += sentence_ends(own_texts)
+        closes += sentence_ends(own_texts, segment.language)
         breaks += costs
         counts += word_starts(own_texts, segment.language)
     return _passage(pieces, texts, closes, breaks, counts)

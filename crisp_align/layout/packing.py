@@ -17,19 +17,28 @@ __all__ = ["atoms", "packed", "words_of"]
 
 def packed(segment: Segment, rules: Rules) -> Iterator[Lines]:
     """One-line blocks, filled in order: what -ml, -sow and -sp ask for."""
-    limit = rules.line_limit
     pieces = list(_cut_atoms(segment, rules))
-    ends = sentence_ends(["".join(word.text for word in atom) for atom in pieces]) if rules.split_on_punctuation else []
+    ends = []
+    if rules.split_on_punctuation:
+        ends = sentence_ends(["".join(word.text for word in atom) for atom in pieces], segment.language)
     line: list[Word] = []
     for number, atom in enumerate(pieces):
-        full = rules.max_chars == 1 or (limit and line_columns([*line, *atom]) > limit)
-        full = full or (rules.max_words and len(line) + len(atom) > rules.max_words)
-        if line and (full or (ends and ends[number - 1])):
+        if line and (_is_full(line, atom, rules) or (ends and ends[number - 1])):
             yield (tuple(line),)
             line = []
         line.extend(atom)
     if line:
         yield (tuple(line),)
+
+
+def _is_full(line: Sequence[Word], atom: Sequence[Word], rules: Rules) -> bool:
+    """Whether `line` cannot take `atom` in."""
+    return (
+        rules.max_chars == 1
+        or 0 < rules.line_limit < line_columns([*line, *atom])
+        or 0 < rules.max_words < len(line) + len(atom)
+        or 0 < rules.max_duration < atom[-1].end - line[0].start
+    )
 
 
 def atoms(words: Sequence[Word], *, spaced: bool = False) -> Iterator[tuple[Word, ...]]:

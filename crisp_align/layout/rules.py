@@ -51,8 +51,8 @@ class Rules:
     """s between two cues."""
     min_gap_frames: int = 0
     """The same in frames; without `fps`, of 1/24 s."""
-    close_gap_frames: int = 0
-    """A gap shorter than this many frames is closed to the minimum gap."""
+    close_gap: float = 0.0
+    """s; a shorter gap is closed to the minimum gap."""
     linger: float = 0.0
     """s that a cue may stay after its last word, so as to reach `min_duration`, `max_cps` or `max_wpm`."""
     fps: float = 0.0
@@ -83,11 +83,10 @@ class Rules:
 
 def gap(rules: Rules) -> int:
     """The least gap between cues, in ticks."""
-    return max(frames(rules.min_gap_frames, rules), math.ceil(rules.min_gap * rules.rate - 1e-6))
+    return max(_frames(rules.min_gap_frames, rules), math.ceil(rules.min_gap * rules.rate - 1e-6))
 
 
-def frames(count: int, rules: Rules) -> int:
-    """Ticks of `count` frames."""
+def _frames(count: int, rules: Rules) -> int:
     return count if rules.fps else math.ceil(count / _FILM * rules.rate - 1e-6)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from crisp_align.layout.rules import Lines, Rules, countable_words, frames, gap, line_columns, needed_duration
+from crisp_align.layout.rules import Lines, Rules, countable_words, gap, line_columns, needed_duration
 from crisp_align.transcript import MIN_WORD, Cue
 
 __all__ = ["timed"]
@@ -16,8 +16,8 @@ def timed(blocks: Sequence[Lines], rules: Sequence[Rules]) -> list[Cue]:
 
     A cue comes in on its first word. It goes out after its last, or up to `linger` later where it takes that long to
     read; a cue below the minimum duration stays for it. It never runs into the next, keeps the gap where the words
-    leave 20 ms before it, and closes a short gap. All is counted in ticks of a frame or a millisecond, so that
-    rounding can neither overlap nor empty a cue.
+    leave 20 ms before it, and closes a short gap unless it would stay too long. All is counted in ticks of a frame or
+    a millisecond, so that rounding can neither overlap nor empty a cue.
     """
     rate = rules[0].rate if rules else 1000.0
     starts: list[int] = []
@@ -46,13 +46,8 @@ def _out(lines: Lines, start: int, following: int | None, rules: Rules) -> int:
         return min(out, max(following, start + 1))
     if out >= ceiling:
         return ceiling
-    close = frames(rules.close_gap_frames, rules)
-    if following - out >= close:
-        return out
-    if longest is None or ceiling <= longest:
-        return ceiling
-    least = start + math.ceil(rules.min_duration * rules.rate - 1e-6)
-    return max(following - close, min(out, least))
+    closes = following - out < rules.close_gap * rules.rate - 1e-6 and (longest is None or ceiling <= longest)
+    return ceiling if closes else out
 
 
 def _wanted(lines: Lines, start: int, rules: Rules) -> int:

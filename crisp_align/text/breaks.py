@@ -95,7 +95,7 @@ def break_costs(texts: Sequence[str], language: str | None) -> list[float]:
         texts: of words in a row, lossless: they join to what was said.
         language: code; None: unknown.
     """
-    ends = sentence_ends(texts)
+    ends = sentence_ends(texts, language)
     phrases = _phrase_costs(tuple(texts), language)
     binding = _function_words().get(language or "", {})
     spaced = is_spaced(language)

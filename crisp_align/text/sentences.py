@@ -76,19 +76,27 @@ _ABBREVIATIONS = frozenset(
     ]
 )
 _BEFORE_NUMBERS = frozenset({"no", "nos", "nr", "vol", "fig", "p", "pp", "art"})
+_ORDINALS = frozenset(
+    ["bs", "cs", "da", "de", "et", "fi", "fo", "hr", "hu", "is", "lv", "nn", "no", "pl", "sk", "sl", "sr", "tr"]
+)
+"""Languages that write 3rd as 3."""
+_ORDINAL = re.compile(r"\d{1,2}\.")
 _OPENING = "\"'“‘«‹([{「『【〈《（［｛¿¡"
 
 
-def sentence_ends(texts: Sequence[str]) -> list[bool]:
+def sentence_ends(texts: Sequence[str], language: str | None = None) -> list[bool]:
     """Whether each unit's display text closes a sentence; the last one always does.
 
-    A full stop does not close one after an abbreviation or an initial ("Dr. Smith", "J. F. Kennedy"), nor where a
-    lower-case word follows.
+    A full stop does not close one after an abbreviation or an initial ("Dr. Smith", "J. F. Kennedy"), after a number
+    of one or two digits where the language writes ordinals so ("am 3. Oktober"), nor where a lower-case word follows.
     """
-    return [_closes(text, texts[i + 1] if i + 1 < len(texts) else None) for i, text in enumerate(texts)]
+    ordinals = language in _ORDINALS
+    return [
+        _closes(text, texts[i + 1] if i + 1 < len(texts) else None, ordinals=ordinals) for i, text in enumerate(texts)
+    ]
 
 
-def _closes(text: str, following: str | None) -> bool:
+def _closes(text: str, following: str | None, *, ordinals: bool) -> bool:
     if following is None:
         return True
     if not _ENDS.search(text):
@@ -100,6 +108,8 @@ def _closes(text: str, following: str | None) -> bool:
     core = bare.rstrip(".…").lower()
     head = following.strip().lstrip(_OPENING)
     if bare.endswith(".") and (core in _ABBREVIATIONS or _is_initial(core)):
+        return False
+    if ordinals and _ORDINAL.fullmatch(bare):
         return False
     if core in _BEFORE_NUMBERS and head[:1].isdigit():
         return False

@@ -1,4 +1,4 @@
-"""Which language a text is in, for models that write down what they hear without saying what it is in."""
+"""Which language a text is in, where nothing but the text tells."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ __all__ = ["identify"]
 # and above 99.4 % are right from three words on; from 0.5 on, 96.5 %; all together, 88 %.
 _SURE = 0.7
 _LIKELY = 0.5
+_ENOUGH = 1000  # characters; from there on py3langid's probabilities lose by rounding what they gain by text
 
 
 def identify(text: str, languages: frozenset[str] | None = None) -> tuple[str | None, bool]:
@@ -25,7 +26,7 @@ def identify(text: str, languages: frozenset[str] | None = None) -> tuple[str | 
     Returns:
         A code of `crisp_align.languages` or None where nothing tells, and whether to rely on it.
     """
-    language, probability = _identifier(languages).classify(text)
+    language, probability = _identifier(languages).classify(text[:_ENOUGH])
     if probability < _LIKELY:
         return None, False
     return str(language), bool(probability >= _SURE)

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from crisp_align.text.identify import identify
 from crisp_align_backends.runtimes import EUROPEAN
-from crisp_align_backends.text_language import identify
 
 SENTENCES = {
     "bg": "Днес времето е хубаво и отиваме на разходка.",
