@@ -184,7 +184,7 @@ class TestBare:
     @pytest.fixture
     def watch(self, tmp_path: Path) -> Iterator[Callable[..., Watching]]:
         """Begins to watch the folder `in`."""
-        env = {"PYTHONPATH": install_plugin(tmp_path / "site", "bare", CODE, "Bare")}
+        env = {"PYTHONPATH": install_plugin(tmp_path / "site", "bare", CODE, "Bare"), "BARE_SECONDS": "0.3"}
         begun: list[Watching] = []
         (tmp_path / "in").mkdir()
 
@@ -239,6 +239,21 @@ class TestBare:
         away.rename(out.parent)
         watching.until("resumed")
         assert watching.until("done", late)["outputs"] == [str(out / "a" / "late.srt")]
+        assert watching.end() == 0
+
+    def test_what_an_earlier_run_did_is_forgotten_when_the_file_is_written_again(
+        self, tmp_path: Path, watch: Callable[..., Watching]
+    ) -> None:
+        film = tmp_path / "in" / "film.wav"
+        excerpt(film, 11, repeat=12)
+        watching = watch("--journal", str(tmp_path / "journal"))
+        while not watching.until("progress", film)["position"]:
+            pass
+        assert watching.end() == 0
+        watching = watch("--journal", str(tmp_path / "journal"))
+        assert 0 < watching.until("done", film)["audio_seconds"] < 130
+        excerpt(film, 11, repeat=5)
+        assert watching.until("done", film)["audio_seconds"] == pytest.approx(55, abs=0.1)
         assert watching.end() == 0
 
     def test_an_output_folder_that_stays_away_ends_it(self, tmp_path: Path, watch: Callable[..., Watching]) -> None:
