@@ -21,7 +21,8 @@ from benchmarks.batch.material import VAD, count_clips, joined, pieces, write_wa
 __all__ = ["run"]
 
 _EARLY = 100  # the file from which memory is to stay as it is
-_WINDOW = 20  # files around it over which memory is taken, so that the moment does not count
+_WINDOW = 50  # files before and after it over which memory is taken, so that the moment does not count
+_SAMPLE = 0.5  # s between two looks at memory
 _ONE = ("-t", "1", "--workers", "1")  # so that neither has more of the machine than the other
 
 
@@ -34,8 +35,6 @@ class _Mark:
     clips: float
     cpu: float
     """s of CPU of all its processes, ffmpeg included, since it was started."""
-    memory: tuple[float, float]
-    """MB of the command's process and of its worker."""
 
 
 @dataclass
@@ -49,6 +48,8 @@ class _Run:
     model: Sequence[str]
     environment: Mapping[str, str] | None
     marks: list[_Mark] = field(default_factory=list)
+    memory: list[tuple[float, float, float]] = field(default_factory=list)
+    """Clips done, MB of the command's process, MB of its worker: at steady moments, whatever a batch is at."""
     code: int = -1
     words: int = 0
 
@@ -80,9 +81,13 @@ class _Run:
 
     def _mark(self, clips: float) -> None:
         with suppress(OSError):  # it has just ended
-            processes = family(self.process.pid)
-            memory = [resident(each) for each in processes]
-            self.marks.append(_Mark(time.monotonic(), clips, cpu_seconds(processes), (memory[0], sum(memory[1:]))))
+            self.marks.append(_Mark(time.monotonic(), clips, cpu_seconds(family(self.process.pid))))
+
+    def sample(self) -> None:
+        """Look at its memory."""
+        with suppress(OSError):
+            first, *others = [resident(each) for each in family(self.process.pid)]
+            self.memory.append((self.marks[-1].clips if self.marks else 0.0, first, sum(others)))
 
 
 def run(
@@ -118,7 +123,8 @@ def run(
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
     told = time.monotonic()
     while apart.thread.is_alive() or together.thread.is_alive():
-        time.sleep(0.5)
+        time.sleep(_SAMPLE)
+        apart.sample()
         if time.monotonic() - told > 60:
             told = time.monotonic()
             print(*(f"{each.marks[-1].clips:.0f}" if each.marks else "-" for each in (apart, together)), flush=True)
@@ -151,11 +157,12 @@ def _print(apart: _Run, together: _Run) -> None:
 
 
 def _print_memory(apart: _Run) -> None:
-    if len(apart.marks) < _EARLY + 2 * _WINDOW:
+    files = apart.marks[-1].clips
+    if files < _EARLY + 2 * _WINDOW:
         return
-    early, late = apart.marks[_EARLY - _WINDOW : _EARLY + _WINDOW], apart.marks[-2 * _WINDOW :]
-    for index, what in enumerate(("command", "worker")):
-        first, last = (statistics.median(mark.memory[index] for mark in part) for part in (early, late))
-        change = 100 * (last / first - 1)
-        told = f"{first:.0f} MB at file {_EARLY}, {last:.0f} MB at {len(apart.marks)}: {change:+.1f} %"
+    early = [look for look in apart.memory if abs(look[0] - _EARLY) <= _WINDOW]
+    late = [look for look in apart.memory if look[0] >= files - 2 * _WINDOW]
+    for index, what in ((1, "command"), (2, "worker")):
+        first, last = (statistics.median(look[index] for look in part) for part in (early, late))
+        told = f"{first:.0f} MB at file {_EARLY}, {last:.0f} MB at {files:.0f}: {100 * (last / first - 1):+.1f} %"
         print(f"memory of the {what}: {told}")
