@@ -99,6 +99,12 @@ def test_a_profile_follows_the_language_of_the_text(tmp_path: Path, capfd: pytes
     assert ran(capfd, "check", tmp_path / "a.vtt", "--profile", "netflix-ja")[1].count("line-length") == 0
 
 
+def test_render_tells_of_characters_it_cannot_read(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.srt").write_bytes("1\n00:00:00,000 --> 00:00:09,000\nそうだ、京都行こう。京".encode()[:-1])
+    code, _, err = ran(capfd, "render", tmp_path / "a.srt", "-ovtt")
+    assert (code, "a.srt: one place holds characters that could not be read" in err) == (0, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

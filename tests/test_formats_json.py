@@ -81,7 +81,7 @@ def test_a_segment_without_words_shares_its_time_out() -> None:
         (written(duration="x"), "duration: is not a number"),
         (written(duration=True), "duration: is not a number"),
         (written(duration=-1), "duration: is not a time"),
-        (written(duration=float("nan")), "NaN is not a number"),
+        (written(duration=float("nan")), "duration: is not a finite number"),
         (written().replace('"duration": 1.0', '"duration": 1e999'), "duration: is not a finite number"),
         (written(duration=10**400), "duration: is not a finite number"),
         (written(segments={}), "segments: is not an array"),

@@ -420,6 +420,61 @@ def test_subtitles_in_older_encodings_are_read(tmp_path: Path, encoding: str, te
     assert read_format(path).text == text
 
 
+def test_utf8_with_a_character_cut_off_stays_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "a.srt"
+    path.write_bytes("1\n00:00:01,000 --> 00:00:03,000\nえー、こんばんは。高".encode()[:-1])
+    read = read_format(path)
+    assert read.text == "えー、こんばんは。\ufffd"
+    assert "one place holds characters that could not be read" in read.notices[0]
+
+
+def cpp(*tokens: dict[str, object], text: str) -> dict[str, object]:
+    return {"transcription": [{"offsets": {"from": 0, "to": 4000}, "text": text, "tokens": list(tokens)}]}
+
+
+def token(text: str, *offsets: int) -> dict[str, object]:
+    return {"text": text, "p": 0.5} | ({"offsets": dict(zip(("from", "to"), offsets, strict=True))} if offsets else {})
+
+
+def test_characters_that_whisper_cpp_cuts_in_two_are_whole(tmp_path: Path) -> None:
+    first, second = "高".encode()[:2], "高".encode()[2:]
+    value = cpp(token("岸"), token("A", 1000, 1500), token("B", 1500, 2000), token("野", 2000, 3000), text="岸高野")
+    data = json.dumps(value, ensure_ascii=False).encode().replace(b'"A"', b'"%s"' % first)
+    (tmp_path / "a.json").write_bytes(data.replace(b'"B"', b'"%s"' % second))
+    read = read_format(tmp_path / "a.json")
+    assert read.words == (Word("岸", 0.0, 1.0, 0.5), Word("高", 1.0, 2.0, 0.5), Word("野", 2.0, 3.0, 0.5))
+    assert read.notices == ()
+
+
+def test_what_stays_cut_in_json_of_whisper_cpp_is_told(tmp_path: Path) -> None:
+    data = json.dumps(cpp(text=" Ça a été X"), ensure_ascii=False).encode().replace(b"X", b"\xc3")
+    (tmp_path / "a.json").write_bytes(data)
+    read = read_format(tmp_path / "a.json")
+    assert write_format("txt", read, []).decode() == "Ça a été \ufffd\n"
+    assert len(read.notices) == 1
+
+
+@pytest.mark.parametrize("times", [(), (3000, 2500), (-10, 3000)])
+def test_tokens_of_whisper_cpp_without_a_time_lie_between_their_neighbours(times: tuple[int, ...]) -> None:
+    value = cpp(token(" I", 0, 500), token(" am", *times), token(" here", 1500, 4000), text=" I am here")
+    words = parse_format(json.dumps(value), "x", "json").words
+    assert [(word.text, word.start, word.end) for word in words] == [
+        (" I", 0.0, 0.5), (" am", 0.5, 1.5), (" here", 1.5, 4.0)]  # fmt: skip
+
+
+def test_where_no_token_has_a_time_words_share_the_segment() -> None:
+    words = parse_format(json.dumps(cpp(token(" ab"), token(" cd"), text=" ab cd")), "x", "json").words
+    assert words == (Word(" ab", 0.0, 2.0), Word(" cd", 2.0, 4.0))
+
+
+def test_numbers_that_are_none_are_refused_only_where_they_are_read() -> None:
+    words = [{"word": " a", "start": 0, "end": 1, "score": float("nan")}]
+    segment = {"start": 0, "end": 1, "text": " a", "avg_logprob": float("nan"), "words": words}
+    assert parse_format(json.dumps({"segments": [segment]}), "x", "json").words == (Word(" a", 0.0, 1.0),)
+    with pytest.raises(TranscriptError, match=r"segments\[0\].start: is not a finite number"):
+        parse_format(json.dumps({"segments": [segment | {"start": float("nan")}]}), "x", "json")
+
+
 def test_an_encoding_can_be_named(tmp_path: Path) -> None:
     path = tmp_path / "a.srt"
     path.write_bytes("1\n00:00:01,000 --> 00:00:03,000\nşğı\n".encode("cp1254"))

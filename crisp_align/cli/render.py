@@ -58,6 +58,7 @@ def _render(
     from crisp_align.check import hurry
     from crisp_align.cli.crew import console_line
     from crisp_align.cli.streams import write_bytes
+    from crisp_align.formats.encodings import damage
     from crisp_align.layout import cues, rules_for
 
     encoding, language = text
@@ -65,6 +66,9 @@ def _render(
     if language is not None:
         segments = tuple(replace(segment, language=language) for segment in transcript.segments)
         transcript = replace(transcript, segments=segments)
+    name = "standard input" if job.source == "-" else job.source
+    if told := damage(transcript.text):
+        display.say(f"{name}: {told}")
     blocks = cues(transcript.segments, rules)
     if job.outputs:
         write_bytes(write(job, transcript, blocks, style, ledger))
@@ -72,7 +76,7 @@ def _render(
         for cue in blocks:
             display.line(job.source, console_line(cue))
     if told := hurry(blocks, rules_for(transcript.segments, rules)):
-        display.say(f"{'standard input' if job.source == '-' else job.source}: {told}")
+        display.say(f"{name}: {told}")
 
 
 def _read(source: str, encoding: str | None) -> Transcript:

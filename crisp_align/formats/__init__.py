@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from crisp_align.errors import OptionError, TranscriptError
 from crisp_align.formats.ass import read_ass, write_ass, write_ssa
 from crisp_align.formats.cue_text import transcript_of
-from crisp_align.formats.encodings import read_text
+from crisp_align.formats.encodings import damage, read_text
 from crisp_align.formats.files import write_atomically
 from crisp_align.formats.format import Format, WriteOptions
 from crisp_align.formats.html import write_html
@@ -164,10 +165,15 @@ def parse_format(text: str, source: str, name: str | None = None) -> Transcript:
     """
     format = _readable(source, name) if name else format_of_text(text)
     if format.transcript_reader:
-        return format.transcript_reader(text, source)
-    assert format.cue_reader  # noqa: S101 (_readable saw to it)
-    language = format.language(text) if format.language else None
-    return transcript_of(format.cue_reader(text, source), source, language)
+        transcript = format.transcript_reader(text, source)
+    else:
+        assert format.cue_reader  # noqa: S101 (_readable saw to it)
+        language = format.language(text) if format.language else None
+        transcript = transcript_of(format.cue_reader(text, source), source, language)
+    told = damage(transcript.text)
+    if told and told not in transcript.notices:
+        return replace(transcript, notices=(*transcript.notices, told))
+    return transcript
 
 
 def read_cues(path: str | os.PathLike[str], name: str | None = None, encoding: str | None = None) -> list[Cue]:

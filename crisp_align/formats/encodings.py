@@ -9,7 +9,7 @@ from pathlib import Path
 
 from crisp_align.errors import TranscriptError
 
-__all__ = ["decoded", "read_text"]
+__all__ = ["damage", "decoded", "read_text"]
 
 MAX_BYTES = 512 << 20
 SAMPLE = 64 << 10  # bytes that an encoding is guessed from
@@ -20,6 +20,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_ENOUGH = 8  # characters of UTF-8 for every sequence that is none; fewer may be chance in another encoding
+_OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 _LEGACY = (
     *("gb18030", "big5", "cp932", "cp949"),
     *(f"cp{number}" for number in range(1250, 1259)),
@@ -48,12 +50,15 @@ def read_text(path: str | os.PathLike[str], encoding: str | None = None) -> str:
 def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
     """`data` as text, line ends as line feeds.
 
+    What is not UTF-8 in a file that is else becomes U+FFFD; in JSON of whisper.cpp, which cuts characters in two, lone
+    surrogates, which tell the bytes.
+
     Raises:
         TranscriptError: the encoding is unknown, or the data does not fit it.
     """
-    codec = encoding or _encoding_of(data)
+    codec, errors = (encoding, "strict") if encoding else _encoding_of(data)
     try:
-        text = data.decode(codec)
+        text = data.decode(codec, errors)
     except LookupError as error:
         raise TranscriptError(f"no encoding is called {encoding!r}", subject=name, hint="try utf-8") from error
     except UnicodeError as error:
@@ -63,17 +68,37 @@ def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _encoding_of(data: bytes) -> str:
+def damage(text: str) -> str | None:
+    """One line about characters of `text` that could not be read; None: there are none."""
+    count = len(re.findall("[\ufffd\udc80-\udcff]+", text))
+    if not count:
+        return None
+    places = "one place holds" if count == 1 else f"{count} places hold"
+    return f"{places} characters that could not be read: damaged, or of another encoding"
+
+
+def _encoding_of(data: bytes) -> tuple[str, str]:
+    """The encoding, and what to do with errors."""
+    if _OBJECT.match(data) and b'"transcription"' in data:
+        return "utf-8", "surrogateescape"
     for mark, codec in _MARKS:
         if data.startswith(mark):
-            return codec
+            return codec, "strict"
+    if b"\0" in data:
+        return _guessed(data) or "utf-8", "strict"
     try:
         data.decode("utf-8")
-        if b"\0" not in data:
-            return "utf-8"
     except UnicodeDecodeError:
-        pass
-    return _guessed(data) or "utf-8"
+        if _mostly_utf8(data):
+            return "utf-8", "replace"
+        return _guessed(data) or "utf-8", "strict"
+    return "utf-8", "strict"
+
+
+def _mostly_utf8(data: bytes) -> bool:
+    text = data.decode("utf-8", "replace")
+    bad = text.count("\ufffd")
+    return len(text) - len(text.encode("ascii", "ignore")) - bad >= _ENOUGH * bad
 
 
 def _guessed(data: bytes) -> str | None:

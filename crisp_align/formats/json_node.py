@@ -88,12 +88,13 @@ class Node:
         return number
 
     def optional_score(self, key: str) -> float | None:
-        """The number in [0, 1] under `key`; None where it is missing.
+        """The number in [0, 1] under `key`; None where it is missing or NaN, which other programs write for none.
 
         Raises:
             TranscriptError: it is outside.
         """
-        if not self.has(key):
+        value = self.child(key).value
+        if value is None or value != value:  # NaN alone is not itself
             return None
         score = self.number(key)
         if not 0 <= score <= 1:
@@ -130,14 +131,10 @@ def parsed(text: str, name: str) -> Node:
         TranscriptError: it is not JSON; names the line.
     """
     try:
-        return Node(json.loads(text, parse_constant=_refuse), "", name)
+        return Node(json.loads(text), "", name)
     except json.JSONDecodeError as error:
         raise TranscriptError(f"line {error.lineno}, column {error.colno}: not JSON", subject=name) from error
     except RecursionError as error:
         raise TranscriptError("not a transcript: nested too deeply", subject=name) from error
     except ValueError as error:
         raise TranscriptError(f"not JSON: {str(error)[:80]}", subject=name) from error
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is not a number in JSON")

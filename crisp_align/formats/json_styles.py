@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import zlib
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +23,8 @@ from crisp_align.languages import NAMES
 from crisp_align.transcript import Cue, Segment, Transcript, Word
 
 __all__ = ["read_json", "write_full_json", "write_json"]
+
+_BYTES = re.compile("[\udc80-\udcff]+")  # what is left of bytes that are no UTF-8
 
 
 def write_json(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
@@ -164,15 +167,30 @@ def _read_whisper_cpp(root: Node, name: str) -> Transcript:
     segments: list[Segment] = []
     for node in root.items("transcription"):
         start, end = _offsets(node)
-        text = node.string("text")
+        text = _mended(node.string("text"))
         tokens = [
-            Word(token.string("text"), *_offsets(token), token.optional_score("p"))
+            token
             for token in node.items("tokens", optional=True)
             if not (token.string("text").startswith("[_") and token.string("text").endswith("]"))
         ]
-        words = tuple(_joined(tokens)) if "".join(t.text for t in tokens) == text and text else ()
+        known = [_stretch_of(token) for token in tokens]
+        words: tuple[Word, ...] = ()
+        if any(known) and _mended("".join(token.string("text") for token in tokens)) == text:
+            spans = _completed(known, start, end)
+            timed = [Word(t.string("text"), *s, t.optional_score("p")) for t, s in zip(tokens, spans, strict=True)]
+            words = tuple(_joined(timed))
         segments.append(Segment(text, start, end, language, words or shared_out(text, start, end)))
     return _transcript(segments, name)
+
+
+def _stretch_of(token: Node) -> tuple[float, float] | None:
+    """Times of a token; None where whisper.cpp found none: it then writes none, or some that run backwards."""
+    if not token.has("offsets"):
+        return None
+    offsets = token.child("offsets")
+    if offsets.number("from") < 0 or offsets.number("to") < offsets.number("from"):
+        return None
+    return _offsets(token)
 
 
 def _offsets(node: Node) -> tuple[float, float]:
@@ -184,15 +202,27 @@ def _offsets(node: Node) -> tuple[float, float]:
 
 
 def _joined(tokens: Sequence[Word]) -> list[Word]:
-    """Whisper's tokens as words: those without a space before them belong to the one before."""
+    """Whisper's tokens as words: those without a space before them belong to the one before.
+
+    So do those that begin inside a character, the bytes of which are lone surrogates.
+    """
     words: list[Word] = []
     for token in tokens:
-        if words and not token.text[:1].isspace() and token.text.isascii():
+        ascii_tail = not token.text[:1].isspace() and token.text.isascii()
+        if words and (ascii_tail or _BYTES.search(words[-1].text)):
             last = words.pop()
-            words.append(Word(last.text + token.text, last.start, max(last.end, token.end), last.score))
+            words.append(Word(_mended(last.text + token.text), last.start, max(last.end, token.end), last.score))
         else:
             words.append(token)
     return words
+
+
+def _mended(text: str) -> str:
+    """`text` with characters where their bytes stand together, if all do."""
+    try:
+        return _BYTES.sub(lambda run: run.group().encode("utf-8", "surrogateescape").decode("utf-8"), text)
+    except UnicodeDecodeError:
+        return text
 
 
 def _read_segments(root: Node, name: str) -> Transcript:
@@ -232,19 +262,26 @@ def _timed_words(texts: Sequence[str], node: Node, start: float, end: float) -> 
     children = node.items("words")
     known = [child.times() if child.has("start") and child.has("end") else None for child in children]
     words: list[Word] = []
-    for number, (text, child) in enumerate(zip(texts, children, strict=True)):
-        span = known[number]
-        if span is None:
-            before = words[-1].end if words else start
-            last = next((n for n in range(number, len(known)) if known[n]), len(known))
-            following = known[last] if last < len(known) else None
-            after = max(before, following[0] if following else end)
-            span = (before, before + (after - before) / (last - number))
+    for text, child, span in zip(texts, children, _completed(known, start, end), strict=True):
         score = child.optional_score("score") if child.has("score") else child.optional_score("probability")
         words.append(
             Word(text, round(span[0], 3), round(span[1], 3), score, child.optional_string("speaker") or speaker)
         )
     return tuple(words)
+
+
+def _completed(known: Sequence[tuple[float, float] | None], start: float, end: float) -> list[tuple[float, float]]:
+    """Stretches of time; those that are None get what lies between their neighbours, in equal parts."""
+    spans: list[tuple[float, float]] = []
+    for number, span in enumerate(known):
+        if span is None:
+            before = spans[-1][1] if spans else start
+            last = next((n for n in range(number, len(known)) if known[n]), len(known))
+            following = known[last] if last < len(known) else None
+            after = max(before, following[0] if following else end)
+            span = (round(before, 3), round(before + (after - before) / (last - number), 3))
+        spans.append(span)
+    return spans
 
 
 def _language(code: str | None) -> str | None:
