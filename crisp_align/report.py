@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import crisp_align
-from crisp_align.errors import OptionError, printable
+from crisp_align.errors import OptionError, OutputError, printable
 from crisp_align.formats import write_atomically
 from crisp_align.formats.tables import no_formula
 from crisp_align.ledger import Ledger
@@ -99,14 +99,29 @@ class Report:
         return self.audio_seconds / self.seconds if self.seconds else None
 
 
-def check_report(path: str) -> None:
-    """Refuse a path that names no kind of report, before hours of work.
+def check_report(path: str, ledger: Ledger | None = None, *, made: str | None = None) -> None:
+    """Refuse a path that names no kind of report, or cannot be written as far as one can see, before hours of work.
+
+    Args:
+        path: of the report.
+        ledger: asked whether a file that is there may be written over.
+        made: a folder that will be there when the report is written.
 
     Raises:
         OptionError: its extension is not .json, .csv or .html.
+        OutputError: its folder is missing or not ours to write, it is a folder itself, or a file that is to be kept.
     """
-    if Path(path).suffix.lower() not in _WRITERS:
+    place = Path(path)
+    if place.suffix.lower() not in _WRITERS:
         raise OptionError("a report ends in .json, .csv or .html", subject=path)
+    if place.is_dir():
+        raise OutputError("the report cannot be written: a folder has that name", subject=path)
+    if not place.parent.is_dir() and (made is None or place.parent != Path(made)):
+        raise OutputError("the report cannot be written: no such folder", subject=path, hint="create it")
+    if place.parent.is_dir() and not os.access(place.parent, os.W_OK):
+        raise OutputError("the report cannot be written: no permission to write there", subject=path)
+    if ledger is not None and (refusal := ledger.refusal([path])):
+        raise refusal
 
 
 def write_report(path: str | os.PathLike[str], report: Report, ledger: Ledger | None = None) -> None:
@@ -139,8 +154,9 @@ def report_bytes(form: str, report: Report) -> bytes:
     Raises:
         OptionError: another form.
     """
-    check_report(f"report.{form}")
-    return _WRITERS[f".{form}"](report).encode("utf-8", "backslashreplace")
+    if (writer := _WRITERS.get(f".{form}")) is None:
+        raise OptionError(f"a report is json, csv or html, not {form!r}")
+    return writer(report).encode("utf-8", "backslashreplace")
 
 
 def row_to_json(row: Row) -> str:

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from crisp_align.cli import main
+from crisp_align.cli.crew import Tally
+from crisp_align.cli.display import Display
+from crisp_align.cli.transcribe import reported
+from crisp_align.errors import ModelError, OutputError
 from crisp_align.formats import transcript_to_json
+from crisp_align.ledger import Ledger
 from crisp_align.transcript import Segment, Transcript, Word
 from tests.command import run
 
@@ -105,6 +110,28 @@ class TestJournal:
         printed = capsys.readouterr()
         assert (told or "film.json: ") in printed.err and printed.err.count("\n") == 1 and not printed.out
         assert (film.parent / "journal").exists() is (told is None)
+
+
+class TestReport:
+    def test_one_that_cannot_be_written_is_told_at_once(self, film: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (film.parent / "mine.html").write_text("my own page")
+        for name in ("nowhere/report.json", "mine.html"):
+            assert (
+                main(["a.wav", "-osrt", "--report", name, "-np"])
+                == main(["watch", ".", "-osrt", "--report", name])
+                == 1
+            )
+            told = capsys.readouterr().err
+            assert told.count(name) == 2 == told.count("\n") and "a.wav" not in told
+
+    def test_one_that_fails_in_the_end_hides_no_error(self, film: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        display = Display(quiet=False, verbose=False, progress=False, lines=False, files=1)
+        params, ledger = {"report": "gone/report.json"}, Ledger(film.parent / "ledger")
+        with pytest.raises(ModelError, match="what happened"), reported(params, Tally(), ledger, display, 1):
+            raise ModelError("what happened")
+        assert "gone/report.json: cannot be written" in capsys.readouterr().err
+        with pytest.raises(OutputError, match="cannot be written"), reported(params, Tally(), ledger, display, 1):
+            pass
 
 
 class TestResponseFiles:

@@ -114,7 +114,7 @@ class TestForms:
 class TestFile:
     def test_the_extension_says_the_form(self, tmp_path: Path) -> None:
         for name in ("r.json", "r.CSV", "r.html"):
-            check_report(name)
+            check_report(str(tmp_path / name))
             write_report(tmp_path / name, REPORT)
         assert json.loads((tmp_path / "r.json").read_bytes())["left"] == 7
         assert (tmp_path / "r.CSV").read_bytes().startswith(b"file,outcome")
@@ -128,6 +128,17 @@ class TestFile:
         path.write_text("my own table")
         with pytest.raises(OutputError, match="--overwrite"):
             write_report(path, REPORT, ledger)
+
+    def test_what_cannot_be_written_is_told_before_any_work(self, tmp_path: Path) -> None:
+        ledger = Ledger(tmp_path / "ledger")
+        (tmp_path / "folder.json").mkdir()
+        (tmp_path / "mine.csv").write_text("my own table")
+        for name, told in (("no/r.json", "no such folder"), ("folder.json", "a folder"), ("mine.csv", "--overwrite")):
+            with pytest.raises(OutputError, match=told):
+                check_report(str(tmp_path / name), ledger)
+        check_report(str(tmp_path / "no" / "r.json"), ledger, made=str(tmp_path / "no"))
+        write_report(tmp_path / "r.json", REPORT, ledger)
+        check_report(str(tmp_path / "r.json"), ledger)
 
     def test_a_row_goes_through_a_journal(self) -> None:
         for row in (DONE, FAILED, replace(DONE, source="\udcff\n")):

@@ -610,14 +610,19 @@ def _cluster(params: Params) -> ClusterOptions | None:
     return ClusterOptions(address, **given)
 
 
-def batch(params: Params) -> BatchOptions:
-    """How many files are gone through."""
+def batch(params: Params, ledger: Ledger) -> BatchOptions:
+    """How many files are gone through.
+
+    Raises:
+        OptionError: options that contradict each other.
+        OutputError: the report cannot be written, as far as one can see.
+    """
     from crisp_align.cli.work import BatchOptions
     from crisp_align.report import check_report
     from crisp_align.workers import WorkerOptions
 
     if params["report"] is not None:
-        check_report(params["report"])
+        check_report(params["report"], ledger, made=params["output_dir"])
     if params["retry_failed"] and params["journal"] is None:
         raise OptionError("--retry-failed asks the journal what failed, and there is none", hint="add --journal FILE")
     memory = params["memory"]

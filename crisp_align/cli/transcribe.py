@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from crisp_align.ledger import Ledger
     from crisp_align.pipeline import Settings
 
-__all__ = ["check_input", "command", "make_folder", "planned", "ready", "refuse", "report", "start"]
+__all__ = ["check_input", "command", "make_folder", "planned", "ready", "refuse", "reported", "start"]
 
 _LONG_DASHES = ("\u2012", "\u2013", "\u2014", "\u2212")  # what word processors make of a hyphen
 
@@ -43,31 +44,26 @@ def run(params: Params) -> int:
     if not names and params["from_file"] is None:
         raise OptionError("no file to transcribe", hint="crisp-align --help shows what to type")
     settings, rules = options.settings(params), options.rules(params)
-    style = options.write_options(params)
-
-    batch = options.batch(params)
+    style, ledger = options.write_options(params), options.ledger(params)
+    batch = options.batch(params, ledger)
 
     from crisp_align.batch import Input, gather
     from crisp_align.cli.crew import Tally
     from crisp_align.cli.work import carry_out, carry_out_batch
 
-    began = time.monotonic()
-    tally, ledger = Tally(), options.ledger(params)
+    tally = Tally()
     found = list(gather(names, recursive=params["recursive"], remote=batch.cluster is not None))
     inputs = [entry for entry in found if isinstance(entry, Input)]
     jobs = planned(inputs, params)
     _check_kept(jobs, params)
     display = start(params, jobs, len(found))
     refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
-    try:
+    with reported(params, tally, ledger, display, len(found)):
         jobs = ready(jobs, params, tally, display, ledger)
         if jobs and _in_workers(jobs, params):
             carry_out_batch(iter(jobs), settings, display, rules, style, tally, ledger, batch)
         elif jobs:
             carry_out(jobs, _work(settings, [job.source for job in jobs]), display, rules, style, tally, ledger)
-    finally:
-        display.close()
-        report(params, tally, ledger, time.monotonic() - began, len(found))
     display.finished()
     return tally.exit_code
 
@@ -105,17 +101,42 @@ def _check_kept(jobs: Sequence[Job], params: Params) -> None:
         raise OptionError("--journal is for outputs that are files, and none is asked for", hint="add e.g. -osrt")
 
 
-def report(params: Params, tally: Tally, ledger: Ledger, seconds: float, files: int) -> None:
-    """Write the report that was asked for.
+@contextmanager
+def reported(
+    params: Params, tally: Tally, ledger: Ledger, display: Display, files: int | None = None
+) -> Iterator[None]:
+    """Write the report that was asked for when what is done within is over, however it ends; close the display before.
+
+    Args:
+        params: what was typed.
+        tally: what came of each file.
+        ledger: which files may be written over.
+        display: told of a report that fails after something worse did.
+        files: how many there were to do; None: those of the tally.
 
     Raises:
         OutputError: it cannot be written.
     """
+    began = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        display.close()
+        try:
+            _report(params, tally, ledger, time.monotonic() - began, files)
+        except OutputError as error:
+            display.error(error)
+        raise
+    display.close()
+    _report(params, tally, ledger, time.monotonic() - began, files)
+
+
+def _report(params: Params, tally: Tally, ledger: Ledger, seconds: float, files: int | None) -> None:
     if params["report"] is not None:
         from crisp_align.report import Report, write_report
 
-        made = Report(tuple(tally.rows), seconds, left=max(files - len(tally.rows), 0))
-        write_report(params["report"], made, ledger)
+        left = 0 if files is None else max(files - len(tally.rows), 0)
+        write_report(params["report"], Report(tuple(tally.rows), seconds, left), ledger)
 
 
 def _work(settings: Settings, sources: Sequence[str]) -> Generator[Ready | Event]:

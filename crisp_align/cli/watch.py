@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -194,18 +194,18 @@ def run(params: Params) -> int:
     params = {**params, "named": (), "base": None}
 
     from crisp_align.cli.crew import Stop, Tally, patiently
-    from crisp_align.cli.transcribe import make_folder, planned, report, start
+    from crisp_align.cli.transcribe import make_folder, planned, reported, start
     from crisp_align.cli.work import carry_out_batch
 
     planned([], params)  # a pattern that names no file is told at once
-    batch, began = options.batch(params), time.monotonic()
+    batch = options.batch(params, ledger)
     tally, stop, asked = Tally(), Event(), Stop()
     if (top := _output_folder(params)) is not None:
         make_folder(top)
     display = start(params, [], None)
     display.say(f"crisp-align: watching {folder}")
     try:
-        with _asked_to_stop(asked):
+        with reported(params, tally, ledger, display), suppress(_Stopped), _asked_to_stop(asked):
             arriving = Arriving(
                 Watch(Path(folder), recursive=params["recursive"], settle=params["settle"]),
                 _Preparation(
@@ -216,12 +216,8 @@ def run(params: Params) -> int:
                 stop=stop,
             )
             carry_out_batch(arriving, settings, display, rules, style, tally, ledger, batch, arriving.over, asked)
-    except _Stopped:
-        pass
     finally:
         stop.set()
-        display.close()
-        report(params, tally, ledger, time.monotonic() - began, len(tally.rows))
     display.say("crisp-align: stopped; what is unfinished is done at the next start")
     display.finished()
     return 0
