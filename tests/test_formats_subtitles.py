@@ -234,6 +234,63 @@ def test_word_times_survive_being_read(name: str, options: WriteOptions, transcr
         assert again(name, first, options).decode() == first.decode()
 
 
+def textgrid(tiers: dict[str, list[tuple[float, float, str]]]) -> str:
+    rows = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", "xmax = 5", "tiers? <exists>"]
+    rows += [f"size = {len(tiers)}", "item []:"]
+    for number, (name, intervals) in enumerate(tiers.items(), start=1):
+        rows += [f"    item [{number}]:", '        class = "IntervalTier"', f'        name = "{name}"']
+        rows += ["        xmin = 0", "        xmax = 5", f"        intervals: size = {len(intervals)}"]
+        for index, (start, end, text) in enumerate(intervals, start=1):
+            rows += [f"        intervals [{index}]:", f"            xmin = {start}", f"            xmax = {end}"]
+            rows += [f'            text = "{text}"']
+    return "\n".join(rows) + "\n"
+
+
+def test_every_speaker_of_a_textgrid_is_read() -> None:
+    text = textgrid({
+        "Ann - words": [(0, 1, "hello"), (1, 5, "")], "Ann - phones": [(0, 1, "h")],
+        "Bob - words": [(0, 0.5, ""), (0.5, 1.5, "hi"), (1.5, 3, "Ann"), (3, 5, "")],
+    })  # fmt: skip
+    read = parse_format(text, "x", "textgrid")
+    assert [segment.text for segment in read.segments] == [" hello", " hi Ann"]
+    assert [(word.text, word.speaker) for word in read.words] == [(" hello", "Ann"), (" hi", "Bob"), (" Ann", "Bob")]
+
+
+def test_words_of_a_textgrid_across_or_outside_its_segments_are_kept() -> None:
+    words: list[tuple[float, float, str]] = [
+        (0, 1, "well"),
+        (1, 2.1, "so"),
+        (2.1, 3, "my"),
+        (3, 3.4, "friend"),
+        (3.4, 5, "bye"),
+    ]
+    text = textgrid({"segments": [(0, 2, "Well so"), (2, 3.4, "my friend")], "words": words})
+    read = parse_format(text, "x", "textgrid")
+    assert [(segment.text, segment.start, segment.end) for segment in read.segments] == [
+        (" well so", 0.0, 2.1), (" my friend", 2.0, 3.4), (" bye", 3.4, 5.0)]  # fmt: skip
+
+
+def test_every_word_is_in_the_textgrid() -> None:
+    words = (
+        Word(" Oh", 0, 0.4),
+        Word(" no,", 0.4, 0.4),
+        Word(" I", 0.4, 0.4),
+        Word(" see.", 0.4, 2),
+        Word(" So", 2, 2),
+    )
+    over = Segment(" yes", 1.0, 1.5, "en", (Word(" yes", 1.0, 1.5),))
+    transcript = Transcript((Segment(" Oh no, I see. So", 0, 2, "en", words), over), 2.0, "x")
+    read = parse_format(write_format("textgrid", transcript, []).decode(), "x", "textgrid")
+    assert [(word.text, word.start, word.end) for word in read.words] == [
+        (" Oh", 0.0, 0.4), (" no,", 0.4, 0.401), (" I", 0.401, 0.402), (" see.", 0.402, 1.0), (" yes", 1.0, 1.5),
+        (" So", 1.999, 2.0)]  # fmt: skip
+
+
+def test_a_textgrid_of_silence_is_read() -> None:
+    text = write_format("textgrid", Transcript((), 2.0, "x"), []).decode()
+    assert parse_format(text, "x", "textgrid").segments == ()
+
+
 @given(transcripts())
 @settings(max_examples=60, deadline=None)
 def test_a_textgrid_written_read_and_written_again_is_the_same(transcript: Transcript) -> None:

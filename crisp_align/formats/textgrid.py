@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from crisp_align.errors import TranscriptError
 from crisp_align.formats.cue_text import milliseconds
@@ -13,10 +15,14 @@ from crisp_align.transcript import Cue, Segment, Transcript, Word
 
 __all__ = ["read_textgrid", "write_textgrid"]
 
+_Interval: TypeAlias = tuple[float, float, str]
+"""Start, end (s), label."""
+
 
 def write_textgrid(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
     """Two interval tiers, `segments` and `words`, in the long form; empty intervals fill the pauses."""
-    last = max([milliseconds(transcript.duration), *(milliseconds(word.end) for word in transcript.words), 1])
+    ends = [milliseconds(word.end) for word in transcript.words]
+    last = max([milliseconds(transcript.duration), *ends, len(ends), len(transcript.segments), 1])
     segments = _filled([(s.start, s.end, displayed(s.text)) for s in transcript.segments], last)
     words = _filled([(word.start, word.end, displayed(word.text)) for word in transcript.words], last)
     rows = [
@@ -40,42 +46,63 @@ def write_textgrid(transcript: Transcript, cues: Sequence[Cue], options: WriteOp
 
 
 def _filled(pieces: Sequence[tuple[float, float, str]], last: int) -> list[tuple[int, int, str]]:
-    """Intervals in ms that cover 0 to `last`; those that overlap or are empty give way to the one before."""
+    """Intervals in ms that cover 0 to `last`, at least as many ms as there are pieces.
+
+    A tier holds neither empty nor overlapping intervals: a piece ends where the next begins, and an empty one takes a
+    millisecond from its neighbour.
+    """
+    ordered = sorted(
+        ((milliseconds(start), milliseconds(end), text) for start, end, text in pieces if text), key=_first
+    )
+    firsts = [-1]
+    for start, _, _ in ordered:
+        firsts.append(max(start, firsts[-1] + 1))
+    firsts = [*firsts[1:], last]
+    for number in reversed(range(len(ordered))):
+        firsts[number] = min(firsts[number], firsts[number + 1] - 1)
     intervals: list[tuple[int, int, str]] = []
     now = 0
-    for start, end, text in pieces:
-        first, until = max(now, milliseconds(start)), milliseconds(end)
-        if not text or until <= first:
-            continue
+    for (_, end, text), first, following in zip(ordered, firsts, firsts[1:], strict=False):
         if first > now:
             intervals.append((now, first, ""))
-        intervals.append((first, until, text))
-        now = until
+        now = min(max(end, first + 1), following)
+        intervals.append((first, now, text))
     if now < last:
         intervals.append((now, last, ""))
     return intervals
 
 
+def _first(interval: tuple[float, float, str]) -> float:
+    return interval[0]
+
+
 def read_textgrid(text: str, name: str) -> Transcript:
     """Words from the tier `words`, parted into segments by the tier `segments`, else by pauses of half a second.
 
-    A tier may be called word(s), or be the only one; a file of other tiers is refused.
+    A tier may be called word(s), or be the only one; a file of other tiers is refused. A name before it, as in
+    "Ann - words", is the speaker, of whom there may be several.
 
     Raises:
         TranscriptError: it is not a TextGrid, or has no tier of words.
     """
     tiers, duration = _tiers(text, name)
-    words = _tier(tiers, "words") or _tier(tiers, "word")
-    segments = _tier(tiers, "segments") or _tier(tiers, "utterances")
-    if words is None and segments is None and len(tiers) == 1:
-        words = next(iter(tiers.values()))
-    if not words and not segments:
-        raise TranscriptError(f"no tier of words among {', '.join(tiers) or 'none'}", subject=name)
-    pieces = _grouped(words or [], segments)
+    speakers = dict.fromkeys(_parted(tier)[0] for tier, _ in tiers)
+    pieces: list[Segment] = []
+    known = False
+    for speaker in speakers:
+        words = _tier(tiers, speaker, {"words", "word"})
+        segments = _tier(tiers, speaker, {"segments", "utterances"})
+        if words is None and segments is None and len(tiers) == 1:
+            words = tiers[0][1]
+        known = known or words is not None or segments is not None
+        pieces += _grouped(words or [], segments or [], speaker)
+    if not known:
+        raise TranscriptError(f"no tier of words among {', '.join(tier for tier, _ in tiers) or 'none'}", subject=name)
+    pieces.sort(key=lambda segment: segment.start)
     return Transcript(tuple(pieces), max([duration, *(segment.end for segment in pieces)]), name)
 
 
-def _tiers(text: str, name: str) -> tuple[dict[str, list[tuple[float, float, str]]], float]:
+def _tiers(text: str, name: str) -> tuple[list[tuple[str, list[_Interval]]], float]:
     from praatio.utilities import errors
     from praatio.utilities.textgrid_io import parseTextgridStr
 
@@ -83,46 +110,78 @@ def _tiers(text: str, name: str) -> tuple[dict[str, list[tuple[float, float, str
         raise TranscriptError("not a TextGrid: line 1 does not say so", subject=name)
     try:
         parsed = parseTextgridStr(text, includeEmptyIntervals=False)
-        tiers = {
-            str(tier["name"]): [
-                (float(start), float(end), str(label)) for start, end, label in tier["entries"] if str(label).strip()
-            ]
+        tiers = [
+            (
+                str(tier["name"]),
+                [(float(start), float(end), str(label)) for start, end, label in tier["entries"] if str(label).strip()],
+            )
             for tier in parsed["tiers"]
             if tier["class"] == "IntervalTier"
-        }
+        ]
         duration = float(parsed["xmax"])
     except (errors.PraatioException, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise TranscriptError("not a TextGrid: malformed", subject=name) from error
-    times = [time for entries in tiers.values() for start, end, _ in entries for time in (start, end - start)]
+    times = [time for _, entries in tiers for start, end, _ in entries for time in (start, end - start)]
     if not all(0 <= time < 1e8 for time in [*times, duration]):
         raise TranscriptError("not a TextGrid: a time in it is none", subject=name)
     return tiers, duration
 
 
-def _tier(tiers: dict[str, list[tuple[float, float, str]]], wanted: str) -> list[tuple[float, float, str]] | None:
-    return next((entries for name, entries in tiers.items() if name.lower().split(" - ")[-1] == wanted), None)
+def _parted(tier: str) -> tuple[str | None, str]:
+    """The speaker that the name of a tier begins with, and what the tier is, in small letters."""
+    speaker, _, kind = tier.rpartition(" - ")
+    return displayed(speaker) or None, kind.strip().lower()
 
 
-def _grouped(
-    words: Sequence[tuple[float, float, str]], segments: Sequence[tuple[float, float, str]] | None
-) -> list[Segment]:
-    if segments is None:
-        spans: list[tuple[float, float, str]] = []
-        for start, end, label in words:
-            if spans and start - spans[-1][1] < 0.5:
-                spans[-1] = (spans[-1][0], end, f"{spans[-1][2]} {label}")
-            else:
-                spans.append((start, end, label))
-        segments = spans
-    made: list[Segment] = []
-    for start, end, label in segments:
-        inside = [word for word in words if start - 0.0005 <= word[0] and word[1] <= end + 0.0005]
-        texts = _spaced(label, [displayed(text) for _, _, text in inside])
-        if not inside:
-            inside, texts = [(start, end, label)], [f" {displayed(label)}"]
-        timed = tuple(Word(t, round(a, 3), round(b, 3)) for t, (a, b, _) in zip(texts, inside, strict=True))
-        made.append(Segment("".join(texts), round(start, 3), round(end, 3), None, timed))
-    return made
+def _tier(tiers: Sequence[tuple[str, list[_Interval]]], speaker: str | None, kinds: set[str]) -> list[_Interval] | None:
+    parted = ((*_parted(name), entries) for name, entries in tiers)
+    return next((entries for who, kind, entries in parted if who == speaker and kind in kinds), None)
+
+
+def _grouped(words: Sequence[_Interval], segments: Sequence[_Interval], speaker: str | None) -> list[Segment]:
+    """Segments with the words that lie in them, most of each; words that lie in none make segments of their own."""
+    homes: list[tuple[_Interval, list[_Interval]]] = [(segment, []) for segment in sorted(segments, key=_first)]
+    starts = [start for (start, _, _), _ in homes]
+    stray: list[_Interval] = []
+    for word in sorted(words, key=_first):
+        at = bisect_right(starts, (word[0] + word[1]) / 2)
+        near = homes[max(0, at - 1) : at + 1]
+        home = max(near, key=lambda home: _shared(home[0], word), default=None)
+        if home and _shared(home[0], word) > 0:
+            home[1].append(word)
+        else:
+            stray.append(word)
+    made = [_segment(segment, inside, speaker) for segment, inside in homes]
+    return [*made, *(_segment(*run, speaker) for run in _runs(stray))]
+
+
+def _shared(segment: _Interval, word: _Interval) -> float:
+    """s that both take up; negative: s between them."""
+    return min(segment[1], word[1]) - max(segment[0], word[0])
+
+
+def _runs(words: Sequence[_Interval]) -> list[tuple[_Interval, list[_Interval]]]:
+    """Words parted by pauses of half a second."""
+    runs: list[list[_Interval]] = []
+    for word in words:
+        if runs and word[0] - runs[-1][-1][1] < 0.5:
+            runs[-1].append(word)
+        else:
+            runs.append([word])
+    return [((run[0][0], run[-1][1], " ".join(label for _, _, label in run)), run) for run in runs]
+
+
+def _segment(segment: _Interval, inside: Sequence[_Interval], speaker: str | None) -> Segment:
+    start, end, label = segment
+    texts = _spaced(label, [displayed(text) for _, _, text in inside])
+    if not inside:
+        inside, texts = [segment], [f" {displayed(label)}"]
+    words = tuple(
+        Word(text, round(first, 3), round(last, 3), None, speaker)
+        for text, (first, last, _) in zip(texts, inside, strict=True)
+    )
+    first, last = min(start, words[0].start), max(end, words[-1].end)
+    return Segment("".join(texts), round(first, 3), round(last, 3), None, words)
 
 
 def _spaced(label: str, texts: list[str]) -> list[str]:
