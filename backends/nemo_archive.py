@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import re
 import shutil
 import tarfile
 import zlib
@@ -32,6 +33,8 @@ _MOST_MEMBERS = 1000
 _MOST_HEADER = 1 << 18  # bytes before the data of a member; NeMo's have 3 blocks of 512
 _MOST_GROWTH = 8  # times the size of the file: compressed weights hardly shrink
 _MOST_CONFIG = 8_000_000  # bytes; a configuration with a large vocabulary written out is 1 MB
+_MOST_REPLACED = 20_000  # values that references in the configuration may stand for; NeMo needs 1 ms for each
+_REFERENCE = re.compile(r"\$\{(\.*)([^${}]*)\}")
 _TRAINING = ("train_ds", "validation_ds", "test_ds", "optim", "trainer", "exp_manager", "init_from_nemo_model")
 _CLASSES = ("nemo.collections.asr.", "nemo.collections.common.")
 
@@ -142,6 +145,7 @@ def _vetted_config(path: Path, folder: Path) -> dict[str, Any]:
     config = {key: value for key, value in config.items() if key not in _TRAINING}
     config["restore_timestamps_model"] = False  # a second model in the archive, which an aligner replaces
     kept = _vetted(path, folder, config, "", 0)
+    _vet_references(path, kept)
     file.write_text(yaml.safe_dump(kept, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return dict(kept)
 
@@ -169,6 +173,56 @@ def _vetted(path: Path, folder: Path, value: Any, key: str, depth: int) -> Any:
     elif key.endswith(("path", "dir", "file")):
         return None
     return value
+
+
+def _vet_references(path: Path, config: dict[str, Any]) -> None:
+    """Refuse references to other values, `${key.key}`, that multiply what they stand for, or go round in circles."""
+    sizes: dict[tuple[str, ...], int | None] = {}  # None: being counted
+
+    def size(value: Any, where: tuple[str, ...]) -> int:
+        """How many values it is once they are replaced."""
+        if isinstance(value, dict):
+            return 1 + sum(size(item, (*where, str(key))) for key, item in value.items())
+        if isinstance(value, list):
+            return 1 + sum(size(item, (*where, str(i))) for i, item in enumerate(value))
+        if not isinstance(value, str):
+            return 1
+        if "${" in _REFERENCE.sub("", value):
+            raise _refusal(path, f"asks for {value[:80]!r} to be looked up")
+        return 1 + sum(target_size(_target(dots, keys, where)) for dots, keys in _REFERENCE.findall(value))
+
+    def target_size(where: tuple[str, ...]) -> int:
+        if where not in sizes:
+            sizes[where] = None
+            sizes[where] = size(_value_at(config, where), where)
+        found = sizes[where]
+        if found is None:
+            raise _refusal(path, f"has a {CONFIG} that refers to itself")
+        return found
+
+    if size(config, ()) - _plain_size(config) > _MOST_REPLACED:
+        raise _refusal(path, f"has a {CONFIG} whose references multiply")
+
+
+def _target(dots: str, keys: str, where: tuple[str, ...]) -> tuple[str, ...]:
+    """Where a reference leads that stands at `where`: from the root, or with dots from what lies that many up."""
+    steps = tuple(re.findall(r"[^.\[\]]+", keys))
+    return (*where[: max(len(where) - len(dots), 0)], *steps) if dots else steps
+
+
+def _value_at(config: Any, where: tuple[str, ...]) -> Any:
+    """None where there is nothing: NeMo will say so."""
+    for key in where:
+        if isinstance(config, list):
+            config = config[int(key)] if key.isdecimal() and int(key) < len(config) else None
+        else:
+            config = config.get(key) if isinstance(config, dict) else None
+    return config
+
+
+def _plain_size(value: Any) -> int:
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(_plain_size, items))
 
 
 def _vet_weights(path: Path, weights: Path) -> None:

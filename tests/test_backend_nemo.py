@@ -63,6 +63,12 @@ def archive(file: Path, *extra: tuple[tarfile.TarInfo, bytes], config: Any = Non
     return file
 
 
+def multiplied(first: str, levels: int) -> dict[str, list[str]]:
+    """Lists of ten references each to the one before."""
+    head = first[: first.rindex("a")]
+    return {f"a{i}": [f"{head}a{i - 1}}}" if i else first] * 10 for i in range(levels)}
+
+
 class Trap:
     """Pickled, it is a call."""
 
@@ -172,6 +178,10 @@ def test_weights_that_would_run_something_are_refused_and_do_not_run(tmp_path: P
         (b"- a\n- b\n", "no model"),
         (b"a: !!python/object/apply:os.system ['true']\n", "cannot be read"),
         (b"\xff\xfe", "cannot be read"),
+        (SOUND | {"a": ["x"] * 10} | multiplied("${a}", 5), "references multiply"),
+        (SOUND | {"in": {"a": "x"} | multiplied("${..a}", 6)}, "references multiply"),
+        (SOUND | {"a": {"b": "${a}"}}, "refers to itself"),
+        (SOUND | {"a": "x", "b": "${${a}}"}, "to be looked up"),
         (b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "it has aliases"),
         (b"a: &a {x: y}\nb: {<<: *a}\n", "it has aliases"),
     ],
@@ -179,6 +189,13 @@ def test_weights_that_would_run_something_are_refused_and_do_not_run(tmp_path: P
 def test_a_configuration_that_asks_for_more_than_a_model_is_refused(tmp_path: Path, config: Any, said: str) -> None:
     with pytest.raises(ModelError, match=said), opened(archive(tmp_path / "a.nemo", config=config)):
         pass
+
+
+def test_references_to_other_values_are_left_to_nemo(tmp_path: Path) -> None:
+    sizes = {"width": 48, "durations": [0, 1, 2], "names": {"one": "${width}", "same": "${.one}", "up": "${..width}"}}
+    config = SOUND | {"sizes": {"list": "${durations[1]}"}, "labels": ["${names}"] * 20} | sizes
+    with opened(archive(tmp_path / "a.nemo", config=config)) as nemo:
+        assert nemo.config["labels"] == ["${names}"] * 20
 
 
 def test_no_path_of_the_machine_that_trained_it_is_followed(tmp_path: Path) -> None:
