@@ -100,7 +100,7 @@ class Canary:
         replace(limits, translations=self.languages).check(options)
 
     def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
-        """Transcribe or translate clips; see `Backend.transcribe`. The language that comes out is the text's."""
+        """Transcribe or translate clips; see `Backend.transcribe`."""
         source = options.language or "en"
         target = (options.target_language or "en") if options.translate else source
         long_enough = [i for i, clip in enumerate(clips) if clip.duration >= _SHORTEST]
@@ -112,7 +112,7 @@ class Canary:
             ),
         )
         heard = dict(zip(long_enough, found, strict=True))
-        return [_transcription(*heard.get(i, ("", True)), target) for i in range(len(clips))]
+        return [_transcription(*heard.get(i, ("", True)), source) for i in range(len(clips))]
 
 
 def _transcription(text: str, ended: bool, language: str) -> Transcription:

@@ -109,6 +109,7 @@ class Transcription:
 
     text: str
     language: str | None = None
+    """Code of the language that is spoken; a translation is in the one that was asked for."""
     words: tuple[Word, ...] | None = None
     """The backend's own word times, s from the clip's start; their texts concatenate to `text`. None: it has none."""
     notices: tuple[str, ...] = ()

@@ -214,7 +214,7 @@ def test_canary_writes_what_the_model_cards_code_writes(
         text = card_canary(checkpoints / "canary", clips[i], source, target, options.punctuation, most)
         assert heard.text == cut_loops(text)
         assert heard.text
-        assert heard.language == target
+        assert heard.language == options.language
 
 
 def test_canary_hears_a_clip_alike_alone_and_among_others(checkpoints: Path, clips: list[Clip]) -> None:
