@@ -16,7 +16,7 @@ from crisp_align.journal import Stamp
 from crisp_align.ledger import Ledger
 from crisp_align.naming import Output, check_pattern, named_by
 from crisp_align.review import with_media
-from crisp_align.storage import is_url, write_bytes
+from crisp_align.storage import is_url, unusable, write_bytes
 from crisp_align.transcript import Cue, Transcript
 
 __all__ = [
@@ -228,7 +228,10 @@ def blocked(job: Job, ledger: Ledger | None = None) -> OutputError | None:
             continue
         parent = output.folder
         if is_url(path):
-            if ledger is not None and output.is_known and (refusal := ledger.refusal([path])):
+            refusal = unusable(path)
+            if refusal is None and ledger is not None and output.is_known:
+                refusal = ledger.refusal([path])
+            if refusal is not None:
                 return refusal
             continue
         if not parent.is_dir():

@@ -75,7 +75,11 @@ class Output:
         return os.path.join(os.path.realpath(folder), path.relative_to(folder))  # noqa: PTH118 (it is text)
 
     def existing(self) -> list[Path]:
-        """The files that are there under its name, whatever may fill its gaps; links are followed."""
+        """The files that are there under its name, whatever may fill its gaps; links are followed.
+
+        Raises:
+            CrispAlignError: its file system cannot be asked.
+        """
         if self.is_known:
             return [path for path in [self.path()] if _is_file(path)]
         fits = re.compile(

@@ -24,7 +24,19 @@ from urllib.parse import unquote
 from crisp_align.errors import CrispAlignError, MediaError, MissingDependencyError, OutputError
 from crisp_align.folders import AMBIGUOUS, EXTENSIONS, begins_like_media
 
-__all__ = ["Seen", "fetched", "files", "fitting", "is_url", "local", "look", "read_bytes", "url", "write_bytes"]
+__all__ = [
+    "Seen",
+    "fetched",
+    "files",
+    "fitting",
+    "is_url",
+    "local",
+    "look",
+    "read_bytes",
+    "unusable",
+    "url",
+    "write_bytes",
+]
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
 _LOCAL = re.compile(r"(?:file|local):/+", re.IGNORECASE)
@@ -109,13 +121,26 @@ def fitting(pattern: str) -> list[Path]:
     """The files of another file system that fit a pattern of `glob`.
 
     Raises:
-        OSError: it cannot be asked.
+        CrispAlignError: it cannot be asked.
     """
     try:
         system, name = _opened(pattern)
         return [Path(_as_url(system, found)) for found in system.glob(name)]
-    except Exception as error:
-        raise _as_os_error(error) from error
+    except CrispAlignError:
+        raise
+    except Exception as error:  # a file system's own kind
+        raise OutputError(f"what is there cannot be listed ({_told(error)})", subject=url(pattern)) from error
+
+
+def unusable(path: str | os.PathLike[str]) -> OutputError | None:
+    """Why nothing can be written to a URL, as far as can be said without asking its host; None: nothing is amiss."""
+    try:
+        _opened(path)
+    except CrispAlignError as error:
+        return OutputError(error.what, subject=error.subject, hint=error.hint)
+    except Exception as error:  # a file system's own kind
+        return OutputError(f"cannot be opened ({_told(error)})", subject=url(path))
+    return None
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from crisp_align import storage
 from crisp_align.batch import Job, Output, left, save
+from crisp_align.cli import main
 from crisp_align.errors import CrispAlignError, MediaError, OutputError
 from crisp_align.inputs import Input, gather
 from crisp_align.journal import Claim, Journal, Refusal, Stamp, digest, journal_key
 from crisp_align.ledger import Ledger
+from tests.command import excerpt
 
 fsspec = pytest.importorskip("fsspec", reason="the extra `ray` is not installed")
 
@@ -104,6 +107,34 @@ def test_a_name_with_gaps_is_found(bucket: str) -> None:
     storage.write_bytes(f"{bucket}/talk.en.srt", b"1")
     pattern = Output("srt", ("memory:/bucket/talk.", "lang", ".srt"))
     assert [storage.url(path) for path in pattern.existing()] == ["memory://bucket/talk.en.srt"]
+
+
+class Down(fsspec.AbstractFileSystem):  # type: ignore[misc]
+    """A file system whose host does not answer, which its client says in an error of its own."""
+
+    protocol = "down"
+
+    def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
+        raise RuntimeError("no route to host")
+
+
+@pytest.mark.parametrize(
+    ("folder", "pattern", "told"),
+    [
+        ("nosuchthing://bucket", "{stem}.{lang}.{ext}", "cannot be opened (Protocol not known: nosuchthing)"),
+        ("nosuchthing://bucket", "{stem}.{ext}", "cannot be opened (Protocol not known: nosuchthing)"),
+        ("down://host", "{stem}.{lang}.{ext}", "cannot be listed (no route to host)"),
+    ],
+)
+def test_a_place_that_cannot_be_asked_costs_its_files_a_line_each(
+    folder: str, pattern: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fsspec.register_implementation("down", Down, clobber=True)
+    excerpt(tmp_path / "a.wav", 1.0)
+    args = [str(tmp_path / "a.wav"), "-osrt", "--output-dir", folder, "--name", pattern, "--skip-existing", "-np"]
+    assert main(args) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and folder in said and told in said
 
 
 def test_a_journal_knows_inputs_and_outputs(bucket: str, tmp_path: Path) -> None:

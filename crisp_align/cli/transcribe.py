@@ -243,24 +243,37 @@ def ready(
     Raises:
         OutputError: a folder cannot be made.
     """
-    from crisp_align.batch import blocked, left, sweep
+    from crisp_align.batch import blocked, sweep
 
     if params["output_dir"] is not None:
         make_folders(jobs, top)
     sweep(jobs)
     if params["skip_existing"]:
-        rest = [left(job, ledger) for job in jobs]
-        for job, remains in zip(jobs, rest, strict=True):
-            if remains is None:
-                tally.skip(job.source)
-                display.skipped(job.source, "its outputs are there")
-        jobs = [job for job in rest if job is not None]
+        jobs = list(_incomplete(jobs, tally, display, ledger))
     remote = params.get("engine") == "ray"  # then whoever fetches a source will tell
     reasons = [
         (None if remote and is_url(job.source) else unreadable(job.source)) or blocked(job, ledger) for job in jobs
     ]
     refuse(tally, display, [reason for reason in reasons if reason is not None])
     return [job for job, reason in zip(jobs, reasons, strict=True) if reason is None]
+
+
+def _incomplete(jobs: Sequence[Job], tally: Tally, display: Display, ledger: Ledger) -> Iterator[Job]:
+    """What is left to do of jobs whose outputs are not all there."""
+    from crisp_align.batch import left
+
+    for job in jobs:
+        try:
+            remains = left(job, ledger)
+        except CrispAlignError as error:
+            tally.fail(job.source, error)
+            display.failed(job.source, error)
+            continue
+        if remains is not None:
+            yield remains
+        else:
+            tally.skip(job.source)
+            display.skipped(job.source, "its outputs are there")
 
 
 def unreadable(source: str) -> MediaError | None:
