@@ -16,7 +16,6 @@ from crisp_align.cli import log
 from crisp_align.cli.command import Program
 from crisp_align.cli.streams import PipeClosedError, complain, on_terminal, prepare_streams, tell
 from crisp_align.errors import CrispAlignError, OptionError
-from crisp_align.scratch import clear
 
 __all__ = ["main", "program"]
 
@@ -163,7 +162,7 @@ def _signals() -> Iterator[None]:
 def _end_at_once(code: int) -> None:
     if on_terminal():
         os.write(sys.stderr.fileno(), b"\x1b[?25h")  # a live view hides the cursor
-    clear()
+    _clear()
     os._exit(code)
 
 
@@ -174,5 +173,12 @@ def _leave(code: int) -> None:
             stream.flush()
     # An interrupt inside a string that is being executed, as dataclasses do, would make Python end by the signal.
     if code > 128 or is_working():
-        clear()
+        _clear()
         os._exit(code)
+
+
+def _clear() -> None:
+    """Remove temporary folders, if the module that makes them was ever imported; every command would wait for it."""
+    scratch = sys.modules.get("crisp_align.scratch")
+    if scratch is not None:
+        scratch.clear()
