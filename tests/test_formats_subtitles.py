@@ -30,10 +30,11 @@ from crisp_align.formats import (
     write_atomically,
     write_format,
 )
-from crisp_align.formats.cue_text import shown
+from crisp_align.formats.cue_text import shown, visible
 from crisp_align.formats.encodings import decoded
 from crisp_align.layout import cues, profile_rules
 from crisp_align.layout.rules import Rules
+from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Segment, Transcript, Word
 from tests.test_layout import JFK
 from tests.transcripts import every_script, transcripts
@@ -232,6 +233,35 @@ def test_word_times_survive_being_read(name: str, options: WriteOptions, transcr
     if made:
         first = write_format(name, transcript, made, options)
         assert again(name, first, options).decode() == first.decode()
+
+
+SPACES = (
+    "そうだ　京都　行こう", "　字下げ", "　", "so \u00a0", "\u00a0so\u00a0", "5\u202f%",
+    "Tu viens\u00a0? «\u00a0Oui\u00a0»\u202f!", )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [*((name, PLAIN) for name in CUE_FORMATS), *((n, WriteOptions(karaoke="word")) for n in ("vtt", "ass"))],
+)
+@pytest.mark.parametrize("text", SPACES)
+def test_spaces_that_belong_to_the_text_stay(name: str, options: WriteOptions, text: str) -> None:
+    reader = FORMATS[name].cue_reader
+    assert reader
+    cue = Cue(0.0, 2.0, ((Word(text, 0.0, 1.0), Word(" so", 1.0, 2.0)),))
+    read = reader(write_format(name, Transcript((), 2.0, "x"), [cue], options).decode(), "x")
+    assert [lines for _, lines in shown(read)] == [[displayed(f"{text} so")]]
+
+
+def test_a_no_break_space_parts_no_words() -> None:
+    cue = FORMATS["vtt"].cue_reader("WEBVTT\n\n00:01.000 --> 00:02.000\nTu viens&nbsp;?\n", "x")[0]  # type: ignore[misc]
+    assert [word.text for word in cue.lines[0]] == ["Tu", " viens\u00a0?"]
+
+
+@pytest.mark.parametrize("text", SPACES)
+def test_a_line_read_shows_what_it_showed(text: str) -> None:
+    [cue] = FORMATS["srt"].cue_reader(f"1\n00:00:01,000 --> 00:00:02,000\n{text} so\n", "x")  # type: ignore[misc]
+    assert ["".join(shown for _, shown in visible(line)) for line in cue.lines] == [displayed(f"{text} so")]
 
 
 def textgrid(tiers: dict[str, list[tuple[float, float, str]]]) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from crisp_align.formats.cue_text import words_of_line
+from crisp_align.formats.cue_text import BLANKS, words_of_line
 from crisp_align.text.display import displayed
 from crisp_align.text.width import clip_width, columns, graphemes
 
@@ -50,6 +50,11 @@ def test_clusters_are_never_cut() -> None:
 )
 def test_displayed_text_holds_nothing_that_acts(text: str, shown: str) -> None:
     assert displayed(text) == shown
+
+
+def test_what_displayed_trims_is_what_counts_as_blank() -> None:
+    spaces = {char for char in map(chr, range(0x110000)) if char.isspace()}
+    assert {char for char in spaces if displayed(f"a{char}b") == "a b"} == set(BLANKS)
 
 
 @pytest.mark.parametrize(

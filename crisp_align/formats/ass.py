@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from crisp_align.errors import TranscriptError
-from crisp_align.formats.cue_text import Run, lit, milliseconds, read_runs, shown, visible
+from crisp_align.formats.cue_text import BLANKS, Run, lit, milliseconds, read_runs, shown, visible
 from crisp_align.formats.format import WriteOptions
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript, Word
@@ -160,8 +160,8 @@ def _read_event(event: Any) -> Cue:
             plain = _GUARD.sub("", part.replace(r"\{", "{").replace(r"\}", "}"))
             core = displayed(plain)
             if core or plain:
-                blank = " " if plain[:1].isspace() and lines[-1] else ""
-                tail = " " if plain[-1:].isspace() and core else ""
+                blank = " " if plain.startswith(tuple(BLANKS)) and lines[-1] else ""
+                tail = " " if plain.endswith(tuple(BLANKS)) and core else ""
                 lines[-1].append(Run(f"{blank}{core}{tail}", event.name or None, said_at if core else None))
                 said_at = None if core else said_at
     if said_at is not None:

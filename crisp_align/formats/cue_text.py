@@ -12,6 +12,7 @@ from crisp_align.text.width import columns, graphemes
 from crisp_align.transcript import Cue, Segment, Transcript, Word
 
 __all__ = [
+    "BLANKS",
     "Run",
     "clock",
     "cue_lines",
@@ -26,10 +27,14 @@ __all__ = [
 ]
 
 
+BLANKS = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029 "
+"""The white space that `displayed` folds and trims; no-break and ideographic spaces are a part of the text."""
+
+
 def cue_lines(cue: Cue) -> list[str]:
     """The lines of a cue as they may be shown, none of them empty."""
     lines = [displayed("".join(word.text for word in line)) for line in cue.lines]
-    return [line for line in lines if line]
+    return [line for line in lines if line.strip()]
 
 
 def shown(cues: Iterable[Cue]) -> list[tuple[Cue, list[str]]]:
@@ -47,10 +52,10 @@ def visible(line: Sequence[Word]) -> list[tuple[Word, str]]:
     for word in line:
         text = displayed(word.text)
         if text:
-            spaced = spaced or word.text[:1].isspace()
+            spaced = spaced or word.text[0] in BLANKS
             pairs.append((word, f" {text}" if spaced and pairs else text))
-        spaced = word.text[-1:].isspace() or (spaced and not text)
-    return pairs
+        spaced = word.text.endswith(tuple(BLANKS)) or (spaced and not text)
+    return pairs if any(text.strip() for _, text in pairs) else []
 
 
 def lit(cue: Cue) -> list[tuple[float, float, Word | None]]:
@@ -115,16 +120,18 @@ def read_runs(start: float, end: float, lines: Sequence[Sequence[Run]]) -> Cue:
             if not run.text:
                 pieces.append((row, "", None, run.start))
                 continue
-            given = run.text if run.text[:1].isspace() else blank + run.text
-            texts = re.findall(r"\s*\S+", given) if timed else words_of_line(given)
-            blank = " " if given[-1:].isspace() else ""
+            given = run.text if run.text[0] in BLANKS else blank + run.text
+            texts = _TIMED.findall(given) if timed else words_of_line(given)
+            blank = " " if given[-1] in BLANKS else ""
+            if rest := given[sum(map(len, texts)) :].rstrip(BLANKS):
+                texts[-1:] = ["".join(texts[-1:]) + rest]
             for number, text in enumerate(texts):
                 pieces.append((row, text, run.speaker, run.start if number == 0 else None))
     bounds = _bounds(start, end, [(max(1, columns(text.strip())), time) for _, text, _, time in pieces])
     rows: list[list[Word]] = [[] for _ in lines]
     for (row, text, speaker, _), (first, last) in zip(pieces, bounds, strict=True):
         if text:
-            rows[row].append(Word(text if rows[row] else text.lstrip(), first, last, speaker=speaker))
+            rows[row].append(Word(text if rows[row] else text.lstrip(BLANKS), first, last, speaker=speaker))
     return Cue(start, end, tuple(tuple(row) for row in rows if row))
 
 
@@ -149,7 +156,7 @@ def _bounds(start: float, end: float, pieces: Sequence[tuple[int, float | None]]
 def words_of_line(line: str) -> list[str]:
     """Words of a line, each with its leading space; a wide character is a word, with the marks that cling to it."""
     words: list[str] = []
-    for token in re.findall(r"\s*\S+", line):
+    for token in _TOKEN.findall(line):
         if columns(token.strip()) == len(token.strip()):
             words.append(token)
             continue
@@ -163,6 +170,8 @@ def _wide_words(token: str) -> list[str]:
     return ["".join(clusters[match.start() : match.end()]) for match in _WORD.finditer(kinds)]
 
 
+_TIMED = re.compile(rf"[{BLANKS}]*[^{BLANKS}]+")
+_TOKEN = re.compile(r"[^\S\u00a0\u2007\u202f]*[\S\u00a0\u2007\u202f]+")  # no-break spaces part no words
 # Over the kinds of clusters: openers and space, then a wide letter or a run of others, then what clings to its end.
 _WORD = re.compile(r"[SO]*(?:W|A(?:[AP]*A)?)P*|[SOP]+")
 _OPENING = frozenset("「『（【〈《〔［｛“‘([{«‹¿¡")

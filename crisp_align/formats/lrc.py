@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from crisp_align.errors import TranscriptError
-from crisp_align.formats.cue_text import Run, milliseconds, read_runs, shown, visible
+from crisp_align.formats.cue_text import BLANKS, Run, milliseconds, read_runs, shown, visible
 from crisp_align.formats.format import WriteOptions
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript
@@ -51,10 +51,10 @@ def read_lrc(text: str, name: str) -> list[Cue]:
     """
     lines: list[tuple[float, str]] = []
     for line in text.split("\n"):
-        rest, stamps = line.strip(), []
+        rest, stamps = line.strip(BLANKS), []
         while match := _STAMP.match(rest):
             stamps.append(_seconds(match))
-            rest = rest[match.end() :].lstrip()
+            rest = rest[match.end() :].lstrip(BLANKS)
         lines += [(stamp, rest) for stamp in stamps]
     if not lines and not all(_TAG.fullmatch(line.strip()) for line in text.split("\n") if line.strip()):
         raise TranscriptError("not LRC: no line begins with a time like [00:01.00]", subject=name)
@@ -74,10 +74,10 @@ def _runs(rest: str) -> list[Run]:
         if match := _WORD_STAMP.fullmatch(part):
             said_at = _seconds(match)
         elif shown := displayed(_GUARD.sub("", part)):
-            blank = " " if runs and (part[:1].isspace() or runs[-1].text[-1:].isspace()) else ""
-            runs.append(Run(blank + shown + (" " if part[-1:].isspace() else ""), None, said_at))
+            blank = " " if runs and (part[0] in BLANKS or runs[-1].text[-1] in BLANKS) else ""
+            runs.append(Run(blank + shown + (" " if part[-1] in BLANKS else ""), None, said_at))
             said_at = None
-    return [Run(run.text.rstrip(), run.speaker, run.start) for run in runs]
+    return [Run(run.text.rstrip(BLANKS), run.speaker, run.start) for run in runs]
 
 
 def _seconds(match: re.Match[str]) -> float:

@@ -154,13 +154,17 @@ def _cues(
 
 
 def _text(element: ElementTree.Element) -> Iterator[str]:
-    yield re.sub(r"\s+", " ", element.text or "")
+    yield _folded(element.text)
     for child in element:
         if child.tag == f"{_TT}br":
             yield "\n"
         elif child.tag == f"{_TT}span":
             yield from _text(child)
-        yield re.sub(r"\s+", " ", child.tail or "")
+        yield _folded(child.tail)
+
+
+def _folded(text: str | None) -> str:
+    return re.sub("[ \t\r\n]+", " ", text or "")
 
 
 def _time(text: str | None, rates: _Rates, name: str) -> float | None:
