@@ -457,6 +457,45 @@ def test_ass_has_karaoke_in_hundredths() -> None:
     assert not text.endswith("}\n")
 
 
+@pytest.mark.parametrize("name", ["ass", "ssa"])
+@pytest.mark.parametrize("hour", [0, 9, 10, 30])
+def test_hours_of_ass_have_the_digits_they_need(name: str, hour: int) -> None:
+    start = hour * 3600 + 59.99
+    cue = Cue(start, start + 1, ((Word("late", start, start + 1),),))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        text = write_format(name, Transcript((), start + 1, "x"), [cue]).decode()
+    assert f"{hour}:00:59.99,{hour}:01:00.99," in text
+    assert [(read.start, read.end) for read in FORMATS[name].cue_reader(text, "x")] == [(start, start + 1)]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("options", [PLAIN, WriteOptions(highlight_words=True), WriteOptions(karaoke="word")])
+def test_a_backslash_before_a_tag_of_ours_escapes_nothing(options: WriteOptions) -> None:
+    lines = ((Word("dir", 0.0, 0.5), Word(" C:\\", 0.5, 1.0)), (Word("a\\", 1.0, 1.5), Word(" now", 1.5, 2.0)))
+    text = write_format("ass", Transcript((), 2.0, "x"), [Cue(0.0, 2.0, lines)], options).decode()
+    assert "\\{" not in text and "\\\\N" not in text
+    read = FORMATS["ass"].cue_reader(text, "x")  # type: ignore[misc]
+    assert {cue.text for cue in read} == {"dir C:\\\na\\ now"}
+
+
+def lit_columns(text: str, folder: Path) -> list[int]:
+    """Columns of a picture of 640 × 360 in which a script shows something."""
+    (folder / "a.ass").write_text(text, encoding="utf-8")
+    drawn = subprocess.run(
+        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=black:s=640x360", "-vf", "ass=a.ass", "-frames:v", "1",
+         "-f", "rawvideo", "-pix_fmt", "gray", "-"], cwd=folder, capture_output=True, check=True,
+    )  # fmt: skip
+    return [column for column in range(640) if max(drawn.stdout[column::640]) > 100]
+
+
+@pytest.mark.skipif(not libass(), reason="needs ffmpeg with libass")
+def test_a_line_wider_than_the_picture_is_broken_by_the_player(tmp_path: Path) -> None:
+    words = tuple(Word(" sentence", 0.0, 5.0) for _ in range(40))
+    text = write_format("ass", Transcript((), 5.0, "x"), [Cue(0.0, 5.0, (words,))]).decode()
+    columns = lit_columns(text, tmp_path)
+    assert 20 < columns[0] < columns[-1] < 620
+
+
 def test_ttml_names_the_agent() -> None:
     transcript = spoken_by("A & B")
     text = write_format("ttml", transcript, laid(transcript)).decode()

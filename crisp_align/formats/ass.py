@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from crisp_align.errors import TranscriptError
-from crisp_align.formats.cue_text import BLANKS, Run, lit, milliseconds, read_runs, shown, visible
+from crisp_align.formats.cue_text import BLANKS, Run, clock, lit, milliseconds, read_runs, shown, visible
 from crisp_align.formats.format import WriteOptions
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript, Word
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["read_ass", "write_ass", "write_ssa"]
 
 _JOINER = "\u2060"
-_SPECIAL = re.compile(r"(?<=\\)(?=[Nnh{}])")
-_GUARD = re.compile(rf"(?<=\\){_JOINER}+(?=[Nnh{{}}])")
+_SPECIAL = re.compile(r"(?<=\\)(?=[Nnh{}]|\Z)")  # behind the last one a tag or a line break may follow
+_GUARD = re.compile(rf"(?<=\\){_JOINER}+")
 _LIT = r"{\1c&H00FFFF&}"  # blue, green, red: yellow
 _DRAWING = re.compile(r"\{[^{}]{0,200}\\p[1-9]")  # pysubs2 looks in time that grows with the square of the text
 _KARAOKE = re.compile(r"\\[kK][fo]?(\d{1,7})")
@@ -42,7 +43,7 @@ def _write(cues: Sequence[Cue], options: WriteOptions, form: str) -> str:
     file = SSAFile()
     file.info = {
         "ScriptType": "v4.00+" if form == "ass" else "v4.00",
-        "WrapStyle": "2",
+        "WrapStyle": "0",  # lines too long for the picture are broken, into like lengths
         "ScaledBorderAndShadow": "yes",
         "PlayResX": str(options.width),
         "PlayResY": str(options.height),
@@ -68,7 +69,22 @@ def _write(cues: Sequence[Cue], options: WriteOptions, form: str) -> str:
         name = displayed(speakers.pop() or "").replace(",", ";") if len(speakers) == 1 else ""
         for start, end, text in _events(cue, options):
             file.events.append(SSAEvent(start=_hundredths(start), end=_hundredths(end), text=text, name=name))
-    return str(file.to_string(form, header_notice=""))
+    return _composed(file, form)
+
+
+def _composed(file: SSAFile, form: str) -> str:
+    from pysubs2.formats.substation import SubstationFormat
+
+    class Unbounded(SubstationFormat):
+        """Hours of two digits, too: players and pysubs2 read them, but it writes 9:59:59.99 instead."""
+
+        @staticmethod
+        def ms_to_timestamp(requested_ms: int) -> str:
+            return clock(requested_ms / 1000).removeprefix("0")[:-1]
+
+    text = io.StringIO()
+    Unbounded.to_file(file, text, form, header_notice="")
+    return text.getvalue()
 
 
 def _hundredths(seconds: float) -> int:
