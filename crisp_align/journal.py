@@ -357,6 +357,11 @@ class Journal:
                 ).rowcount
             )
 
+    def written(self, key: str) -> dict[Path, str]:
+        """What was last announced of a file, before it is claimed again: path → `digest`."""
+        rows = self._all("SELECT path, digest FROM outputs WHERE key = ?", os.fsencode(key))
+        return {Path(os.fsdecode(row["path"])): row["digest"] for row in rows}
+
     def beat(self) -> None:
         """Tell other machines that this process lives; at least every `LEASE` / 4."""
         with self._transaction() as run:

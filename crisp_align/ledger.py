@@ -19,7 +19,7 @@ from platformdirs import user_state_path
 
 from crisp_align.database import Kind, connect
 from crisp_align.errors import CrispAlignError, OutputError
-from crisp_align.storage import Seen, is_url, look, read_bytes, url
+from crisp_align.storage import is_url, look, read_bytes, url
 
 __all__ = ["Ledger", "state_folder"]
 
@@ -72,6 +72,13 @@ class Ledger:
 
     def remember(self, files: Mapping[Path, bytes]) -> None:
         """Note what is about to be written: path → bytes. Before, so that a kill right after is no riddle."""
+        self._note({path: (hashlib.sha256(data).hexdigest(), len(data)) for path, data in files.items()})
+
+    def adopt(self, digests: Mapping[Path, str]) -> None:
+        """Learn from another record what we wrote, as far as it is there: path → SHA-256 in hexadecimal."""
+        self._note({path: (digest, size) for path, digest in digests.items() if (size := _size(path))})
+
+    def _note(self, files: Mapping[Path, tuple[str, int]]) -> None:
         if not files:
             return
         with self._lock, self._mended():
@@ -79,8 +86,8 @@ class Ledger:
                 return
             connection.execute("BEGIN IMMEDIATE")
             try:
-                for path, data in files.items():
-                    _insert(connection, _name(path), hashlib.sha256(data).hexdigest(), len(data))
+                for path, (digest, size) in files.items():
+                    _insert(connection, _name(path), digest, size)
                 connection.execute("COMMIT")
             except BaseException:
                 connection.execute("ROLLBACK")
@@ -91,10 +98,8 @@ class Ledger:
         with self._lock, self._mended(), suppress(OSError, ValueError):
             if (connection := self._opened()) is None:
                 return False
-            seen = look(path) if is_url(path) else os.stat(path)  # noqa: PTH116 (names need not be str)
-            size = seen.size if isinstance(seen, Seen) else seen.st_size if seen else -1
             known = connection.execute(
-                "SELECT digest FROM written WHERE path = ? AND size = ?", (_name(path), size)
+                "SELECT digest FROM written WHERE path = ? AND size = ?", (_name(path), _size(path))
             ).fetchall()
             if known and is_url(path):
                 return (hashlib.sha256(read_bytes(path)).hexdigest(),) in known
@@ -151,11 +156,15 @@ def _name(path: str | os.PathLike[str]) -> bytes:
 
 def _holds_something(path: str | os.PathLike[str]) -> bool:
     """Whether it is a file that is not empty; a folder or a device is refused, or written to, by whoever writes."""
+    return (_size(path) or 0) > 0
+
+
+def _size(path: str | os.PathLike[str]) -> int | None:
+    """Bytes of a file; None: there is none, or what is there is no regular file."""
     try:
         if is_url(path):
-            found = look(path)
-            return found is not None and found.size > 0
+            return None if (found := look(path)) is None else found.size
         seen = os.stat(path)  # noqa: PTH116 (names need not be str)
-        return stat.S_ISREG(seen.st_mode) and seen.st_size > 0
     except (OSError, ValueError):
-        return False
+        return None
+    return seen.st_size if stat.S_ISREG(seen.st_mode) else None

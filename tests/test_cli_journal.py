@@ -146,6 +146,24 @@ def test_a_model_that_is_fetched_between_two_runs_finishes_no_file_of_another(
     assert told(start(args, tmp_path, None, sayer))[-1]["skipped"] == 2
 
 
+@pytest.mark.parametrize("pattern", ["{stem}.{ext}", "{stem}.{lang}.{ext}"])
+def test_what_a_journal_tells_of_is_ours_though_the_record_of_files_is_lost(
+    pattern: str, tmp_path: Path, sayer: dict[str, str]
+) -> None:
+    speech(tmp_path, 2)
+    args = ["in", *MODEL, *VAD, "-osrt", "--name", pattern, "--journal", "j.sqlite"]
+    assert told(start(args, tmp_path, None, sayer))[-1]["done"] == 2
+    for layout, state in (((), "second"), (("--max-lines", "1"), "third")):
+        (tmp_path / ".state").rename(tmp_path / state)
+        log = told(start([*args, *layout], tmp_path, None, sayer))
+        assert (log[-1]["failed"], log[-1]["done"]) == (0, 2 if layout else 0), log
+    (tmp_path / ".state").rename(tmp_path / "fourth")
+    edited = sorted((tmp_path / "in").glob("*.srt"))[0]
+    edited.write_text("edited by hand")
+    log = told(start(args, tmp_path, None, sayer))
+    assert (log[-1]["failed"], log[-1]["done"]) == (1, 1) and edited.read_text() == "edited by hand"
+
+
 def test_hostile_files_among_good_ones_cost_themselves_alone(tmp_path: Path, sayer: dict[str, str]) -> None:
     good = speech(tmp_path, 6)
     bad = [str(path.relative_to(tmp_path)) for path in make_hostile(tmp_path / "in", 16)]

@@ -99,6 +99,8 @@ class Claims:
         places = [(output.format, output.address, output.pieces[1::2]) for output in job.outputs]
         layout = fingerprint(crew.rules, crew.style, places)
         key = journal_key(source)
+        if crew.ledger is not None and not all(output.is_known for output in job.outputs):
+            crew.ledger.adopt(journal.written(key))  # a claim forgets it; of names that are known it was asked before
         answer = crew.patiently(
             lambda: journal.claim(key, stamp, self._settings, layout, retry_failed=self._retry_failed)
         )

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from crisp_align.cli.crew import Tally
     from crisp_align.cli.display import Display
     from crisp_align.events import Event, Ready
+    from crisp_align.journal import Journal
     from crisp_align.ledger import Ledger
     from crisp_align.pipeline import Settings
 
@@ -243,19 +244,33 @@ def ready(
     Raises:
         OutputError: a folder cannot be made.
     """
-    from crisp_align.batch import blocked, sweep
+    from crisp_align.batch import sweep
+    from crisp_align.journal import Journal
 
     if params["output_dir"] is not None:
         make_folders(jobs, top)
     sweep(jobs)
     if params["skip_existing"]:
         jobs = list(_incomplete(jobs, tally, display, ledger))
-    remote = params.get("engine") == "ray"  # then whoever fetches a source will tell
-    reasons = [
-        (None if remote and is_url(job.source) else unreadable(job.source)) or blocked(job, ledger) for job in jobs
-    ]
+    kept = params.get("journal")
+    with Journal(kept) if kept is not None and Path(kept).is_file() else nullcontext() as journal:
+        reasons = [_obstacle(job, params, ledger, journal) for job in jobs]
     refuse(tally, display, [reason for reason in reasons if reason is not None])
     return [job for job, reason in zip(jobs, reasons, strict=True) if reason is None]
+
+
+def _obstacle(job: Job, params: Params, ledger: Ledger, journal: Journal | None) -> CrispAlignError | None:
+    """What stands in the way of a job; nothing does where its outputs are those that the journal tells of."""
+    from crisp_align.batch import blocked
+    from crisp_align.journal import journal_key
+
+    remote = params.get("engine") == "ray" and is_url(job.source)  # then whoever fetches it will tell
+    if not remote and (error := unreadable(job.source)) is not None:
+        return error
+    if (refusal := blocked(job, ledger)) is None or journal is None or job.source == "-":
+        return refusal
+    ledger.adopt(journal.written(journal_key(job.source)))
+    return blocked(job, ledger)
 
 
 def _incomplete(jobs: Sequence[Job], tally: Tally, display: Display, ledger: Ledger) -> Iterator[Job]:
