@@ -99,6 +99,17 @@ def test_a_profile_follows_the_language_of_the_text(tmp_path: Path, capfd: pytes
     assert ran(capfd, "check", tmp_path / "a.vtt", "--profile", "netflix-ja")[1].count("line-length") == 0
 
 
+def test_render_refuses_to_make_times_up(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.txt").write_text("Hello there.\nHow are you?\n", encoding="utf-8")
+    for arguments in (["-osrt"], ["-otxt", "-ovtt", "-of", tmp_path / "b"], []):
+        code, out, err = ran(capfd, "render", tmp_path / "a.txt", *arguments)
+        assert (code, out) == (1, "")
+        assert f"time it with: crisp-align align MEDIA --text-file {tmp_path / 'a.txt'}\n" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert ran(capfd, "render", tmp_path / "a.txt", "-oj", "-otxt", "-of", tmp_path / "b")[0] == 0
+    assert (tmp_path / "b.txt").read_text(encoding="utf-8") == "Hello there.\nHow are you?\n"
+
+
 def test_render_tells_of_characters_it_cannot_read(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.srt").write_bytes("1\n00:00:00,000 --> 00:00:09,000\nそうだ、京都行こう。京".encode()[:-1])
     code, _, err = ran(capfd, "render", tmp_path / "a.srt", "-ovtt")

@@ -58,6 +58,7 @@ def _render(
     from crisp_align.check import hurry
     from crisp_align.cli.crew import console_line
     from crisp_align.cli.streams import write_bytes
+    from crisp_align.formats import refuse_untimed
     from crisp_align.formats.encodings import damage
     from crisp_align.layout import cues, rules_for
 
@@ -73,6 +74,7 @@ def _render(
     if job.outputs:
         write_bytes(write(job, transcript, blocks, style, ledger))
     else:
+        refuse_untimed(transcript)
         for cue in blocks:
             display.line(job.source, console_line(cue))
     if told := hurry(blocks, rules_for(transcript.segments, rules)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,7 @@ __all__ = [
     "parse_format",
     "read_cues",
     "read_format",
+    "refuse_untimed",
     "transcript_from_json",
     "transcript_to_json",
     "write_atomically",
@@ -54,8 +56,8 @@ FORMATS: dict[str, Format] = {
         ),
         Format("lrc", ".lrc", "lyrics", write_lrc, cue_reader=read_lrc),
         Format("sbv", ".sbv", "YouTube SubViewer", write_sbv),
-        Format("txt", ".txt", "plain text, a line a segment", write_txt, transcript_reader=read_txt),
-        Format("json", ".json", "the transcript, compact", write_json, transcript_reader=read_json),
+        Format("txt", ".txt", "plain text, a line a segment", write_txt, transcript_reader=read_txt, timed=False),
+        Format("json", ".json", "the transcript, compact", write_json, transcript_reader=read_json, timed=False),
         Format("json-full", ".json", "the transcript and its cues", write_full_json, transcript_reader=read_json),
         Format("csv", ".csv", "a table: start, end, text; ms", write_csv),
         Format("tsv", ".tsv", "a table parted by tabs", write_tsv),
@@ -129,10 +131,24 @@ def write_format(name: str, transcript: Transcript, cues: Sequence[Cue], options
 
     Raises:
         OptionError: no such format.
+        TranscriptError: it needs the times of the words, and they have none.
     """
-    options = options or WriteOptions()
-    text = find_format(name).writer(transcript, cues, options)
+    options, format = options or WriteOptions(), find_format(name)
+    if format.timed:
+        refuse_untimed(transcript)
+    text = format.writer(transcript, cues, options)
     return (b"\xef\xbb\xbf" if options.bom else b"") + text.encode("utf-8", "replace")
+
+
+def refuse_untimed(transcript: Transcript) -> None:
+    """Stop where every word of a transcript is at 0 s, as those of plain text are.
+
+    Raises:
+        TranscriptError: it is.
+    """
+    if transcript.words and not any(word.end for word in transcript.words):
+        hint = f"time it with: crisp-align align MEDIA --text-file {shlex.quote(transcript.source)}"
+        raise TranscriptError("its words have no times", subject=transcript.source, hint=hint)
 
 
 def read_format(path: str | os.PathLike[str], name: str | None = None, encoding: str | None = None) -> Transcript:

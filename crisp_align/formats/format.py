@@ -85,6 +85,8 @@ class Format:
     transcript_reader: TranscriptReader | None = None
     language: Callable[[str], str | None] | None = None
     """Finds the language that a file of cues says it is in."""
+    timed: bool = True
+    """Whether it means nothing without the times of the words."""
 
     @property
     def readable(self) -> bool:
