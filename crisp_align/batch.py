@@ -165,10 +165,13 @@ def _refuse_clashes(jobs: Sequence[Job]) -> None:
                 )
             other = taken.setdefault(key, job)
             if other is not job:
+                apart = "{name} in --name keeps them apart"
+                if Path(other.source).name == Path(job.source).name:
+                    apart = (
+                        "name the folder that both are in, with -R, or list them with --from-file: both keep folders"
+                    )
                 raise OptionError(
-                    f"both {other.source} and {job.source} would write this file",
-                    subject=os.fspath(path),
-                    hint="{name} in --name keeps them apart, or do them one at a time with -of",
+                    f"both {other.source} and {job.source} would write this file", subject=os.fspath(path), hint=apart
                 )
             if [_key(path) for path in paths].count(key) > 1:
                 raise OptionError(

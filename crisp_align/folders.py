@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from pathlib import Path
 
 from crisp_align.errors import MediaError
 
-__all__ = ["begins_like_media", "is_media", "media_files"]
+__all__ = ["begins_like_media", "fixed_head", "is_media", "media_files"]
 
 EXTENSIONS = frozenset(
     re.findall(
@@ -81,6 +83,13 @@ def media_files(
     if not top.is_dir():
         raise MediaError("is not a folder" if top.exists() else "no such folder", subject=os.fspath(folder))
     return sorted(path for path in _walk(top, recursive, on_error) if is_media(path))
+
+
+def fixed_head(pattern: str) -> str:
+    """The folders that a pattern begins with before anything in it may mean several names; "" for none."""
+    parts = re.split(r"[/\\]" if os.sep == "\\" else "/", pattern)
+    head = "/".join(takewhile(lambda part: not glob.has_magic(part), parts[:-1]))
+    return "/" if not head and pattern.startswith("/") else head
 
 
 def _walk(top: Path, recursive: bool, on_error: Callable[[MediaError], None] | None) -> Iterator[Path]:

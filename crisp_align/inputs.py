@@ -6,13 +6,13 @@ import glob
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import dropwhile
+from dataclasses import dataclass, replace
+from itertools import chain, dropwhile
 from pathlib import Path
 
 from crisp_align.errors import CrispAlignError, MediaError, OptionError
-from crisp_align.folders import is_media, media_files
-from crisp_align.storage import files, is_url
+from crisp_align.folders import fixed_head, is_media, media_files
+from crisp_align.storage import files, is_url, url
 
 __all__ = ["STDIN", "Input", "gather", "listed", "read_list"]
 
@@ -32,13 +32,20 @@ class Input:
     """Where its outputs go inside an output folder; the suffix is replaced."""
 
 
-def gather(names: Iterable[str], *, recursive: bool = False, remote: bool = False) -> Iterator[Input | CrispAlignError]:
+def gather(
+    names: Iterable[str], listed: Iterable[str] = (), *, recursive: bool = False, remote: bool = False
+) -> Iterator[Input | CrispAlignError]:
     """Every file that `names` stand for: folders give the media in them, sorted; a file named twice comes once.
 
     A name with `*`, `?` or `[` in it that no file has is a pattern, `**` any folders; it gives the media that fit it.
 
+    Inside an output folder, what a folder or a pattern gives keeps its place below that folder, or below what of the
+    pattern is no pattern yet, and a file that is named goes to the top. What is listed keeps all its folders, as lists
+    may come in parts that must not depend on each other, nor write over each other's files.
+
     Args:
         names: as typed.
+        listed: those of a list.
         recursive: look into the folders of folders.
         remote: names may be URLs of other file systems; else they are names of files that are not there.
 
@@ -46,7 +53,7 @@ def gather(names: Iterable[str], *, recursive: bool = False, remote: bool = Fals
         An input, or for a folder or a pattern without media or that cannot be read, an error in its place.
     """
     seen: set[str] = set()
-    for name in names:
+    for name, is_listed in chain(((name, False) for name in names), ((name, True) for name in listed)):
         for entry in _remote(name, recursive) if remote and is_url(name) else _found(name, recursive):
             if isinstance(entry, Input):
                 known = entry.source == STDIN or is_url(entry.source)
@@ -54,7 +61,15 @@ def gather(names: Iterable[str], *, recursive: bool = False, remote: bool = Fals
                 if key in seen:
                     continue
                 seen.add(key)
-            yield entry
+                yield replace(entry, place=_with_folders(entry.source)) if is_listed else entry
+            else:
+                yield entry
+
+
+def _with_folders(source: str) -> Path:
+    """The place of a source that keeps all its folders: its path without root, drive, protocol, and steps up."""
+    path = url(source).partition("://")[2] if is_url(source) else os.path.splitdrive(os.path.normpath(source))[1]
+    return Path(*(part for part in Path(path).parts if part not in (os.sep, os.pardir)))
 
 
 def _remote(name: str, recursive: bool) -> Iterator[Input | CrispAlignError]:
@@ -72,21 +87,21 @@ def _found(name: str, recursive: bool) -> Iterator[Input | CrispAlignError]:
     elif name == STDIN:
         yield Input(STDIN, Path("stdin"))
     elif os.path.isdir(name):  # noqa: PTH112 (a Path would drop a trailing slash or ./)
-        yield from _in_folder(name, recursive)
+        yield from _in_folder(name, recursive, name)
     elif glob.has_magic(name) and not _exists(name):
         yield from _fitting(name, recursive)
     else:
         yield Input(name, Path(Path(name).name))
 
 
-def _in_folder(name: str, recursive: bool) -> Iterator[Input | CrispAlignError]:
+def _in_folder(name: str, recursive: bool, top: str) -> Iterator[Input | CrispAlignError]:
     troubles: list[MediaError] = []
     try:
         paths = media_files(Path(name), recursive, on_error=troubles.append)
     except MediaError as error:
         yield error
         return
-    yield from (Input(os.fspath(path), path.relative_to(name)) for path in paths)
+    yield from (Input(os.fspath(path), path.relative_to(top)) for path in paths)
     yield from troubles
     if not paths and not troubles:
         hint = None if recursive else "-R looks into its subfolders too"
@@ -94,15 +109,15 @@ def _in_folder(name: str, recursive: bool) -> Iterator[Input | CrispAlignError]:
 
 
 def _fitting(pattern: str, recursive: bool) -> Iterator[Input | CrispAlignError]:
-    found = False
+    found, top = False, fixed_head(pattern)
     for name in sorted(set(_matches(pattern))):
         if Path(name).is_dir():
             if "**" not in pattern:  # which gives what is in them by itself
                 found = True
-                yield from _in_folder(name, recursive)
+                yield from _in_folder(name, recursive, top)
         elif is_media(name):
             found = True
-            yield Input(name, Path(Path(name).name))
+            yield Input(name, Path(name).relative_to(top))
     if not found:
         yield MediaError("no such file, and as a pattern it fits no media file", subject=pattern)
 

@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from crisp_align.errors import CrispAlignError, MediaError, MissingDependencyError, OutputError
-from crisp_align.folders import AMBIGUOUS, EXTENSIONS, begins_like_media
+from crisp_align.folders import AMBIGUOUS, EXTENSIONS, begins_like_media, fixed_head
 
 __all__ = [
     "Seen",
@@ -222,7 +222,8 @@ def files(name: str, *, recursive: bool) -> list[tuple[str, Path]]:
             found = [each for each in system.glob(path) if _is_media(system, each)]
             if not found:
                 raise MediaError("as a pattern it fits no media file", subject=name)
-            return [(_as_url(system, each), Path(PurePosixPath(each).name)) for each in sorted(found)]
+            top = fixed_head(path)
+            return [(_as_url(system, each), Path(each.removeprefix(top).lstrip("/"))) for each in sorted(found)]
         if not system.isdir(path):
             return [(url(name), Path(PurePosixPath(path).name))]
         found = [each for each in system.find(path, maxdepth=None if recursive else 1) if _is_media(system, each)]

@@ -110,6 +110,15 @@ class TestPlan:
             ["subs/two/a.vtt"],
         ]
 
+    @pytest.mark.parametrize(
+        ("names", "hint"),
+        [(("1/a.mkv", "1/a.mp3"), "{name} in --name"), (("1/a.mkv", "2/a.mkv"), "name the folder that both are in")],
+    )
+    def test_a_clash_is_told_with_what_helps(self, names: tuple[str, ...], hint: str) -> None:
+        with pytest.raises(OptionError) as told:
+            plan([Input(name, Path(Path(name).name)) for name in names], ["srt"], folder="subs")
+        assert hint in str(told.value)
+
     def test_standard_input_goes_to_standard_output(self) -> None:
         (job,) = plan([Input("-", Path("stdin"))], ["srt"])
         assert job.outputs == (at("srt", STDOUT),)

@@ -84,6 +84,39 @@ class TestPatterns:
         assert "*.flac" in told and "fits no media file" in told
 
 
+class TestPlaces:
+    @pytest.mark.parametrize(
+        ("named", "expected"),
+        [
+            (["**/*.ogg"], ["sub/deep/d.ogg"]),
+            (["sub/**/*.ogg"], ["deep/d.ogg"]),
+            (["./sub/d*/*.ogg"], ["deep/d.ogg"]),
+            (["s?b"], ["sub/c.mkv", "sub/deep/d.ogg"]),
+            (["*.wav", "sub/deep/d.ogg"], ["b.wav", "d.ogg"]),
+        ],
+    )
+    def test_what_a_pattern_gives_keeps_its_folders(self, tree: Path, named: list[str], expected: list[str]) -> None:
+        def places(names: list[str]) -> list[str]:
+            return [str(entry.place) for entry in gather(names, recursive=True) if isinstance(entry, Input)]
+
+        assert places(named) == expected
+        if "sub/deep/d.ogg" not in named:
+            assert places([f"{tree}/{name}" for name in named]) == expected
+
+    def test_what_is_listed_keeps_its_folders_whatever_else_is_listed(self, tree: Path) -> None:
+        names = {"b.wav": "b.wav", "./sub/c.mkv": "sub/c.mkv", "sub/../a.mp3": "a.mp3", "../up.wav": "up.wav"}
+        names[f"{tree}/sub/deep/d.ogg"] = f"{tree}/sub/deep/d.ogg".lstrip("/")
+        found = [entry for entry in gather([], names) if isinstance(entry, Input)]
+        assert {entry.source: str(entry.place) for entry in found} == names
+        for name, place in names.items():
+            (entry,) = gather([], [name])
+            assert isinstance(entry, Input) and str(entry.place) == place
+
+    def test_a_listed_folder_keeps_its_own(self, tree: Path) -> None:
+        found = [str(entry.place) for entry in gather([], ["sub"], recursive=True) if isinstance(entry, Input)]
+        assert found == ["sub/c.mkv", "sub/deep/d.ogg"]
+
+
 class TestFolders:
     def test_circles_and_duplicates_come_once(self, tree: Path) -> None:
         found = sources(".", "sub", "sub/up", "b.wav", recursive=True)

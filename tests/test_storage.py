@@ -53,7 +53,9 @@ def test_folders_and_patterns_give_media(bucket: str) -> None:
         "memory:///bucket/more/film.mkv more/film.mkv",
         "memory:///bucket/talk.mp3 talk.mp3",
     ]
-    assert found(f"{bucket}/*/*") == ["memory:///bucket/more/film.mkv film.mkv"]
+    assert found(f"{bucket}/*/*") == ["memory:///bucket/more/film.mkv more/film.mkv"]
+    (entry,) = gather([], [f"{bucket}/more/film.mkv"], remote=True)
+    assert isinstance(entry, Input) and entry.place == Path("bucket/more/film.mkv")
     assert found(f"{bucket}/gone.mp3") == ["memory://bucket/gone.mp3 gone.mp3"]
     (error,) = gather([f"{bucket}/*.ogg"], remote=True)
     assert isinstance(error, MediaError)

@@ -41,7 +41,7 @@ def run(params: Params) -> int:
         raise OptionError(
             "a text to time was given", hint="add --align-only, or say `crisp-align align MEDIA --text …`"
         )
-    names = _names(params)
+    names, listed = _names(params)
     if not names and params["from_file"] is None:
         raise OptionError("no file to transcribe", hint="crisp-align --help shows what to type")
     settings, rules = options.settings(params), options.rules(params)
@@ -53,7 +53,7 @@ def run(params: Params) -> int:
     from crisp_align.cli.work import carry_out, carry_out_batch
 
     tally = Tally()
-    found = list(gather(names, recursive=params["recursive"], remote=batch.cluster is not None))
+    found = list(gather(names, listed, recursive=params["recursive"], remote=batch.cluster is not None))
     inputs = [entry for entry in found if isinstance(entry, Input)]
     jobs = planned(inputs, params)
     _check_kept(jobs, params)
@@ -147,8 +147,8 @@ def _work(settings: Settings, sources: Sequence[str]) -> Generator[Ready | Event
     return run(settings, Listed(Task(source) for source in sources))
 
 
-def _names(params: Params) -> list[str]:
-    """All that was named, on the command line and in a list.
+def _names(params: Params) -> tuple[list[str], list[str]]:
+    """What was named on the command line, and in a list.
 
     Raises:
         OptionError: a slip of the keyboard; a list that cannot be read, or that shares standard input with a recording.
@@ -159,14 +159,14 @@ def _names(params: Params) -> list[str]:
     if params["from_file"] is None:
         if params["null"]:
             raise OptionError("-0 says how --from-file is read, and there is none")
-        return names
+        return names, []
     from crisp_align.inputs import STDIN, read_list
 
     if params["from_file"] == STDIN:
         check_input(STDIN)
         if STDIN in names:
             raise OptionError("a recording and the list of files cannot both come from standard input")
-    return [*names, *read_list(params["from_file"], null=params["null"])]
+    return names, read_list(params["from_file"], null=params["null"])
 
 
 def planned(inputs: Sequence[Input], params: Params) -> list[Job]:
