@@ -72,9 +72,10 @@ def test_a_word_in_narrow_letters_does_not_begin_a_stretch_of_a_wide_language() 
     )
 
 
-def test_a_profile_can_be_a_file_that_changes_another(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_profile_can_be_a_file_that_changes_another(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text('base = "bbc"\ntitle = "mine"\nmax_chars = 30\nmax_wpm = 150\n', encoding="utf-8")
+    path.write_text('base = "bbc"\ntitle = "mine"\nmax_chars = 30\nmax_wpm = 150\n', encoding=encoding)
     rules = profile_rules(str(path))
     assert (rules.max_chars, rules.max_wpm, rules.max_lines) == (30, 150.0, 2)
 

@@ -71,7 +71,7 @@ def profile_rules(profile: str) -> Rules:
 def _read(path: str | os.PathLike[str]) -> dict[str, object]:
     name = os.fsdecode(path)
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
         raise OptionError(f"not TOML: {error}", subject=name) from error
     except (OSError, ValueError, RecursionError) as error:
