@@ -496,6 +496,16 @@ def test_a_line_wider_than_the_picture_is_broken_by_the_player(tmp_path: Path) -
     assert 20 < columns[0] < columns[-1] < 620
 
 
+@pytest.mark.parametrize(("offset", "times"), [("+2000", [8.0, 9.5, 10.0]), ("-500", [10.5, 12.0, 12.5])])
+def test_the_offset_of_lyrics_is_kept(offset: str, times: list[float]) -> None:
+    text = f"[offset:{offset}]\n[00:10.00]<00:10.00>a <00:11.50>b\n[00:12.00]c\n"
+    assert [word.start for word in parse_format(text, "x", "lrc").words] == times
+
+
+def test_lyrics_begin_at_0_at_the_earliest() -> None:
+    assert parse_format("[offset:+2000]\n[00:01.00]a\n[00:03.00]b\n", "x", "lrc").segments[0].start == 0.0
+
+
 def test_ttml_names_the_agent() -> None:
     transcript = spoken_by("A & B")
     text = write_format("ttml", transcript, laid(transcript)).decode()
@@ -523,6 +533,8 @@ def test_ctm_has_a_word_a_line() -> None:
 def test_a_mark_of_byte_order_is_written_on_request() -> None:
     transcript = spoken_by(None)
     assert write_format("srt", transcript, laid(transcript), WriteOptions(bom=True)).startswith(b"\xef\xbb\xbf1\n")
+    for name in ("json", "json-full"):
+        assert write_format(name, transcript, laid(transcript), WriteOptions(bom=True)).startswith(b"{")
 
 
 @pytest.mark.parametrize(
@@ -737,6 +749,12 @@ def test_json_of_other_styles_loads_in_a_parser_of_its_shape_and_reads_back(
         write_atomically(path, data)
         read = read_format(path)
     assert read.text.split() == "".join(text for _, _, text in expected).split()
+
+
+def test_a_segment_of_whisperx_without_words_keeps_its_speaker() -> None:
+    segment = {"start": 0.0, "end": 2.0, "text": " so be", "speaker": "SPEAKER_00"}
+    read = parse_format(json.dumps({"segments": [segment]}), "x", "json")
+    assert read.words == (Word(" so", 0.0, 1.0, None, "SPEAKER_00"), Word(" be", 1.0, 2.0, None, "SPEAKER_00"))
 
 
 def test_words_whisperx_could_not_time_lie_between_their_neighbours(tmp_path: Path) -> None:

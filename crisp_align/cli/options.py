@@ -370,7 +370,7 @@ STYLE = (
     option("--font", metavar="NAME", text="typeface (ASS)", default="Arial"),
     option("--resolution", metavar="WxH", text="pixels of the picture (ASS)", default="1920x1080"),
     flag("--embed-media", text="put the media into the review page"),
-    flag("--bom", text="begin files with a byte-order mark"),
+    flag("--bom", text="begin files with a byte-order mark, all but JSON"),
 )
 QUIET = (flag("-np", "--no-prints", "quiet", text="print nothing but errors"),)
 BATCH = (

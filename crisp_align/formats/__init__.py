@@ -137,7 +137,8 @@ def write_format(name: str, transcript: Transcript, cues: Sequence[Cue], options
     if format.timed:
         refuse_untimed(transcript)
     text = format.writer(transcript, cues, options)
-    return (b"\xef\xbb\xbf" if options.bom else b"") + text.encode("utf-8", "replace")
+    bom = options.bom and format.extension != ".json"  # which may have none
+    return (b"\xef\xbb\xbf" if bom else b"") + text.encode("utf-8", "replace")
 
 
 def refuse_untimed(transcript: Transcript) -> None:

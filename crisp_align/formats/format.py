@@ -17,7 +17,7 @@ class WriteOptions:
     """Choices of writing. A format reads those that mean something to it."""
 
     bom: bool = False
-    """Begin with a byte-order mark."""
+    """Begin with a byte-order mark (all but JSON)."""
     highlight_words: bool = False
     """Show each cue once a word, the word being spoken marked (SRT, WebVTT, ASS)."""
     karaoke: Literal["none", "word", "fill"] = "none"

@@ -12,6 +12,7 @@ import math
 import re
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from crisp_align.errors import TranscriptError
@@ -233,7 +234,9 @@ def _read_segments(root: Node, name: str) -> Transcript:
         text = node.string("text")
         found = _spelled(text, [child.string("word") for child in node.items("words", optional=True)])
         if found is None:
-            segments.append(Segment(text, start, end, language, shared_out(text, start, end)))
+            speaker = node.optional_string("speaker")
+            spread = tuple(replace(word, speaker=speaker) for word in shared_out(text, start, end))
+            segments.append(Segment(text, start, end, language, spread))
             continue
         words = _timed_words(found, node, start, end)
         segments.append(Segment("".join(found), start, end, language, words))

@@ -17,6 +17,7 @@ _JOINER = "\u2060"
 _CLEAR = 1.0  # s of silence after which the line is cleared
 _STAMP = re.compile(r"\[(\d{1,4}):([0-5]?\d)(?:[.:](\d{1,3}))?\]")
 _WORD_STAMP = re.compile(r"<(\d{1,4}):([0-5]?\d)(?:[.:](\d{1,3}))?>")
+_OFFSET = re.compile(r"^\s*\[offset:\s*([+-]?\d{1,7})\s*\]", re.IGNORECASE | re.MULTILINE)
 _TAG = re.compile(r"\[[A-Za-z#]+:[^\]]*\]")
 _DANGEROUS = re.compile(r"(?<=[\[<])(?=\d)")
 _GUARD = re.compile(rf"(?<=[\[<]){_JOINER}+(?=\d)")
@@ -46,14 +47,18 @@ def _clock(seconds: float) -> str:
 def read_lrc(text: str, name: str) -> list[Cue]:
     """A cue a line, in order of time, each to the next line's time; the last lasts two seconds where nothing ends it.
 
+    What the tag `offset` says is taken off every time.
+
     Raises:
         TranscriptError: it has text, but no line of it has a time.
     """
     lines: list[tuple[float, str]] = []
+    match = _OFFSET.search(text)
+    sooner = int(match.group(1)) / 1000 if match else 0.0
     for line in text.split("\n"):
         rest, stamps = line.strip(BLANKS), []
         while match := _STAMP.match(rest):
-            stamps.append(_seconds(match))
+            stamps.append(_seconds(match, sooner))
             rest = rest[match.end() :].lstrip(BLANKS)
         lines += [(stamp, rest) for stamp in stamps]
     if not lines and not all(_TAG.fullmatch(line.strip()) for line in text.split("\n") if line.strip()):
@@ -63,16 +68,16 @@ def read_lrc(text: str, name: str) -> list[Cue]:
     for number, (start, rest) in enumerate(lines):
         end = lines[number + 1][0] if number + 1 < len(lines) else start + 2.0
         if displayed(_WORD_STAMP.sub("", rest)):
-            cues.append(read_runs(start, end, [_runs(rest)]))
+            cues.append(read_runs(start, end, [_runs(rest, sooner)]))
     return cues
 
 
-def _runs(rest: str) -> list[Run]:
+def _runs(rest: str, sooner: float) -> list[Run]:
     runs: list[Run] = []
     said_at: float | None = None
     for part in re.split(r"(<\d{1,4}:\d{1,2}(?:[.:]\d{1,3})?>)", rest):
         if match := _WORD_STAMP.fullmatch(part):
-            said_at = _seconds(match)
+            said_at = _seconds(match, sooner)
         elif shown := displayed(_GUARD.sub("", part)):
             blank = " " if runs and (part[0] in BLANKS or runs[-1].text[-1] in BLANKS) else ""
             runs.append(Run(blank + shown + (" " if part[-1] in BLANKS else ""), None, said_at))
@@ -80,6 +85,6 @@ def _runs(rest: str) -> list[Run]:
     return [Run(run.text.rstrip(BLANKS), run.speaker, run.start) for run in runs]
 
 
-def _seconds(match: re.Match[str]) -> float:
+def _seconds(match: re.Match[str], sooner: float) -> float:
     minutes, seconds, fraction = match.groups()
-    return int(minutes) * 60 + int(seconds) + float(f"0.{fraction or 0}")
+    return max(0.0, round(int(minutes) * 60 + int(seconds) + float(f"0.{fraction or 0}") - sooner, 3))
