@@ -685,6 +685,32 @@ def test_ttml_of_others_is_read_with_frames_offsets_and_nesting(tmp_path: Path) 
     assert [(cue.start, cue.end, cue.text) for cue in read] == [(11.2, 12.5, "So be\nit"), (13.0, 14.0, "end")]
 
 
+TTML = '<tt xmlns="http://www.w3.org/ns/ttml"><body><div><p begin="0s" end="1s">a</p>{}</div></body></tt>'
+
+
+@pytest.mark.parametrize(
+    ("paragraph", "times", "words"),
+    [
+        ('<p><span begin="3s" end="4s">be it</span></p>', (3.0, 4.0), [("be", 3.0, 3.5), (" it", 3.5, 4.0)]),
+        ('<p begin="5s" end="9s"><span begin="0s" end="1s">be</span> <span begin="2s" end="4s">it</span></p>',
+         (5.0, 9.0), [("be", 5.0, 6.0), (" it", 7.0, 9.0)]),
+        ('<p begin="5s" end="9s">so <span begin="1s" end="2s">be it</span></p>',
+         (5.0, 9.0), [("so", 5.0, 6.0), (" be", 6.0, 6.5), (" it", 6.5, 7.0)]),
+        ('<p begin="5s"><span end="2s">so</span><br/><span end="2s">be</span></p>',
+         (5.0, 7.0), [("so", 5.0, 6.0), ("be", 6.0, 7.0)]),
+        ('<p begin="5s" end="7s"><span>s</span>o</p>', (5.0, 7.0), [("so", 5.0, 7.0)]),
+    ],
+)  # fmt: skip
+def test_spans_of_ttml_give_words_their_times(
+    paragraph: str, times: tuple[float, float], words: list[tuple[str, float, float]]
+) -> None:
+    reader = FORMATS["ttml"].cue_reader
+    assert reader
+    _, cue = reader(TTML.format(paragraph), "x")
+    assert (cue.start, cue.end) == times
+    assert [(word.text, word.start, word.end) for line in cue.lines for word in line] == words
+
+
 def test_an_extension_means_its_format() -> None:
     names = [format_of_path(path).name for path in ("a.SRT", "b.TextGrid", "c.labels.txt", "d.txt", "e.json")]
     assert names == ["srt", "textgrid", "labels", "txt", "json"]

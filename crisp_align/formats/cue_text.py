@@ -14,6 +14,7 @@ from crisp_align.transcript import Cue, Segment, Transcript, Word
 __all__ = [
     "BLANKS",
     "Run",
+    "blank_edges",
     "clock",
     "cue_lines",
     "lit",
@@ -29,6 +30,12 @@ __all__ = [
 
 BLANKS = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85\u2028\u2029 "
 """The white space that `displayed` folds and trims; no-break and ideographic spaces are a part of the text."""
+
+
+def blank_edges(text: str) -> str:
+    """As `displayed`, the white space at the ends of `text`, which is not empty, kept as one space each."""
+    core = displayed(text)
+    return f"{' ' if text[0] in BLANKS else ''}{core}{' ' if text[-1] in BLANKS and core else ''}"
 
 
 def cue_lines(cue: Cue) -> list[str]:

@@ -1,7 +1,7 @@
 """TTML (.ttml): the IMSC 1.1 text profile, which streaming services take. Written and read with the standard library.
 
 Times are media times in milliseconds. Of foreign files paragraphs, spans and line breaks are read, in any of the
-clock, frame, tick and offset forms; styling and regions are passed over.
+clock, frame, tick and offset forms; styling and regions are passed over. The times of spans become those of words.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
 from crisp_align.errors import TranscriptError
-from crisp_align.formats.cue_text import clock, read_cue, shown
+from crisp_align.formats.cue_text import Run, blank_edges, clock, read_cue, read_runs, shown
 from crisp_align.formats.format import WriteOptions
 from crisp_align.languages import NAMES
 from crisp_align.text.display import displayed
@@ -79,6 +80,12 @@ def _speaker(cue: Cue) -> str | None:
     return displayed(speakers.pop() or "") or None if len(speakers) == 1 else None
 
 
+_Interval: TypeAlias = tuple[float, float | None]
+"""From when to when something is shown, s; None: nobody says."""
+_Piece: TypeAlias = tuple[str, _Interval | None]
+"""A stretch of text, or a line break, and when its span says that it is shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Rates:
     frame: float
@@ -139,32 +146,74 @@ def _cues(
     pending = [(element, offset, end)]
     while pending:
         element, offset, end = pending.pop()
-        begin = offset + (_time(element.get("begin"), rates, name) or 0.0)
-        own_end, length = _time(element.get("end"), rates, name), _time(element.get("dur"), rates, name)
-        ends = [t for t in (end, own_end and offset + own_end, length and begin + length) if t is not None]
-        until = min(ends) if ends else None
+        begin, until = _interval(element, (offset, end), rates, name)
         if element.tag == f"{_TT}p":
-            lines = "".join(_text(element)).split("\n")
-            if until is not None and any(displayed(line) for line in lines):
-                yield read_cue(
-                    round(begin, 3), round(until, 3), lines, agents.get(element.get(f"{_METADATA}agent", ""))
-                )
+            speaker = agents.get(element.get(f"{_METADATA}agent", ""))
+            if cue := _paragraph(list(_pieces(element, (begin, until), None, rates, name)), begin, until, speaker):
+                yield cue
         else:
             pending += [(child, begin, until) for child in reversed(element)]
 
 
-def _text(element: ElementTree.Element) -> Iterator[str]:
-    yield _folded(element.text)
+def _interval(element: ElementTree.Element, within: _Interval, rates: _Rates, name: str) -> _Interval:
+    """When an element is shown that lies in one shown `within`."""
+    offset, end = within
+    begin = offset + (_time(element.get("begin"), rates, name) or 0.0)
+    own_end, length = _time(element.get("end"), rates, name), _time(element.get("dur"), rates, name)
+    ends = [t for t in (end, own_end and offset + own_end, length and begin + length) if t is not None]
+    return begin, min(ends) if ends else None
+
+
+def _pieces(
+    element: ElementTree.Element, within: _Interval, said: _Interval | None, rates: _Rates, name: str
+) -> Iterator[_Piece]:
+    yield _folded(element.text), said
     for child in element:
         if child.tag == f"{_TT}br":
-            yield "\n"
+            yield "\n", None
         elif child.tag == f"{_TT}span":
-            yield from _text(child)
-        yield _folded(child.tail)
+            timed = any(child.get(key) for key in ("begin", "end", "dur"))
+            own = _interval(child, within, rates, name)
+            yield from _pieces(child, own, own if timed else said, rates, name)
+        yield _folded(child.tail), said
 
 
 def _folded(text: str | None) -> str:
     return re.sub("[ \t\r\n]+", " ", text or "")
+
+
+def _paragraph(pieces: Sequence[_Piece], begin: float, until: float | None, speaker: str | None) -> Cue | None:
+    """A cue from when anything is shown to when nothing is, words where their spans begin; None: it shows nothing."""
+    seen = [said for text, said in pieces if displayed(text)]
+    timed = [said for said in seen if said]
+    if timed and len(timed) == len(seen):
+        begin = min(first for first, _ in timed)
+        ends = [last for _, last in timed if last is not None]
+        until = max(ends) if len(ends) == len(timed) else until
+    if until is None or not seen:
+        return None
+    begin, until = round(begin, 3), round(until, 3)
+    lines: list[list[Run]] = [[]]
+    now, over = begin, None
+    for text, said in pieces:
+        if text == "\n":
+            lines.append([])
+            continue
+        start: float | None = None
+        if said and displayed(text):
+            if round(said[0], 3) > now:
+                start = round(said[0], 3)
+                if over is not None and now < over < start:  # a pause
+                    lines[-1].append(Run("", None, over))
+                now = start
+            over = said[1]
+        if text:
+            lines[-1].append(Run(blank_edges(text), speaker, start))
+    if over is not None and now < over < until:
+        lines[-1].append(Run("", None, over))
+    if any(run.start is not None for line in lines for run in line):
+        return read_runs(begin, until, lines)
+    return read_cue(begin, until, "".join(text for text, _ in pieces).split("\n"), speaker)
 
 
 def _time(text: str | None, rates: _Rates, name: str) -> float | None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from crisp_align.errors import TranscriptError
-from crisp_align.formats.cue_text import BLANKS, Run, clock, lit, milliseconds, read_runs, shown, visible
+from crisp_align.formats.cue_text import Run, blank_edges, clock, lit, milliseconds, read_runs, shown, visible
 from crisp_align.formats.format import Entry, WriteOptions
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript, Word
@@ -116,16 +116,10 @@ def _cue(entry: Entry) -> Cue:
             elif match := _STAMP.fullmatch(part):
                 said_at = _seconds(match.groups())
             elif part and not _TAG.fullmatch(part):
-                runs.append(Run(_shown(html.unescape(part)), speaker, said_at))
+                runs.append(Run(blank_edges(html.unescape(part)), speaker, said_at))
                 said_at = None
         lines.append(runs)
     return read_runs(entry.start, entry.end, lines)
-
-
-def _shown(text: str) -> str:
-    """As `displayed`, the white space at its ends kept as one space each."""
-    core = displayed(text)
-    return f"{' ' if text[0] in BLANKS else ''}{core}{' ' if text[-1] in BLANKS and core else ''}"
 
 
 def _timing(line: str, number: int, name: str) -> tuple[float, float]:
