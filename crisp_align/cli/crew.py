@@ -51,28 +51,41 @@ _MENDABLE = frozenset(
 
 
 class Tally:
-    """How a run went."""
+    """How a run went. Its memory grows with the number of files only where a report is to tell of each.
 
-    def __init__(self) -> None:
-        self.done = 0
-        self.failures: list[CrispAlignError] = []
+    Args:
+        reports: whether there will be a report.
+    """
+
+    def __init__(self, *, reports: bool = False) -> None:
         self.rows: list[Row] = []
         """What came of each file, for a report."""
+        self._reports = reports
+        self._codes: set[int] = set()
+        """Exit codes of all that failed."""
+
+    def note(self, row: Row) -> None:
+        """Count a file that something came of."""
+        if self._reports:
+            self.rows.append(row)
 
     def fail(self, source: str, error: CrispAlignError, outcome: Kind = "failed") -> None:
         """Count a file that could not be done."""
-        self.failures.append(error)
-        self.rows.append(Row(source, outcome, error=str(error)))
+        self.trouble(error)
+        self.note(Row(source, outcome, error=str(error)))
 
     def skip(self, source: str, outcome: Kind = "skipped", row: Row | None = None) -> None:
         """Count a file that needs no work; `row`: what came of it when it was done."""
-        self.rows.append(replace(row, source=source, outcome=outcome) if row else Row(source, outcome))
+        self.note(replace(row, source=source, outcome=outcome) if row else Row(source, outcome))
+
+    def trouble(self, error: CrispAlignError) -> None:
+        """Count what went wrong, but cost no file."""
+        self._codes.add(error.exit_code)
 
     @property
     def exit_code(self) -> int:
         """0: all done; 3: what failed, failed for want of a model or a dependency; else 1."""
-        codes = {error.exit_code for error in self.failures}
-        return 0 if not codes else 3 if codes == {3} else 1
+        return 0 if not self._codes else 3 if self._codes == {3} else 1
 
 
 @dataclass(slots=True)
@@ -222,7 +235,7 @@ class Crew:
             if not self.writes:
                 raise
         except OutputError as error:  # told once: the display shows no further lines
-            self.tally.failures.append(error)
+            self.tally.trouble(error)
             self.display.error(error)
 
     def _finish(self, file: _File, transcript: Transcript) -> None:
@@ -243,8 +256,7 @@ class Crew:
                 raise
             self._fail(file, error)
             return
-        self.tally.done += 1
-        self.tally.rows.append(row)
+        self.tally.note(row)
         outcome = Outcome(row.outputs, row.seconds or 0.0, row.audio_seconds or 0.0, row.words or 0, row.score)
         self.display.done(job.source, outcome)
         if told:

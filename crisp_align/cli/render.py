@@ -42,7 +42,6 @@ def run(params: Params) -> int:
         for job in ready(jobs, params, tally, display, ledger):
             try:
                 _render(job, rules, style, (params["encoding"], language), display, ledger)
-                tally.done += 1
             except CrispAlignError as error:
                 refuse(tally, display, [error])
     finally:

@@ -52,7 +52,7 @@ def run(params: Params) -> int:
     from crisp_align.cli.crew import Tally
     from crisp_align.cli.work import carry_out, carry_out_batch
 
-    tally = Tally()
+    tally = Tally(reports=params["report"] is not None)
     found = list(gather(names, listed, recursive=params["recursive"], remote=batch.cluster is not None))
     inputs = [entry for entry in found if isinstance(entry, Input)]
     jobs = planned(inputs, params)

@@ -199,7 +199,7 @@ def run(params: Params) -> int:
 
     planned([], params)  # a pattern that names no file is told at once
     batch = options.batch(params, ledger)
-    tally, stop, asked = Tally(), Event(), Stop()
+    tally, stop, asked = Tally(reports=params["report"] is not None), Event(), Stop()
     if (top := _output_folder(params)) is not None:
         make_folder(top)
     display = start(params, [], None)
