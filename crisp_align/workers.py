@@ -23,7 +23,7 @@ from queue import Empty, Queue
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, TypeAlias
 
-from crisp_align.errors import CrispAlignError, ModelError
+from crisp_align.errors import CrispAlignError, ModelError, OptionError
 from crisp_align.events import ClipDone, Event, Failed, Finished, Noticed, Ready, Staged
 from crisp_align.formats.files import sweep, temporary
 from crisp_align.reading import ROOM, Feed, Task
@@ -89,7 +89,7 @@ def run(settings: Settings, feed: Feed, options: WorkerOptions | None = None) ->
         Ready, when the first worker is; then what `Pipeline.transcribe` gives. Files of one worker come in order.
 
     Raises:
-        CrispAlignError: the models do not load.
+        CrispAlignError: the models do not load, or do not fit into the workers' share of the memory.
     """
     crew = _Crew(settings, feed, options or WorkerOptions())
     try:
@@ -151,6 +151,8 @@ class _Worker:
     alone: bool = False
     """It has a task that a worker died over, and gets no other."""
     ready: bool = False
+    finished: int = 0
+    """Files that came to an end in it."""
     retiring: bool = False
     """It gets no further task, and is replaced when it has finished those it has."""
     heard: float = field(default_factory=time.monotonic)
@@ -234,6 +236,8 @@ class _Crew:
         self.deaths_at_start = 0
         """In a row, of workers that were loading their models."""
         self.announced = False
+        self.warned = False
+        """Whether it was told that a worker's share of the memory is too small for a file."""
         self.settings = settings
         self.workers: list[_Worker] = []
         self.first: Task | None = None
@@ -308,6 +312,7 @@ class _Crew:
                     worker.ready, self.deaths_at_start = True, 0
                     if not self.announced:
                         self.announced = True
+                        self.check_share(worker)
                         yield message
                     continue
                 worker.note(message)
@@ -316,7 +321,8 @@ class _Crew:
                 self.excuse(time.monotonic() - asked)
                 if isinstance(message, Finished | Failed):
                     worker.alone = False
-                    self.weigh(worker)
+                    worker.finished += 1
+                    yield from self.weigh(worker, message.source)
         except EOFError:
             return worker.end()
         return None
@@ -327,10 +333,29 @@ class _Crew:
             for worker in self.workers:
                 worker.heard += spent
 
-    def weigh(self, worker: _Worker) -> None:
+    def check_share(self, worker: _Worker) -> None:
+        """Refuse a share of the memory in which the models alone do not fit: they would be loaded for every file.
+
+        Raises:
+            OptionError: it is one.
+        """
+        count = len(self.workers)
+        share, held = self.options.share(count), worker.resident
+        if share is not None and held > share:
+            whose = "the worker" if count == 1 else f"each of {count} workers"
+            raise OptionError(
+                f"--memory gives {whose} {share / 1e6:.0f} MB, and the models alone take {held / 1e6:.0f}",
+                hint=f"give more than {count * held / 1e6:.0f}" + (", or use fewer --workers" if count > 1 else ""),
+            )
+
+    def weigh(self, worker: _Worker, source: str) -> Iterator[Event]:
         """Retire a worker that has outgrown its share of the memory."""
-        share = self.options.share(len(self.workers))
-        worker.retiring = share is not None and worker.resident > share
+        share, held = self.options.share(len(self.workers)), worker.resident
+        worker.retiring = share is not None and held > share
+        if share is not None and worker.retiring and worker.finished == 1 and not self.warned:
+            self.warned = True
+            text = f"took its worker to {held / 1e6:.0f} MB, above its {share / 1e6:.0f} MB of --memory"
+            yield Noticed(source, f"{text}; such workers are replaced, and the models loaded again, every few files")
 
     def replace(self, worker: _Worker, gone: str) -> Iterator[Event]:
         """Put a new worker in the place of one that is gone, and see to what it leaves.

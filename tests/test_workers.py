@@ -14,7 +14,7 @@ import pytest
 
 from crisp_align import workers
 from crisp_align.backends import LoadOptions
-from crisp_align.errors import ModelError
+from crisp_align.errors import ModelError, OptionError
 from crisp_align.events import Event, Failed, Finished, Noticed, Ready, Staged
 from crisp_align.pipeline import Pipeline, Settings
 from crisp_align.reading import Listed, Task
@@ -30,6 +30,8 @@ from pathlib import Path
 from crisp_align.backends import Transcription
 from crisp_align.errors import ModelError
 from crisp_align.transcript import Word
+
+held = []
 
 class Gauge:
     name = "gauge"
@@ -74,6 +76,10 @@ class Gauge:
             if "threads" in name:
                 from threadpoolctl import threadpool_info
                 Path(clip.source + ".threads").write_text(f"{[pool['num_threads'] for pool in threadpool_info()]}")
+            if "grow" in name:
+                Path(clip.source + ".pid").write_text(str(os.getpid()))
+                if clip.start == 0:
+                    held.append(b"x" * 150_000_000)
             if "bug" in name:
                 raise KeyError("a mistake")
             with open(clip.source + ".log", "a") as log:
@@ -205,8 +211,17 @@ def test_a_model_that_no_longer_loads_ends_the_run(tmp_path: Path, gauge: Settin
 
 
 def test_a_worker_that_outgrows_its_memory_is_replaced_between_files(tmp_path: Path, gauge: Settings) -> None:
-    sources = tones(tmp_path, "abcdef")
-    assert list(transcripts(run(gauge, sources, memory=1))) == sources
+    sources = tones(tmp_path, [f"grow{number}" for number in range(10)])
+    told = run(gauge, sources, memory=230_000_000, count=1)
+    assert list(transcripts(told)) == sources
+    assert len({Path(f"{source}.pid").read_text() for source in sources}) > 1
+    (notice,) = [event for event in told if isinstance(event, Noticed) and "--memory" in event.text]
+    assert notice.source == sources[0] and "above its 230 MB of --memory" in notice.text
+
+
+def test_memory_that_does_not_hold_the_models_is_refused(tmp_path: Path, gauge: Settings) -> None:
+    with pytest.raises(OptionError, match="gives each of 2 workers 2 MB, and the models alone take"):
+        run(gauge, tones(tmp_path, "ab"), memory=4_000_000, count=2)
 
 
 def test_leaving_early_ends_the_workers(tmp_path: Path, gauge: Settings) -> None:
