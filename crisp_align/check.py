@@ -11,12 +11,13 @@ from typing import Literal
 
 from crisp_align.errors import OptionError, TranscriptError
 from crisp_align.formats import find_format, format_of_path, format_of_text, parse_format
-from crisp_align.formats.cue_text import clock, cue_lines, language_of_script
+from crisp_align.formats.cue_text import clock, cue_lines
 from crisp_align.formats.encodings import read_text
 from crisp_align.formats.format import CueReader, Entry, Format
 from crisp_align.formats.json import read_json_cues
 from crisp_align.formats.srt import srt_entries
 from crisp_align.formats.vtt import vtt_entries
+from crisp_align.languages import script_language
 from crisp_align.layout.profiles import LanguageRules
 from crisp_align.layout.rules import Rules, countable_words, gap, line_columns, needed_duration
 from crisp_align.text.breaks import ends_badly, starts_badly
@@ -101,12 +102,10 @@ def _by_language(
 ) -> list[Violation]:
     """What `cues` break of the rules for the language `told`, and of those for what the script of each may be, too."""
     text = "".join(cue.text for cue in cues)
-    told = told or language_of_script(text)
+    told = told or script_language(text)
     otherwise = None if told in {"ja", "ko", "th", "yue", "zh"} else told
     wide = [any(columns(char) == 2 and char.isalpha() for char in cue.text) for cue in cues]
-    scripts = [
-        language_of_script(cue.text) or ("zh" if own else otherwise) for cue, own in zip(cues, wide, strict=True)
-    ]
+    scripts = [script_language(cue.text) or ("zh" if own else otherwise) for cue, own in zip(cues, wide, strict=True)]
     kanji = "ja" if _KANA.search(text) else "zh"  # a line of a Japanese file may have no kana
     judged = [
         [rules.of(told)] * len(cues),

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from crisp_align.check import check, check_file, hurry
 from crisp_align.errors import OptionError, TranscriptError
 from crisp_align.formats import write_format
-from crisp_align.formats.cue_text import language_of_script, read_cue
+from crisp_align.formats.cue_text import read_cue
 from crisp_align.formats.srt import read_srt
+from crisp_align.languages import script_language
 from crisp_align.layout import LanguageRules, Rules, cues, profile_names, profile_rules
 from crisp_align.text.width import columns
 from crisp_align.transcript import Cue, Transcript
@@ -203,7 +204,7 @@ def test_a_format_without_cues_is_refused(tmp_path: Path) -> None:
 def rules_of(profile: str, transcript: Transcript, fps: float) -> Rules:
     if profile == "auto":
         # Where the script of a segment tells another language, so does the file.
-        told = [(s.language, language_of_script(s.text)) for s in transcript.segments]
+        told = [(s.language, script_language(s.text)) for s in transcript.segments]
         assume(all(script == language for language, script in told if language in {"ja", "ko", "zh"}))
         return LanguageRules(fps=fps, given=frozenset({"fps"}))
     return replace(profile_rules(profile), fps=fps)

@@ -306,8 +306,9 @@ class TestRender:
 
         assert lines() == lines("--profile", "netflix-en") == lines("--profile", "auto")
         assert len(lines()) == 2
-        for filled in (["-ml", "0"], ["-sow"], ["-ml", "0", "--max-duration", "3"]):
+        for filled in (["-ml", "0"], ["-sow"]):
             assert lines(*filled) == [line]
+        assert len(lines("-ml", "0", "--max-duration", "3")) == 4, "speech is split, not cut off"
         assert max(map(len, lines("--max-lines", "1"))) <= 42  # one rule of the language's profile is changed
         assert lines("--max-duration", "3") == lines("--profile", "netflix-en", "--max-duration", "3") != lines()
 

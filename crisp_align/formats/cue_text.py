@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
+from crisp_align.languages import script_language
 from crisp_align.text.display import displayed
 from crisp_align.text.width import columns, graphemes
 from crisp_align.transcript import Cue, Segment, Transcript, Word
@@ -200,7 +201,7 @@ def transcript_of(cues: Sequence[Cue], source: str, language: str | None = None)
     Where `language` is None, a script that only one language is written in tells it, else the words.
     """
     text = " ".join(cue.text for cue in cues)
-    language = language or language_of_script(text) or language_of_words(text)
+    language = language or script_language(text) or language_of_words(text)
     segments: list[Segment] = []
     for cue in sorted(cues, key=lambda cue: cue.start):
         words: list[Word] = []
@@ -217,15 +218,6 @@ def transcript_of(cues: Sequence[Cue], source: str, language: str | None = None)
     return Transcript(tuple(segments), duration, source)
 
 
-def language_of_script(text: str) -> str | None:
-    """The language of a text more than a third of whose letters are of a script that one language is written in."""
-    letters = [char for char in text if char.isalpha()]
-    for language, pattern in _SCRIPTS:
-        if 3 * sum(1 for char in letters if pattern.match(char)) > len(letters):
-            return language
-    return None
-
-
 def language_of_words(text: str) -> str | None:
     """The language that a text of some length is surely in."""
     if sum(map(str.isalpha, text)) < _TELLING:
@@ -237,13 +229,6 @@ def language_of_words(text: str) -> str | None:
 
 
 _TELLING = 40  # letters; fewer may be those of many languages
-
-_SCRIPTS = (
-    ("ko", re.compile("[\uac00-\ud7a3\u1100-\u11ff]")),
-    ("th", re.compile("[\u0e00-\u0e7f]")),
-    ("ja", re.compile("[\u3040-\u30ff]")),
-    ("zh", re.compile("[\u4e00-\u9fff]")),
-)
 
 
 def _joined(left: str, right: str) -> bool:
