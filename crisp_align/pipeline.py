@@ -259,7 +259,8 @@ class Pipeline:
     def _advice(self) -> str | None:
         ways = []
         if self.settings.model == "auto" and self._heard_by is not None and self._heard_by.model in ("base", "tiny.en"):
-            ways.append("better text: crisp-align models pull large-v3-turbo")
+            better = "large-v3" if self.settings.decode.translate else "large-v3-turbo"  # which translates nothing
+            ways.append(f"better text: crisp-align models pull {better}")
         if self.aligners.left_out is not None:
             name, error = self.aligners.left_out
             ways.append(f"{name} is left out: {error.what}" + (f"; {error.hint}" if error.hint else ""))

@@ -457,6 +457,13 @@ def test_ass_has_karaoke_in_hundredths() -> None:
     assert not text.endswith("}\n")
 
 
+def test_lyrics_without_spaces_get_none_between_their_words() -> None:
+    words = (Word("東京", 1.0, 1.5), Word("へ", 1.5, 1.8), Word("行く", 1.8, 2.5))
+    transcript = Transcript((Segment("東京へ行く", 1.0, 2.5, "ja", words),), 3.0, "x")
+    text = write_format("lrc", transcript, laid(transcript), WriteOptions(karaoke="word")).decode()
+    assert "[00:01.00]<00:01.00>東京<00:01.50>へ<00:01.80>行く\n" in text
+
+
 @pytest.mark.parametrize("name", ["ass", "ssa"])
 @pytest.mark.parametrize("hour", [0, 9, 10, 30])
 def test_hours_of_ass_have_the_digits_they_need(name: str, hour: int) -> None:

@@ -77,7 +77,7 @@ class AlignerChain:
         except (ModelError, OptionError) as error:
             if asked != "auto" or strict or len(self.names) == 1:
                 raise
-            self.left_out = (self.names.pop(0), error)
+            self.left_out = (self.names.pop(0), error.with_traceback(None))  # which would keep a model
             first = self._ready(self.names[0])
         keeps_times = self.names[0] == "native" and native_words
         self.max_clip = first.max_clip if keeps_times else min(first.max_clip, EVERYONES_CLIP)

@@ -9,7 +9,7 @@ from crisp_align.errors import TranscriptError
 from crisp_align.formats.cue_text import BLANKS, Run, milliseconds, read_runs, shown, visible
 from crisp_align.formats.format import WriteOptions
 from crisp_align.text.display import displayed
-from crisp_align.transcript import Cue, Transcript
+from crisp_align.transcript import Cue, Transcript, Word
 
 __all__ = ["read_lrc", "write_lrc"]
 
@@ -31,12 +31,19 @@ def write_lrc(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions
         if options.karaoke == "none":
             text = _DANGEROUS.sub(_JOINER, " ".join(lines))
         else:
-            words = [pair for line in cue.lines for pair in visible(line)]
-            text = " ".join(f"<{_clock(word.start)}>{_DANGEROUS.sub(_JOINER, shown.strip())}" for word, shown in words)
+            text = " ".join(filter(None, map(_stamped, cue.lines)))
         rows.append(f"[{_clock(cue.start)}]{text}")
         if number + 1 == len(kept) or kept[number + 1][0].start - cue.end >= _CLEAR:
             rows.append(f"[{_clock(cue.end)}]")
     return "".join(f"{row}\n" for row in rows)
+
+
+def _stamped(line: Sequence[Word]) -> str:
+    """A line with a time before each word."""
+    return "".join(
+        f"{' ' if text[0] in BLANKS else ''}<{_clock(word.start)}>{_DANGEROUS.sub(_JOINER, text.strip(BLANKS))}"
+        for word, text in visible(line)
+    )
 
 
 def _clock(seconds: float) -> str:
