@@ -177,7 +177,7 @@ def test_hostile_files_on_another_file_system_cost_themselves_alone(nodes: Nodes
     asked = ("--backend", "meter", "-am", "native", "--no-vad", "-osrt", "-r", "--output-dir", "shelf://out")
     kept = ("--journal", "hostile.journal", "--report", "hostile.json", "--timeout", "10")
     run = nodes.command("shelf://in", *asked, *kept)
-    _, told = run.communicate(timeout=300)
+    _, told = run.communicate(timeout=560)
     assert run.returncode == 1, told
     rows = report(nodes.folder / "hostile.json")
     outcomes = {name: row["outcome"] for name, row in rows.items()}
@@ -196,7 +196,7 @@ def test_hostile_files_on_another_file_system_cost_themselves_alone(nodes: Nodes
     assert rows["a.wav"]["outputs"] == ["shelf://out/a.srt"]
 
     again = nodes.command("shelf://in", *asked, *kept)
-    _, told = again.communicate(timeout=300)
+    _, told = again.communicate(timeout=560)
     assert again.returncode == 1 and "killed its workers before" in told and "it is done already" not in told
     assert report(nodes.folder / "hostile.json")["a.wav"]["outcome"] == "skipped"
 
