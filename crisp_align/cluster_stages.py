@@ -142,8 +142,10 @@ def read_parts(table: pa.Table, order: Order) -> Iterator[pa.Table]:
         with closing(_parts(task, order)) as parts:
             for count in itertools.count():
                 # Only our own steps are timed, not how long the next stage lets us wait.
-                with _Watch(order, [("decoding", task.source, count)]) as deaths:
+                watch = _Watch(order, [("decoding", task.source, count)])
+                with watch as deaths:
                     if deaths[0] >= _TRIES:
+                        watch.done = False
                         yield packed([Part(task.source, len(task.finished), (), ended=_death(task.source))])
                         break
                     part = next(parts, None)
@@ -281,6 +283,7 @@ def _through(
     with watch as deaths:
         if len(whole) == 1 and deaths[0] >= _TRIES:
             mistake = _death(whole[0].source)
+            watch.done = False  # another part of the same call may yet take this answer along
         elif len(whole) == 1 or not any(deaths):
             try:
                 results = list(work([clip for part in whole for clip in part.clips]))
@@ -314,7 +317,7 @@ class _Watch:
     def __init__(self, order: Order, steps: Sequence[Step], *, timed: bool = True) -> None:
         self._order, self._steps, self._timed = order, steps, timed
         self.done = True
-        """Unset where the steps are not tried after all."""
+        """Unset where the steps are not tried after all; who died over them stays known."""
 
     def __enter__(self) -> list[int]:
         import ray
