@@ -24,6 +24,7 @@ from crisp_align.decoder import Decoder, find_ffmpeg, input_options
 from crisp_align.errors import MediaError, OptionError
 from crisp_align.folders import is_media, media_files
 from crisp_align.pipes import Pipe, index_is_last, open_pipe
+from crisp_align.scratch import scratch_folder
 from crisp_align.transcript import SAMPLE_RATE
 from crisp_align.waves import Wave
 
@@ -271,7 +272,9 @@ def _open_pipe(stream: IO[bytes], name: str, options: MediaOptions) -> AudioStre
         except OSError as error:
             raise MediaError(f"cannot be read ({error.strerror})", subject=name) from error
         if index_is_last(head):
-            url = file_url(Path(stack.enter_context(pipe.spool(name)).name))
+            stored = stack.enter_context(scratch_folder()) / "piped.media"
+            pipe.spool(stored, name)
+            url = file_url(stored)
             return _open(_Source(url, name, inspect(url, name, head=b"")), options, stack)
         return _open(_Source("pipe:0", name, _inspect_pipe(pipe, name)), options, stack, pipe)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,27 +49,22 @@ class Pipe:
         parts = self._all()
         return lambda: next(parts, b"")
 
-    def spool(self, name: str) -> IO[bytes]:
-        """All the bytes in a temporary file, which is gone when closed.
+    def spool(self, path: Path, name: str) -> None:
+        """Write all the bytes to a file.
 
         Raises:
             MediaError: there is no room for them.
         """
-        file = tempfile.NamedTemporaryFile(prefix="crisp-align-", suffix=".media")  # noqa: SIM115
         try:
-            for data in self._all():
-                file.write(data)
-            file.flush()
-        except BaseException as error:
-            file.close()
-            if isinstance(error, OSError):
-                raise MediaError(
-                    f"keeps its index at its end, so all of it has to be stored first, which failed ({error.strerror})",
-                    subject=name,
-                    hint=f"give the file itself, or make room in {tempfile.gettempdir()}",
-                ) from error
-            raise
-        return cast(IO[bytes], file)
+            with path.open("wb") as file:
+                for data in self._all():
+                    file.write(data)
+        except OSError as error:
+            raise MediaError(
+                f"keeps its index at its end, so all of it has to be stored first, which failed ({error.strerror})",
+                subject=name,
+                hint=f"give the file itself, or make room in {path.parent.parent}",
+            ) from error
 
     def close(self) -> None:
         """Let go of it; a reader that is waiting for bytes ends with the next ones."""

@@ -12,7 +12,6 @@ import hashlib
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from urllib.parse import unquote
 
 from crisp_align.errors import CrispAlignError, MediaError, MissingDependencyError, OutputError
 from crisp_align.folders import AMBIGUOUS, EXTENSIONS, begins_like_media, fixed_head
+from crisp_align.scratch import scratch_folder
 
 __all__ = [
     "Seen",
@@ -193,8 +193,8 @@ def fetched(source: str) -> Iterator[str]:
         yield source
         return
     suffix = PurePosixPath(source).suffix
-    with tempfile.TemporaryDirectory(prefix="crisp-align-", ignore_cleanup_errors=True) as folder:
-        copy = Path(folder, f"copy{suffix}")
+    with scratch_folder() as folder:
+        copy = folder / f"copy{suffix}"
         try:
             system, name = _opened(source)
             with system.open(name, "rb") as stream, copy.open("wb") as file:
