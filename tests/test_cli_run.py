@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -224,6 +225,22 @@ class TestEnding:
             assert "tiny.en" in working.stderr.readline()  # loaded, and waiting for standard input for ever
             working.send_signal(signal.SIGINT)
             assert working.wait(timeout=60) == 130
+
+    def test_an_interrupt_while_a_pipe_is_stored_leaves_nothing_of_it(self, tmp_path: Path) -> None:
+        endless = b"\x00\x00\x00\x10ftypisom\x00\x00\x00\x00" + (1 << 30).to_bytes(4, "big") + b"mdat" + bytes(1 << 20)
+        env = {**os.environ, "TMPDIR": str(tmp_path)}
+        with subprocess.Popen(
+            [*COMMAND, "-", *TINY], stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=env
+        ) as working:
+            assert working.stdin is not None
+            working.stdin.write(endless)
+            working.stdin.flush()
+            deadline = time.monotonic() + 60
+            while not any(path.stat().st_size for path in tmp_path.rglob("*.media")) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            working.send_signal(signal.SIGINT)
+            assert working.wait(timeout=60) == 130
+        assert list(tmp_path.iterdir()) == []
 
     def test_a_reader_that_leaves_ends_the_run_quietly(self, long: Path) -> None:
         command = [*COMMAND, str(long), *TINY]
