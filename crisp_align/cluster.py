@@ -149,6 +149,7 @@ class _Run:
         self.first: Task | None = first
         self.files: dict[str, _File] = {}
         self.models: Models | None = None
+        self.pump: Thread | None = None
 
     def work(self) -> Generator[Ready | Event]:
         """All rounds."""
@@ -168,6 +169,8 @@ class _Run:
                     left = list(self.files.values())
                     if not left and self.feed.ended and self.first is None:
                         return
+            if self.pump is not None:  # what it still holds belongs to the connection that has ended
+                self.pump.join(_STALL)
 
     def sizes(self, ray: Any) -> Sizes:
         """How the cluster is divided as it is now."""
@@ -192,7 +195,8 @@ class _Run:
         home = os.getcwd()  # noqa: PTH109 (the very name)
         order = Order(self.settings, self.models, clips, self.options.timeout, home, board)
         arrived: Queue[Any] = Queue(_QUEUE)
-        Thread(target=pump, args=(streamed(ray, order, sizes), arrived), name="cluster", daemon=True).start()
+        self.pump = Thread(target=pump, args=(streamed(ray, order, sizes), arrived), name="cluster", daemon=True)
+        self.pump.start()
         given, ahead = len(tasks), _AHEAD + 2 * sizes.decode_workers
         vigil, anything = Vigil(living_nodes(ray), time.monotonic()), False
         while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,6 +169,41 @@ def test_a_node_that_dies_costs_nothing_and_the_bytes_are_those_of_one_machine(
         assert (nodes.folder / "cluster" / name).read_bytes() == (nodes.folder / "local" / name).read_bytes(), name
     with Journal(nodes.folder / "journal") as journal:
         assert journal.counts() == {"done": len(names)}
+
+
+# Gives the first round up in the middle of its work, as where nobody can go on after a node was lost.
+GIVES_UP = """
+import sys
+from crisp_align import cluster
+from crisp_align.cli import main
+judge, given_up = cluster.Vigil.is_over, []
+def is_over(vigil, alive, busy, now):
+    if busy and not given_up:
+        given_up.append(now)
+        return True
+    return judge(vigil, alive, busy, now)
+cluster.Vigil.is_over = is_over
+code = main(sys.argv[1:])
+assert given_up
+sys.exit(code)
+"""
+
+
+def test_a_round_that_is_given_up_is_done_again_over_a_new_connection(nodes: Nodes) -> None:
+    for i in range(6):
+        tone(nodes.folder / f"stalled{i}.wav", 6.5)
+    words = [f"stalled{i}.wav" for i in range(6)]
+    asked = ("--backend", "meter", "-am", "native", "--no-vad", "-osrt", "--output-dir", "again", "--engine", "ray")
+    run = subprocess.run(
+        [sys.executable, "-c", GIVES_UP, *words, *asked, "--ray-address", nodes.address],
+        cwd=nodes.folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "lost on the cluster; tried again" in run.stderr
+    assert sorted(path.stem for path in (nodes.folder / "again").iterdir()) == sorted(Path(word).stem for word in words)
 
 
 def test_hostile_files_on_another_file_system_cost_themselves_alone(nodes: Nodes) -> None:
