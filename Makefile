@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-nemo check bench clean
+.PHONY: demo test test-nemo fuzz check bench clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,10 @@ $(VENV)-nemo/dev.stamp: pyproject.toml constraints.txt
 
 test-nemo: $(VENV)-nemo/dev.stamp
 	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(VENV)-nemo/bin/python -m pytest tests/test_backend_nemo.py
+
+# The properties over examples that nobody has seen yet; `make test` takes the same ones each time.
+fuzz: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -n auto -m hypothesis --hypothesis-profile=search
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .

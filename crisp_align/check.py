@@ -100,17 +100,28 @@ def _check(
 def _by_language(
     cues: Sequence[Cue], rules: LanguageRules, told: str | None, tolerance: float, *, measured: bool
 ) -> list[Violation]:
-    """What `cues` break of the rules for the language `told`, and of those for what the script of each may be, too."""
+    """What `cues` break of the rules for the language `told`, and of those for what each may be in, too.
+
+    That is what its own script tells; where that tells nothing, as of Latin letters, what the cue before is in.
+    """
     text = "".join(cue.text for cue in cues)
     told = told or script_language(text)
     otherwise = None if told in {"ja", "ko", "th", "yue", "zh"} else told
-    wide = [any(columns(char) == 2 and char.isalpha() for char in cue.text) for cue in cues]
-    scripts = [script_language(cue.text) or ("zh" if own else otherwise) for cue, own in zip(cues, wide, strict=True)]
+    wide: list[bool] = []
+    for cue in cues:  # marks and digits alone go with what is before them, as they are laid out
+        letters = [char for char in cue.text if char.isalpha()]
+        before = wide[-1] if wide else rules.of(told).char_columns == 2
+        wide.append(any(columns(char) == 2 for char in letters) if letters else before)
+    known = [script_language(cue.text) or ("zh" if own else None) for cue, own in zip(cues, wide, strict=True)]
+    scripts = [script or otherwise for script in known]
+    carried: list[str | None] = []
+    for script in known:
+        carried.append(script or (carried[-1] if carried else otherwise))
     kanji = "ja" if _KANA.search(text) else "zh"  # a line of a Japanese file may have no kana
     judged = [
         [rules.of(told)] * len(cues),
         [rules.of(script) for script in scripts],
-        [rules.of(kanji if script == "zh" else script) for script in scripts],
+        *([rules.of(kanji if script == "zh" else script) for script in each] for each in (scripts, carried)),
     ]
     found, *others = [
         _check(cues, each, wide, tolerance, measured=measured)

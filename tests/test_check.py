@@ -116,6 +116,17 @@ def test_a_cue_in_another_script_is_judged_by_the_rules_for_it(lines: tuple[str,
     assert [v.rule for v in found if v.rule != "reading-speed"] == rules
 
 
+def test_a_mark_alone_goes_with_the_cue_before_it() -> None:
+    shown = [cue(0, 2, "私ははい"), cue(9.28, 9.3, "、"), cue(9.3, 10.134, "قال")]
+    found = check(shown, LanguageRules())
+    assert [(v.cue, v.rule, v.unavoidable) for v in found] == [(2, "min-duration", True), (3, "gap", True)]
+
+
+def test_a_cue_in_latin_letters_may_keep_the_rules_of_the_cue_before_it() -> None:
+    shown = [cue(0, 2, "قال قال قال"), cue(3, 7, "私私私は"), cue(8.12, 8.64, "GPT-4")]
+    assert [v.rule for v in check(shown, LanguageRules())] == []
+
+
 def test_words_a_minute_and_words_a_cue_are_counted() -> None:
     assert broken(cue(1, 2, "one two three four"), rules=Rules(max_wpm=180, max_words=3)) == ["words", "reading-speed"]
 

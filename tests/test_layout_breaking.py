@@ -227,6 +227,16 @@ def test_no_other_layout_costs_less(transcript: Transcript, lines: int) -> None:
     assert ours == pytest.approx(min(total_cost(passage, layout, rules) for layout in narrow)) if count else ours == 0
 
 
+def test_a_cue_that_rounding_to_frames_would_make_too_brief_is_not_chosen() -> None:
+    starts = [12.38, 12.62, 12.86, 13.3, 13.32, 13.34, 13.36, 13.38, 13.4]
+    ends = [12.62, 12.86, 13.26, 13.32, 13.34, 13.36, 13.38, 13.4, 21.4]
+    texts = [" قال", " قال", " الرئيس،", *[" قال"] * 6]
+    words = tuple(Word(text, start, end) for text, start, end in zip(texts, starts, ends, strict=True))
+    rules = replace(profile_rules("netflix-ko"), fps=25.0)
+    laid = cues([Segment("".join(texts), 12.38, 21.4, "ar", words)], rules)
+    assert min(cue.end - cue.start for cue in laid) >= rules.min_duration
+
+
 @pytest.mark.parametrize("profile", ["netflix-en", "netflix-ja", "bbc", "arte"])
 @given(transcript=transcripts(), by_sentence=st.booleans())
 @settings(max_examples=40, deadline=None)

@@ -24,6 +24,7 @@ atoms that a cue can hold is bounded, so the work grows linearly with the number
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -72,7 +73,9 @@ class Passage:
     right: tuple[int, ...]
     """Column at which the atom before number n ceases to show; entry 0 is 0."""
     start: tuple[float, ...]
+    """s, on the tick that a cue would come in."""
     end: tuple[float, ...]
+    """s, on a tick."""
     words: tuple[int, ...]
     """Words in the first n atoms; in Chinese, Japanese and Thai, phrases."""
     pauses: tuple[float, ...]
@@ -93,8 +96,11 @@ class Passage:
         return self.right[last] - self.left[first]
 
 
-def passage_of(segments: Sequence[Segment]) -> Passage:
-    """The atoms of `segments`, with what it costs to break between them."""
+def passage_of(segments: Sequence[Segment], rate: float = 1000.0) -> Passage:
+    """The atoms of `segments`, with what it costs to break between them.
+
+    `rate`: ticks a second that times fall on, as in `Rules`.
+    """
     pieces: list[tuple[Word, ...]] = []
     texts: list[str] = []
     closes: list[bool] = []
@@ -114,7 +120,7 @@ def passage_of(segments: Sequence[Segment]) -> Passage:
         closes += sentence_ends(own_texts, segment.language)
         breaks += costs
         counts += word_starts(own_texts, segment.language)
-    return _passage(pieces, texts, closes, breaks, counts)
+    return _passage(pieces, texts, closes, breaks, counts, rate)
 
 
 def _passage(
@@ -123,6 +129,7 @@ def _passage(
     closes: Sequence[bool],
     breaks: Sequence[float],
     counts: Sequence[bool],
+    rate: float,
 ) -> Passage:
     starts = tuple(atom[0].start for atom in pieces)
     ends = tuple(max(word.end for word in atom) for atom in pieces)
@@ -138,8 +145,8 @@ def _passage(
         atoms=tuple(pieces),
         left=tuple(edge + _blank(text, text.lstrip()) for edge, text in zip(edges, texts, strict=False)),
         right=(0, *(edge - _blank(text, text.rstrip()) for edge, text in zip(edges[1:], texts, strict=True))),
-        start=starts,
-        end=ends,
+        start=tuple(round(max(0.0, start) * rate) / rate for start in starts),
+        end=tuple(round(end * rate) / rate for end in ends),
         words=(0, *accumulate(int(counted) for counted in counts)),
         pauses=tuple(accumulate(min(60.0, PAUSE * max(0.0, pause - 0.5)) for pause in pauses)),
         speakers=tuple(accumulate(int(change) for change in changes)),
@@ -161,7 +168,8 @@ def broken(segments: Sequence[Segment], rules: Rules, until: float = _NEVER) -> 
 
     `until`: s, when what follows them comes in.
     """
-    passage = replace(passage_of(segments), until=until)
+    until = until if math.isinf(until) else round(until * rules.rate) / rules.rate
+    passage = replace(passage_of(segments, rules.rate), until=until)
     return blocks_of(passage, best_breaks(passage, rules))
 
 
