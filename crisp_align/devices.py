@@ -80,8 +80,7 @@ def place(options: LoadOptions, *, extra: str = "qwen", int8: bool = True) -> Pl
     if not (number.isdecimal() or device == family) or int(number or 0) >= present.get(family, 0):
         raise OptionError(f"no device {device!r} here", hint=f"use {', '.join(k for k, v in present.items() if v)}")
     if options.dtype == "auto":
-        fast = {"cuda": lambda: _cuda_has_bfloat16(torch, device), "cpu": has_amx}.get(family, lambda: True)()
-        return Placement(device, "bfloat16" if fast else "float32")
+        return Placement(device, "bfloat16" if _has_bfloat16(torch, device, family) else "float32")
     names: dict[str, Dtype] = {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
     if int8 and family == "cpu":
         names["int8"] = "int8"
@@ -98,8 +97,12 @@ def has_amx() -> bool:
         return False
 
 
-def _cuda_has_bfloat16(torch: Any, device: str) -> bool:
-    """Whether this very GPU multiplies bfloat16 in hardware; torch emulates it on those before Ampere, slowly."""
+def _has_bfloat16(torch: Any, device: str, family: str) -> bool:
+    """Whether this very device multiplies bfloat16 in hardware; torch emulates it on GPUs before Ampere, slowly."""
+    if family == "cpu":
+        return has_amx()
+    if family == "mps":
+        return True
     if torch.version.hip:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cuda.get_device_capability(device)[0] >= 8)

@@ -6,12 +6,15 @@ import hashlib
 import os
 import re
 import socket
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["Owner", "is_dead", "lives", "mark", "myself"]
+__all__ = ["Owner", "is_abandoned", "lives", "mark", "myself"]
+
+_DAY = 24 * 3600  # s; nothing is at work on one file for that long
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,15 @@ def mark() -> str:
     return _mark(os.getpid())
 
 
-def is_dead(mark: str) -> bool:
+def is_abandoned(mark: str, modified: float) -> bool:
+    """Whether what carries a mark is left over: its process is gone, or nobody touched it for a day.
+
+    `modified`: s since the epoch.
+    """
+    return _is_dead(mark) or time.time() - modified > _DAY
+
+
+def _is_dead(mark: str) -> bool:
     """Whether the process that made a mark is known to be gone; False where nobody here can say."""
     fits = re.fullmatch(r"(.+)-(\d+)-([0-9a-f]{6})", mark)
     if not fits or fits[1] != _machine() or not myself().born:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from crisp_align.errors import OutputError
-from crisp_align.owners import is_dead, mark
+from crisp_align.owners import is_abandoned, mark
 
 __all__ = ["clear", "scratch_folder"]
 
 _HEAD = "crisp-align-scratch-"
-_DAY = 24 * 3600  # s; nothing needs its folder for that long
 
 _folders: set[Path] = set()
 
@@ -56,5 +54,5 @@ def _sweep() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{_HEAD}*"):
         maker = folder.name.removeprefix(_HEAD).rpartition("-")[0]
         with suppress(OSError):  # somebody was quicker, or it is not ours to remove
-            if not folder.is_symlink() and (is_dead(maker) or time.time() - folder.stat().st_mtime > _DAY):
+            if not folder.is_symlink() and is_abandoned(maker, folder.stat().st_mtime):
                 shutil.rmtree(folder)

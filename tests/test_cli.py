@@ -143,6 +143,14 @@ class TestSpelling:
         assert main(["render", "--", "-osr"]) == 1
         assert "-osr: no such file" in capsys.readouterr().err
 
+    def test_a_file_whose_name_begins_with_a_dash_is_told_how_to_name(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "-my talk.wav").touch()
+        assert main(["-my talk.wav"]) == 2
+        assert "for the file of that name type ./-my talk.wav" in capsys.readouterr().err
+
     @pytest.mark.parametrize("typed", ["–osrt", "—osrt", "−osrt"])
     def test_a_long_dash_is_recognised(self, typed: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["a.wav", typed]) == 2

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,24 @@ def told(process: Any) -> list[dict[str, Any]]:
         return list(events(iter(process.stderr)))
 
 
+@contextmanager
+def beside_another_run(
+    folder: Path, name: str, environment: dict[str, str]
+) -> Iterator[tuple[Any, Iterator[dict[str, Any]]]]:
+    """A command over the folder `in`, and its events after it told that another run has `name`.
+
+    The other run gives it up at the end.
+    """
+    with Journal(folder / "j.sqlite") as other:
+        other.claim(journal_key(str(folder / name)), Stamp.of(folder / name), "of another run")
+        args = ["in", *MODEL, *VAD, "-osrt", "--journal", "j.sqlite", "--report", "report.json"]
+        process = start(args, folder, None, environment)
+        assert process.stderr is not None
+        log = events(iter(process.stderr))
+        assert next(event for event in log if "another run" in event.get("text", ""))["event"] == "notice"
+        yield process, log
+
+
 def test_kills_lose_nothing_repeat_nothing_and_show_nothing_partial(tmp_path: Path, sayer: dict[str, str]) -> None:
     outcome = kills.run(6, tmp_path, 1, kills.Batch(files=12, clips=12, model=MODEL, environment=sayer))
     assert outcome.kills
@@ -69,13 +88,8 @@ def test_two_commands_share_a_folder_and_a_journal(tmp_path: Path, sayer: dict[s
 
 def test_a_file_that_another_run_gives_up_is_waited_for_and_done(tmp_path: Path, sayer: dict[str, str]) -> None:
     names = speech(tmp_path, 3)
-    with Journal(tmp_path / "j.sqlite") as other:
-        other.claim(journal_key(str(tmp_path / names[0])), Stamp.of(tmp_path / names[0]), "of another run")
-        args = ["in", *MODEL, *VAD, "-osrt", "--journal", "j.sqlite", "--report", "report.json"]
-        process = start(args, tmp_path, None, sayer)
-        assert process.stderr is not None
-        log = events(iter(process.stderr))
-        assert next(event for event in log if "another run" in event.get("text", ""))["event"] == "notice"
+    with beside_another_run(tmp_path, names[0], sayer) as (process, log):
+        pass
     ended = list(log)
     assert process.wait(timeout=60) == 0
     assert [event["file"] for event in ended if event["event"] == "done"] == [names[0]]
@@ -86,13 +100,7 @@ def test_a_file_that_another_run_gives_up_is_waited_for_and_done(tmp_path: Path,
 
 def test_what_another_run_has_when_this_one_is_ended_is_told(tmp_path: Path, sayer: dict[str, str]) -> None:
     names = speech(tmp_path, 2)
-    with Journal(tmp_path / "j.sqlite") as other:
-        other.claim(journal_key(str(tmp_path / names[0])), Stamp.of(tmp_path / names[0]), "of another run")
-        args = ["in", *MODEL, *VAD, "-osrt", "--journal", "j.sqlite", "--report", "report.json"]
-        process = start(args, tmp_path, None, sayer)
-        assert process.stderr is not None
-        log = events(iter(process.stderr))
-        assert next(event for event in log if "another run" in event.get("text", ""))
+    with beside_another_run(tmp_path, names[0], sayer) as (process, _):
         process.send_signal(signal.SIGINT)
         told(process)
     rows = json.loads((tmp_path / "report.json").read_text())["files"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import struct
 import subprocess
 import wave
@@ -120,11 +119,6 @@ def _nowhere(path: Path, chance: random.Random) -> None:
 
 def _picture(path: Path, chance: random.Random) -> None:
     _ffmpeg(path, "-f", "lavfi", "-i", "testsrc=size=32x32:duration=1", "-frames:v", "1", "-f", "image2")
-
-
-def _zip(path: Path, chance: random.Random) -> None:
-    shutil.make_archive(str(path), "zip", path.parent, base_dir=".")
-    path.with_name(f"{path.name}.zip").rename(path)
 
 
 HOSTILE: tuple[tuple[str, Callable[[Path, random.Random], None]], ...] = (

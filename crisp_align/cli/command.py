@@ -217,7 +217,9 @@ def _is_bundle(word: str, spellings: Mapping[str, bool]) -> bool:
 
 
 def _unknown(word: str, spellings: Mapping[str, bool]) -> str:
-    """`no such option`, and what comes nearest to it."""
+    """`no such option`, and what comes nearest to it; of a file that is there, how to name it."""
+    if os.path.lexists(word):
+        return f"no such option: {word}; for the file of that name type ./{word}"
     if len(word) == 2:
         meant = sorted(spelling for spelling in spellings if spelling.startswith(word))
     else:

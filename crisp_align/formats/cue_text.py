@@ -9,6 +9,7 @@ from itertools import accumulate, pairwise
 
 from crisp_align.languages import script_language
 from crisp_align.text.display import displayed
+from crisp_align.text.identify import language_of_words
 from crisp_align.text.width import columns, graphemes
 from crisp_align.transcript import Cue, Segment, Transcript, Word
 
@@ -216,19 +217,6 @@ def transcript_of(cues: Sequence[Cue], source: str, language: str | None = None)
             segments.append(Segment(text, cue.start, cue.end, language, tuple(words)))
     duration = max((segment.end for segment in segments), default=0.0)
     return Transcript(tuple(segments), duration, source)
-
-
-def language_of_words(text: str) -> str | None:
-    """The language that a text of some length is surely in."""
-    if sum(map(str.isalpha, text)) < _TELLING:
-        return None
-    from crisp_align.text.identify import identify
-
-    guess, sure = identify(text)
-    return guess if sure else None
-
-
-_TELLING = 40  # letters; fewer may be those of many languages
 
 
 def _joined(left: str, right: str) -> bool:

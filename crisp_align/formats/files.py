@@ -7,16 +7,14 @@ import errno
 import os
 import stat
 import tempfile
-import time
 from pathlib import Path
 
 from crisp_align.errors import OutputError
-from crisp_align.owners import is_dead, mark
+from crisp_align.owners import is_abandoned, mark
 
 __all__ = ["sweep", "temporary", "write_atomically"]
 
 _HEAD, _TAIL = ".crisp-align-", ".part"
-_DAY = 24 * 3600  # s; no write takes that long
 
 _HINTS = {
     errno.ENOSPC: ("the disk is full", "free some space, or choose another folder with --output-dir"),
@@ -65,7 +63,7 @@ def sweep(folder: str | os.PathLike[str]) -> None:
             with contextlib.suppress(OSError):  # somebody was quicker, or it is not ours to remove
                 seen = entry.stat(follow_symlinks=False)
                 maker = entry.name.removeprefix(_HEAD).removesuffix(_TAIL).rpartition("-")[0]
-                if stat.S_ISREG(seen.st_mode) and (is_dead(maker) or time.time() - seen.st_mtime > _DAY):
+                if stat.S_ISREG(seen.st_mode) and is_abandoned(maker, seen.st_mtime):
                     Path(entry.path).unlink()
 
 
