@@ -11,7 +11,7 @@ from typing import Literal
 
 from crisp_align.errors import OptionError, TranscriptError
 from crisp_align.formats import find_format, format_of_path, format_of_text, parse_format
-from crisp_align.formats.cue_text import clock, cue_lines
+from crisp_align.formats.cue_text import clock, cue_lines, goes_on
 from crisp_align.formats.encodings import read_text
 from crisp_align.formats.format import CueReader, Entry, Format
 from crisp_align.formats.json import read_json_cues
@@ -82,15 +82,15 @@ def check(
 
 
 def _check(
-    cues: Sequence[Cue], rules: Sequence[Rules], alike: Sequence[bool], tolerance: float, *, measured: bool
+    cues: Sequence[Cue], rules: Sequence[Rules], kinds: Sequence[bool | None], tolerance: float, *, measured: bool
 ) -> list[Violation]:
-    """What each of `cues` breaks of its `rules`; neighbours with the same rules, and both or none alike, may join."""
+    """What each of `cues` breaks of its `rules`; neighbours with the same rules and of one kind, if known, may join."""
     found: list[Violation] = []
     for number, (cue, own) in enumerate(zip(cues, rules, strict=True)):
         before = cues[number - 1] if number else None
         after = cues[number + 1] if number + 1 < len(cues) else None
         near = [other for other in (number - 1, number + 1) if 0 <= other < len(cues)]
-        joins = [cues[other] for other in near if rules[other] == own and alike[other] == alike[number]]
+        joins = [cues[other] for other in near if rules[other] == own and kinds[other] is kinds[number] is not None]
         found += _of_text(number + 1, cue, own)
         found += _of_times(number + 1, before, cue, own, tolerance)
         found += _of_pace(number + 1, cue, after, joins, own, tolerance, measured=measured)
@@ -107,16 +107,15 @@ def _by_language(
     text = "".join(cue.text for cue in cues)
     told = told or script_language(text)
     otherwise = None if told in {"ja", "ko", "th", "yue", "zh"} else told
-    wide: list[bool] = []
-    for cue in cues:  # marks and digits alone go with what is before them, as they are laid out
-        letters = [char for char in cue.text if char.isalpha()]
-        before = wide[-1] if wide else rules.of(told).char_columns == 2
-        wide.append(any(columns(char) == 2 for char in letters) if letters else before)
+    wide = [any(columns(char) == 2 and char.isalpha() for char in cue.text) for cue in cues]
     known = [script_language(cue.text) or ("zh" if own else None) for cue, own in zip(cues, wide, strict=True)]
     scripts = [script or otherwise for script in known]
     carried: list[str | None] = []
     for script in known:
         carried.append(script or (carried[-1] if carried else otherwise))
+    # Beside wide letters, nobody knows to which stretch others belong that are laid out as one.
+    narrow = None if any(wide) else False
+    kinds = [own or narrow for own in wide]
     kanji = "ja" if _KANA.search(text) else "zh"  # a line of a Japanese file may have no kana
     judged = [
         [rules.of(told)] * len(cues),
@@ -124,7 +123,7 @@ def _by_language(
         *([rules.of(kanji if script == "zh" else script) for script in each] for each in (scripts, carried)),
     ]
     found, *others = [
-        _check(cues, each, wide, tolerance, measured=measured)
+        _check(cues, each, kinds, tolerance, measured=measured)
         for number, each in enumerate(judged)
         if each not in judged[:number]
     ]
@@ -314,13 +313,18 @@ def _fits(first: Cue, second: Cue, rules: Rules) -> bool:
     """Whether two cues could be one."""
     if 0 < rules.max_duration < second.end - first.start:
         return False
-    words = [*_words(first), *_words(second)]
     if 0 < rules.max_words < countable_words((*first.lines, *second.lines)):
         return False
+    texts: list[str] = []
+    for line in (*first.lines, *second.lines):
+        shown = [word.text for word in line if word.text.strip()]
+        if texts and shown and not shown[0][0].isspace() and not goes_on(texts[-1], shown[0]):
+            shown[0] = f" {shown[0]}"
+        texts += shown
     lines, width = 1, 0
-    for word in words:
-        own = columns(word.text.strip())
-        wider = width + own + (1 if word.text[:1].isspace() and width else 0)
+    for text in texts:
+        own = columns(text.strip())
+        wider = width + own + (1 if text[0].isspace() and width else 0)
         if width and 0 < rules.line_limit < wider:
             lines, wider = lines + 1, own
         if 0 < rules.line_limit < own:

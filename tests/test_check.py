@@ -155,6 +155,12 @@ def test_a_brief_cue_that_could_join_the_next_is_avoidable() -> None:
     ]
 
 
+def test_lines_are_joined_with_a_space() -> None:
+    long = "Donaudampfschifffahrtsgesellschaft"
+    shown = [cue(0, 0.033, "He, was,"), cue(0.033, 0.868, long, long)]
+    assert [v.unavoidable for v in check(shown, NETFLIX) if v.rule == "min-duration"] == [True]
+
+
 def test_a_single_word_too_long_is_unavoidable() -> None:
     assert [v.unavoidable for v in check([cue(1, 5, "x" * 50)], NETFLIX)] == [True]
 
@@ -214,8 +220,11 @@ def test_a_format_without_cues_is_refused(tmp_path: Path) -> None:
 
 def rules_of(profile: str, transcript: Transcript, fps: float) -> Rules:
     if profile == "auto":
-        # Where the script of a segment tells another language, so does the file.
+        # Where the script of a segment tells another language, so does the file; among more than two of them, or
+        # two in wide letters, no file tells which rules a cue was laid out by.
         told = [(s.language, script_language(s.text)) for s in transcript.segments]
+        languages = {language for language, _ in told}
+        assume(len(languages) <= 2 and len(languages & {"ja", "ko", "zh"}) < 2)
         assume(all(script == language for language, script in told if language in {"ja", "ko", "zh"}))
         return LanguageRules(fps=fps, given=frozenset({"fps"}))
     return replace(profile_rules(profile), fps=fps)

@@ -19,6 +19,7 @@ __all__ = [
     "blank_edges",
     "clock",
     "cue_lines",
+    "goes_on",
     "lit",
     "milliseconds",
     "read_cue",
@@ -209,7 +210,7 @@ def transcript_of(cues: Sequence[Cue], source: str, language: str | None = None)
         for line in cue.lines:
             for number, word in enumerate(line):
                 text = word.text
-                if number == 0 and not text[:1].isspace() and not _joined(words[-1].text if words else "", text):
+                if number == 0 and not text[:1].isspace() and not goes_on(words[-1].text if words else "", text):
                     text = f" {text}"
                 words.append(Word(text, word.start, word.end, word.score, word.speaker))
         if words:
@@ -219,7 +220,7 @@ def transcript_of(cues: Sequence[Cue], source: str, language: str | None = None)
     return Transcript(tuple(segments), duration, source)
 
 
-def _joined(left: str, right: str) -> bool:
+def goes_on(left: str, right: str) -> bool:
     """Whether a line that ends in `left` goes on in `right` without a space."""
     if not left:
         return columns(right[:1]) == 2 and not _is_hangul(right[0])
