@@ -227,6 +227,17 @@ def test_no_other_layout_costs_less(transcript: Transcript, lines: int) -> None:
     assert ours == pytest.approx(min(total_cost(passage, layout, rules) for layout in narrow)) if count else ours == 0
 
 
+def test_no_line_begins_with_what_kinsoku_forbids_even_where_a_segment_does() -> None:
+    texts = [*"私私私私私私私私はは", *"っ私私私"]
+    words = [Word(text, 0.02 * number, 0.02 * number + 0.02) for number, text in enumerate(texts)]
+    segments = [
+        Segment("".join(texts[a:b]), words[a].start, words[b - 1].end, "ja", tuple(words[a:b]))
+        for a, b in ((0, 10), (10, 14))
+    ]
+    (laid,) = cues(segments, profile_rules("netflix-ja"))
+    assert not laid.lines[1][0].text.startswith("っ")
+
+
 def test_a_cue_that_rounding_to_frames_would_make_too_brief_is_not_chosen() -> None:
     starts = [12.38, 12.62, 12.86, 13.3, 13.32, 13.34, 13.36, 13.38, 13.4]
     ends = [12.62, 12.86, 13.26, 13.32, 13.34, 13.36, 13.38, 13.4, 21.4]

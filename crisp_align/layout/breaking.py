@@ -33,7 +33,7 @@ from typing import TypeAlias
 
 from crisp_align.layout.packing import atoms, words_of
 from crisp_align.layout.rules import Lines, Rules, gap, needed_duration
-from crisp_align.text.breaks import CLAUSE, FORBIDDEN, SENTENCE, break_costs, word_starts
+from crisp_align.text.breaks import CLAUSE, FORBIDDEN, SENTENCE, break_costs, starts_badly, word_starts
 from crisp_align.text.sentences import sentence_ends
 from crisp_align.text.width import columns
 from crisp_align.transcript import Segment, Word
@@ -115,6 +115,8 @@ def passage_of(segments: Sequence[Segment], rate: float = 1000.0) -> Passage:
         if pieces:
             closes[-1] = sentence_ends([texts[-1], own_texts[0]], segment.language)[0]
             costs[0] = SENTENCE if closes[-1] else CLAUSE
+            if starts_badly(texts[-1], own_texts[0]):
+                costs[0] = FORBIDDEN
         pieces += own
         texts += own_texts
         closes += sentence_ends(own_texts, segment.language)
