@@ -1,0 +1,30 @@
+"""What the documents say of the code, held against the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def modules() -> list[str]:
+    """Names of all modules, as docs/code.md may write them: with or without their folder."""
+    return [str(path.relative_to(ROOT)) for name in ("crisp_align", "backends") for path in (ROOT / name).rglob("*.py")]
+
+
+def test_every_module_is_on_the_map_and_nothing_else() -> None:
+    named = set(re.findall(r"`([\w/]+\.py)`", (ROOT / "docs" / "code.md").read_text(encoding="utf-8")))
+    there = [path for path in modules() if not path.endswith("__init__.py")]
+    assert [path for path in there if not any(f"/{path}".endswith(f"/{name}") for name in named)] == []
+    elsewhere = {name for name in named if not any(f"/{path}".endswith(f"/{name}") for path in there)}
+    assert all((ROOT / name).is_file() for name in elsewhere)
+
+
+def test_every_document_is_linked_from_the_readme_and_links_lead_somewhere() -> None:
+    documents = sorted((ROOT / "docs").glob("*.md"))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in documents if f"(docs/{path.name})" not in readme] == []
+    for path in (ROOT / "README.md", *documents):
+        links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8"))
+        assert [link for link in links if not (path.parent / link).exists()] == [], path.name
