@@ -520,6 +520,14 @@ def test_ttml_names_the_agent() -> None:
     assert 'ttm:agent="speaker1"' in text
 
 
+@pytest.mark.parametrize(("text", "leftward"), [("שלום, Ann.", True), ("«مساءً».", True), ("Ann, שלום.", False)])
+def test_the_direction_of_a_cue_is_told(text: str, leftward: bool) -> None:
+    made = [Cue(0.0, 1.0, ((Word(text, 0.0, 1.0),),)), Cue(1.0, 2.0, ((Word("Next.", 1.0, 2.0),),))]
+    file = pysubs2.SSAFile.from_string(write_format("ass", spoken_by("A"), made).decode())
+    assert file.styles["Default"].encoding == (-1 if leftward else 1)
+    assert write_format("ttml", spoken_by("A"), made).decode().count(' tts:direction="rtl">') == leftward
+
+
 def test_csv_shows_a_formula_and_does_not_compute_it() -> None:
     words = (Word(" =1+1", 0.0, 1.0),)
     transcript = Transcript((Segment(" =1+1", 0.0, 1.0, "en", words),), 1.0, "a.wav")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from crisp_align.errors import TranscriptError
 from crisp_align.formats.cue_text import BLANKS, Run, clock, lit, milliseconds, read_runs, shown, visible
 from crisp_align.formats.format import WriteOptions
-from crisp_align.text.display import displayed
+from crisp_align.text.display import displayed, is_right_to_left
 from crisp_align.transcript import Cue, Transcript, Word
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def write_ssa(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions
 def _write(cues: Sequence[Cue], options: WriteOptions, form: str) -> str:
     from pysubs2 import Alignment, Color, SSAEvent, SSAFile, SSAStyle
 
+    kept = shown(cues)
     file = SSAFile()
     file.info = {
         "ScriptType": "v4.00+" if form == "ass" else "v4.00",
@@ -63,8 +64,10 @@ def _write(cues: Sequence[Cue], options: WriteOptions, form: str) -> str:
         marginl=round(options.width * 0.05),
         marginr=round(options.width * 0.05),
         marginv=round(options.height * 0.05),
+        # -1 lets libass find the direction of each line; else all run from left to right, with the full stop in front.
+        encoding=-1 if any(is_right_to_left(line) for _, lines in kept for line in lines) else 1,
     )
-    for cue, _ in shown(cues):
+    for cue, _ in kept:
         speakers = {word.speaker for line in cue.lines for word in line}
         name = displayed(speakers.pop() or "").replace(",", ";") if len(speakers) == 1 else ""
         for start, end, text in _events(cue, options):

@@ -17,7 +17,7 @@ from crisp_align.errors import TranscriptError
 from crisp_align.formats.cue_text import Run, blank_edges, clock, read_cue, read_runs, shown
 from crisp_align.formats.format import WriteOptions
 from crisp_align.languages import NAMES
-from crisp_align.text.display import displayed
+from crisp_align.text.display import displayed, is_right_to_left
 from crisp_align.transcript import Cue, Transcript
 
 __all__ = ["read_ttml", "ttml_language", "write_ttml"]
@@ -51,7 +51,7 @@ _TAIL = """    </div>
 
 
 def write_ttml(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
-    """A paragraph a cue; speakers are agents."""
+    """A paragraph a cue, with its direction where that is right to left; speakers are agents."""
     kept = shown(cues)
     names = sorted({name for cue, _ in kept if (name := _speaker(cue))})
     ids = {name: f"speaker{number}" for number, name in enumerate(names, start=1)}
@@ -67,10 +67,11 @@ def write_ttml(transcript: Transcript, cues: Sequence[Cue], options: WriteOption
     rows: list[str] = []
     for number, (cue, lines) in enumerate(kept, start=1):
         who = _speaker(cue)
-        agent = f' ttm:agent="{ids[who]}"' if who else ""
+        style = f' ttm:agent="{ids[who]}"' if who else ""
+        style += ' tts:direction="rtl"' if is_right_to_left("".join(lines)) else ""
         text = "<br/>".join(escape(line) for line in lines)
         rows.append(
-            f'      <p xml:id="cue{number}" begin="{clock(cue.start)}" end="{clock(cue.end)}"{agent}>{text}</p>\n'
+            f'      <p xml:id="cue{number}" begin="{clock(cue.start)}" end="{clock(cue.end)}"{style}>{text}</p>\n'
         )
     return head + "".join(rows) + _TAIL
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
-__all__ = ["displayed"]
+__all__ = ["displayed", "is_right_to_left"]
 
 # Line, paragraph and page separators and tabs become spaces; other controls, byte-order marks and interlinear
 # annotation marks vanish; what UTF-8 cannot hold becomes the replacement character.
@@ -32,6 +33,12 @@ def displayed(text: str) -> str:
     if _BIDI.search(text) and not _balanced(text):
         text = _BIDI.sub("", text)
     return _SPACES.sub(" ", text).strip(" ")
+
+
+def is_right_to_left(text: str) -> bool:
+    """Whether `text` as a whole runs from right to left: its first letter does (UAX #9)."""
+    kinds = (unicodedata.bidirectional(char) for char in text)
+    return next((kind for kind in kinds if kind in ("L", "R", "AL")), "L") != "L"
 
 
 def _balanced(text: str) -> bool:
