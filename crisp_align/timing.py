@@ -20,7 +20,7 @@ _MIN_MS = round(MIN_WORD * 1000)  # ms
 def settle(spans: Sequence[Span], start: float, end: float) -> list[Span]:
     """Clean the spans of one clip and move them to the time of its source.
 
-    Values that are not finite or run against the order of the rest are replaced by interpolation between their
+    Times that are not finite or run against the order of the rest are replaced by interpolation between their
     neighbours; overlaps are halved; words that are too short take what they need from the pause after them, the
     pause before them, or their neighbours, in that order.
 
@@ -32,7 +32,7 @@ def settle(spans: Sequence[Span], start: float, end: float) -> list[Span]:
     Returns:
         As many spans, s in the source, whole milliseconds: start ≤ first, last ≤ end, none overlapping, none shorter
         than 20 ms, unless the window itself holds less than 20 ms a unit, which is then shared out evenly; a window of
-        less than a millisecond a unit leaves some without length.
+        less than a millisecond a unit leaves some without length. Scores lie in [0, 1] or are None.
     """
     if not spans:
         return []
@@ -46,7 +46,7 @@ def settle(spans: Sequence[Span], start: float, end: float) -> list[Span]:
     else:
         _separate(starts, ends)
         _lengthen(starts, ends, low, high, shortest)
-    return [Span(s / 1000, e / 1000, span.score) for s, e, span in zip(starts, ends, spans, strict=True)]
+    return [Span(s / 1000, e / 1000, _score(span.score)) for s, e, span in zip(starts, ends, spans, strict=True)]
 
 
 def spread(units: Sequence[Unit], speech: Sequence[tuple[float, float]] | None, duration: float) -> list[Span]:
@@ -97,6 +97,11 @@ def _ordered(spans: Sequence[Span], offset: float, low: int, high: int) -> tuple
         # An overlap with a trusted neighbour is halved later; units still to be interpolated go after this one.
         edge, done = (begin if following == index + 1 else finish), index + 1
     return starts, ends
+
+
+def _score(score: float | None) -> float | None:
+    """A plain number in [0, 1], whatever kind of number an engine gave; None where it gave no finite one."""
+    return min(max(float(score), 0.0), 1.0) if score is not None and math.isfinite(score) else None
 
 
 def _longest_rise(spans: Sequence[Span]) -> list[int]:

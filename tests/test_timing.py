@@ -3,6 +3,8 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +23,7 @@ def test_settled_spans_are_inside_ordered_disjoint_and_long_enough(
 ) -> None:
     settled = settle(spans, start, start + length)
     assert len(settled) == len(spans)
-    assert [span.score for span in settled] == [span.score for span in spans]
+    assert [span.score for span in settled] == [span.score for span in spans]  # which were good
     edges = [edge for span in settled for edge in (span.start, span.end)]
     assert edges == sorted(edges)
     assert all(round(edge * 1000) / 1000 == edge for edge in edges)
@@ -45,6 +47,16 @@ def test_an_outlier_is_placed_between_its_neighbours() -> None:
     settled = settle(spans, 0.0, 10.0)
     assert settled[1] == Span(1.2, 1.6)
     assert [settled[0], *settled[2:]] == [spans[0], *spans[2:]]
+
+
+@pytest.mark.parametrize(
+    ("given_score", "settled_score"),
+    [(math.nan, None), (math.inf, None), (-0.5, 0.0), (7, 1.0), (np.float32(0.5), 0.5), (None, None)],
+)
+def test_a_score_is_a_plain_number_from_0_to_1_or_none(given_score: float | None, settled_score: float | None) -> None:
+    score = settle([Span(0.0, 1.0, given_score)], 0.0, 2.0)[0].score
+    assert score == settled_score
+    assert score is None or type(score) is float
 
 
 def test_an_overlap_is_halved() -> None:
