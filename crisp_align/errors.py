@@ -54,7 +54,7 @@ class TranscriptError(CrispAlignError):
 
 
 class AlignmentError(CrispAlignError):
-    """No aligner could time a text and `strict` was asked for, or the text is empty."""
+    """A text cannot be timed: no speech, nothing to say, an aligner that refuses under `strict` or answers wrongly."""
 
 
 class OutputError(CrispAlignError):

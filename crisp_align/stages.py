@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from crisp_align.aligners import Utterance
 from crisp_align.aligners.chain import AlignerChain, Timed
 from crisp_align.backends import Backend, DecodeOptions, Transcription
+from crisp_align.devices import is_out_of_memory
 from crisp_align.errors import CrispAlignError
 from crisp_align.events import ClipResult
 from crisp_align.segments import cut, one_line
@@ -20,9 +21,6 @@ from crisp_align.timing import settle
 from crisp_align.transcript import Clip, Word
 
 __all__ = ["Heard", "Hearing", "Timing", "timed_words"]
-
-_FAILURES = (RuntimeError, ValueError, MemoryError, CrispAlignError)
-"""What engines raise over a clip; anything else is a mistake of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +56,17 @@ class Hearing:
         if not clips:
             return []
         try:
-            return list(self.backend.transcribe(clips, self._decode))
-        except _FAILURES as error:
-            if len(clips) > 1:
-                return [result for clip in clips for result in self._transcribe([clip])]
-            if isinstance(error, CrispAlignError):
-                return [error]
-            what = f"{self.backend.name} failed at {clips[0].start:.1f} s: {error}"
-            return [CrispAlignError(what, subject=clips[0].source)]
+            found = list(self.backend.transcribe(clips, self._decode))
+            if len(found) != len(clips):
+                raise CrispAlignError(
+                    f"{self.backend.name} gave {len(found)} results, not {len(clips)}", subject=clips[0].source
+                )
+            return [*found]
+        except Exception as error:  # engines and plug-ins raise what they like
+            if len(clips) == 1:
+                return [_failure(error, self.backend.name, clips[0])]
+        # Outside the except block: the traceback keeps the failed batch's tensors alive.
+        return [result for clip in clips for result in self._transcribe([clip])]
 
     def _utterance(self, clip: Clip, heard: Transcription) -> Utterance:
         spoken = self._decode.language or heard.language
@@ -98,15 +99,25 @@ class Timing:
 
     def align(self, utterances: Sequence[Utterance]) -> list[Timed | CrispAlignError]:
         """Align a batch; where that fails, each utterance alone."""
+        if not utterances:
+            return []
         try:
-            return list(self.aligners.align(utterances)) if utterances else []
-        except _FAILURES as error:
-            if len(utterances) > 1:
-                return [result for utterance in utterances for result in self.align([utterance])]
-            if isinstance(error, CrispAlignError):
-                return [error]
-            clip = utterances[0].clip
-            return [CrispAlignError(f"alignment failed at {clip.start:.1f} s: {error}", subject=clip.source)]
+            return [*self.aligners.align(utterances)]
+        except Exception as error:  # engines and plug-ins raise what they like
+            if len(utterances) == 1:
+                return [_failure(error, "alignment", utterances[0].clip)]
+        return [result for utterance in utterances for result in self.align([utterance])]
+
+
+def _failure(error: Exception, who: str, clip: Clip) -> CrispAlignError:
+    """What to tell of a clip's error; its cause stays at hand for whoever mends it."""
+    if isinstance(error, CrispAlignError):
+        return error
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    failure = CrispAlignError(f"{who} failed at {clip.start:.1f} s: {said}", subject=clip.source)
+    if not is_out_of_memory(error):  # whose traceback would keep what took the memory
+        failure.__cause__ = error
+    return failure
 
 
 def _result(heard: Heard, timed: Timed | None) -> ClipResult:

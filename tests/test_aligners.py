@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crisp_align.aligners import Aligner, Alignment, Refusal, Utterance, aligner_class, aligner_names
+from crisp_align.aligners import Aligner, Alignment, Flagged, Refusal, Result, Utterance, aligner_class, aligner_names
 from crisp_align.aligners.attention import AttentionAligner, snapped, spoken_pieces
 from crisp_align.aligners.chain import SPREAD, AlignerChain, load_aligner
 from crisp_align.aligners.native import NativeAligner, by_letters
@@ -205,6 +205,24 @@ class TestChain:
         chain = AlignerChain("hmm", LoadOptions(), whisper, strict=True)
         with pytest.raises(AlignmentError, match="German"):
             chain.align([utterance(sample("de-fleurs.wav"), DE, "de")])
+
+    @pytest.mark.parametrize(
+        ("answer", "said"),
+        [
+            ([], "native gave 0 results, not 1"),
+            ([(Span(0.0, 1.0),)], "at 0.0 s native gave 1 times for 2 words"),
+            ([Flagged((), "is not sure")], "at 0.0 s native gave 0 times for 2 words"),
+        ],
+    )
+    def test_an_answer_of_the_wrong_size_is_an_error(self, sample: Sample, answer: list[Result], said: str) -> None:
+        class Muddled(NativeAligner):
+            def align(self, utterances: Sequence[Utterance]) -> list[Result]:  # type: ignore[override]
+                return answer
+
+        chain = AlignerChain("native", LoadOptions())
+        chain._loaded["native"] = Muddled()
+        with pytest.raises(AlignmentError, match=said):
+            chain.align([utterance(sample("jfk.wav"), " And so", "en")])
 
     def test_what_nobody_can_time_shares_the_voice(self, whisper: Whisper, sample: Sample) -> None:
         chain = AlignerChain("native", LoadOptions(), whisper)

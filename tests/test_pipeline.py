@@ -115,6 +115,34 @@ def test_a_clip_that_breaks_the_backend_costs_its_file_alone(tmp_path: Path) -> 
     assert len(finished(events)) == 2
 
 
+@pytest.mark.parametrize("error", [KeyError("seed"), OSError("no seed"), StopIteration(), AssertionError()])
+def test_whatever_a_backend_raises_costs_its_file_alone_and_is_named(tmp_path: Path, error: Exception) -> None:
+    class Choking(Parrot):
+        def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
+            if any("bad" in clip.source for clip in clips):
+                raise error
+            return super().transcribe(clips, options)
+
+    names = [str(sentences(tmp_path / name, 2)) for name in ("good.wav", "bad.wav")]
+    events = list(route(Choking()).transcribe(names))
+    (failure,) = [event.error for event in events if isinstance(event, Failed)]
+    assert failure.subject == names[1]
+    assert f"parrot failed at 0.0 s: {type(error).__name__}" in failure.what
+    assert failure.__cause__ is error
+    assert [transcript.source for transcript in finished(events)] == names[:1]
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_backend_that_gives_more_or_fewer_results_than_clips_fails_the_file(count: int) -> None:
+    class Muddled(Parrot):
+        def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
+            return [Transcription("polly", "en")] * count
+
+    *_, last = route(Muddled()).transcribe([str(SAMPLES / "jfk.wav")])
+    assert isinstance(last, Failed)
+    assert last.error.what == f"parrot gave {count} results, not 1"
+
+
 def test_times_count_from_the_start_of_the_file_whatever_the_offset() -> None:
     path = str(SAMPLES / "jfk.wav")
     late = finished(list(route(Parrot(), media=MediaOptions(offset=5.0)).transcribe([path])))[0]

@@ -104,7 +104,8 @@ class AlignerChain:
         """Time every utterance, in order.
 
         Raises:
-            AlignmentError: under `strict`, where the first aligner refuses.
+            AlignmentError: under `strict`, where the first aligner refuses; or an aligner gave more or fewer results
+                than it was asked for, or spans than there are units.
         """
         done: list[Timed | None] = [None] * len(utterances)
         refusals: list[list[tuple[str, str]]] = [[] for _ in utterances]
@@ -113,12 +114,8 @@ class AlignerChain:
             if not left:
                 break
             for i, result in zip(left, self._ask(name, [utterances[i] for i in left]), strict=True):
-                if isinstance(result, Flagged):
-                    said = f"at {utterances[i].clip.start:.1f} s {name} {result.notice}"
-                    done[i] = Timed(name, result.alignment, tuple(refusals[i]), (said,))
-                    continue
                 if not isinstance(result, Refusal):
-                    done[i] = Timed(name, result, tuple(refusals[i]))
+                    done[i] = _timed(name, result, utterances[i], tuple(refusals[i]))
                     continue
                 refusals[i].append((name, result.reason))
                 if self.strict:
@@ -140,7 +137,12 @@ class AlignerChain:
                 self._missing[name] = error.what
         if name in self._missing:
             return [Refusal(self._missing[name])] * len(utterances)
-        return self._loaded[name].align(utterances)
+        results = list(self._loaded[name].align(utterances))
+        if len(results) != len(utterances):
+            raise AlignmentError(
+                f"{name} gave {len(results)} results, not {len(utterances)}", subject=utterances[0].clip.source
+            )
+        return results
 
     def _ready(self, name: str) -> Aligner:
         if name not in self._loaded:
@@ -216,6 +218,20 @@ def _may_be_model(asked: str) -> bool:
     """Whether this is a path, a Hub id or a model's name, about which `models` knows best what is wrong."""
     named = "/" in asked or "qwen" in asked.lower() or known(asked) is not None
     return named or os.path.exists(asked)  # noqa: PTH110 (Path's own raises for a name too long)
+
+
+def _timed(
+    name: str, result: Alignment | Flagged, utterance: Utterance, refusals: tuple[tuple[str, str], ...]
+) -> Timed:
+    at = f"at {utterance.clip.start:.1f} s"
+    spans, notices = (
+        (result.alignment, (f"{at} {name} {result.notice}",)) if isinstance(result, Flagged) else (result, ())
+    )
+    if len(spans) != len(utterance.units):
+        raise AlignmentError(
+            f"{at} {name} gave {len(spans)} times for {len(utterance.units)} words", subject=utterance.clip.source
+        )
+    return Timed(name, spans, refusals, notices)
 
 
 def _spread(utterance: Utterance, refusals: tuple[tuple[str, str], ...]) -> Timed:
