@@ -64,7 +64,11 @@ def test_what_displayed_trims_is_what_counts_as_blank() -> None:
         ("「はい」と3.5km", ["「は", "い」", "と", "3.5km"]),
         ("你好，GPT-4！", ["你", "好，", "GPT-4！"]),
         ("그는 말했다.", ["그는", " 말했다."]),
-        ("… —", ["…", " —"]),
+        ("… —", ["… —"]),
+        ("« Tu fais ? » dit-il", ["« Tu", " fais ? »", " dit-il"]),
+        ("- You? - No – I", ["- You?", " - No –", " I"]),
+        ("Toi ? » – Non", ["Toi ? »", " – Non"]),
+        ("♪ La la ♪", ["♪ La", " la ♪"]),
         ("", []),
     ],
 )

@@ -42,6 +42,7 @@ def test_given_ends_are_kept_whatever_the_punctuation() -> None:
         ((" So...", " maybe"), [False, True]),
         ((" ठीक", " है।", " चलो"), [False, True, True]),
         ((" 3.", " August"), [True, True]),
+        ((" « Rien ! »", " Puis"), [True, True]),
     ],
 )
 def test_sentences_end_where_a_reader_says_so(texts: tuple[str, ...], ends: list[bool]) -> None:

@@ -99,6 +99,10 @@ def test_a_dash_that_begins_a_line_belongs_to_the_line() -> None:
     assert texts("- One.\n- Two", "en") == ["- One.", "\n- Two"]
 
 
+def test_a_dash_that_begins_what_another_speaker_says_goes_with_it() -> None:
+    assert texts("Well? - No. — « Oui » – hm", "en") == ["Well?", " - No.", " — « Oui » –", " hm"]
+
+
 def test_chinese_quotes_open_with_the_next_character_and_close_with_the_last() -> None:
     assert texts("他说：“好！”走", "zh") == ["他", "说：", "“好！”", "走"]
 

@@ -164,14 +164,29 @@ def _bounds(start: float, end: float, pieces: Sequence[tuple[int, float | None]]
 
 
 def words_of_line(line: str) -> list[str]:
-    """Words of a line, each with its leading space; a wide character is a word, with the marks that cling to it."""
-    words: list[str] = []
+    """Words of a line, each with its leading space; a wide character is a word, with the marks that cling to it.
+
+    Marks that stand alone cling to the word before; those that open something, a dash before what another speaker
+    says, and all that begin the line, to the word after.
+    """
+    words: list[list[str]] = []
+    held: list[str] = []
+    before = ""
     for token in _TOKEN.findall(line):
-        if columns(token.strip()) == len(token.strip()):
-            words.append(token)
-            continue
-        words += _wide_words(token)
-    return words
+        if not any(char.isalnum() for char in token):
+            (words[-1] if words and not held and not _opens(token.strip(), before) else held).append(token)
+        else:
+            narrow = columns(token.strip()) == len(token.strip())
+            first, *rest = [token] if narrow else _wide_words(token)
+            words += [[*held, first], *([word] for word in rest)]
+            held = []
+        before = (before + token)[-_ENOUGH:]
+    return ["".join(parts) for parts in ([*words, held] if held else words)]
+
+
+def _opens(mark: str, before: str) -> bool:
+    """Whether a mark that stands alone after the word `before` belongs to what follows."""
+    return mark[-1:] in _OPENING or bool(_DASH.fullmatch(mark) and _SENTENCE_END.search(before))
 
 
 def _wide_words(token: str) -> list[str]:
@@ -184,7 +199,10 @@ _TIMED = re.compile(rf"[{BLANKS}]*[^{BLANKS}]+")
 _TOKEN = re.compile(r"[^\S\u00a0\u2007\u202f]*[\S\u00a0\u2007\u202f]+")  # no-break spaces part no words
 # Over the kinds of clusters: openers and space, then a wide letter or a run of others, then what clings to its end.
 _WORD = re.compile(r"[SO]*(?:W|A(?:[AP]*A)?)P*|[SOP]+")
-_OPENING = frozenset("「『（【〈《〔［｛“‘([{«‹¿¡")
+_OPENING = frozenset("「『（【〈《〔［｛“‘„‚([{«‹¿¡")
+_DASH = re.compile("[-‐–—]")
+_SENTENCE_END = re.compile(r"[.!?…؟。！？—-](?:\s?[\"'”’»)\]])*$")
+_ENOUGH = 9  # characters that show whether a sentence ends with them
 
 
 def _kind(cluster: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -57,6 +58,9 @@ _STACKERS = frozenset("\u1039\u17d2")  # put the next consonant under this one
 _TSHEG = "\u0f0b"  # ends a Tibetan syllable
 _HALF_WIDTH_SOUND_MARKS = frozenset("\uff9e\uff9f")  # half-width kana compose with them in NFKC only
 _OPENING = frozenset("¿¡")
+_TURN = re.compile(
+    r"[.!?…؟—-][\"'”’»)\]]*(?=\s{1,9}[-‐–—]\s{1,9}\W{0,9}$)"
+)  # then a dash, before another speaker's words
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +81,8 @@ _Token: TypeAlias = tuple[int, int]
 def split_units(text: str, language: str | None, mode: UnitMode = "word") -> list[Unit]:
     """Cut `text` into units.
 
-    The texts of the units concatenate to `text`, whatever the string. White space and opening punctuation belong to
-    the unit after them, all else that is not spoken to the unit before.
+    The texts of the units concatenate to `text`, whatever the string. White space, opening punctuation and the dash of
+    another speaker belong to the unit after them, all else that is not spoken to the unit before.
 
     The spoken forms are, in the languages of `QWEN3_LANGUAGES` and for None, those of the model's own splitter, with
     two differences: the text is NFC-normalised first, so that a combining mark is kept where a composed letter
@@ -276,6 +280,8 @@ def _cut(text: str, begin: int, end: int) -> int:
         return position
     if "\n" in gap:  # a dash or bracket that begins a line belongs to the line
         position = begin + gap.rindex("\n")
+    elif turn := _TURN.search(gap):
+        position = begin + turn.end()
     else:
         position = end
         while not text[position - 1].isspace():
