@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from typing import ClassVar, Literal, Protocol, Self, cast, runtime_checkable
 
-from crisp_align.errors import MissingDependencyError, OptionError
+from crisp_align.errors import CrispAlignError, MissingDependencyError, ModelError, OptionError
 from crisp_align.limits import Limits
 from crisp_align.transcript import Clip, Word
 
@@ -243,7 +244,8 @@ def load_backend(
     profile = getattr(kind, "profile", None)
     if decode is not None and isinstance(profile, Profile):
         profile.limits.check(decode)
-    backend = kind.load(model, options or LoadOptions())
+    with loading("backend", name):
+        backend = kind.load(model, options or LoadOptions())
     if decode is not None:
         backend.check(decode)
     return backend
@@ -261,7 +263,28 @@ def plugin(group: str, name: str, noun: str) -> object:
         raise OptionError(f"no {noun} is called {name!r}", hint=f"installed: {', '.join(sorted(points)) or 'none'}")
     try:
         return points[name].load()
+    except Exception as error:  # a package of others, broken in any way
+        said = error if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+        raise MissingDependencyError(
+            f"{noun} {name!r} does not import ({said})", hint="reinstall the package that provides it"
+        ) from error
+
+
+@contextmanager
+def loading(noun: str, name: str) -> Iterator[None]:
+    """Turn whatever an engine or a plug-in raises while it loads into an error of ours; memory that ran out stays.
+
+    Raises:
+        MissingDependencyError: a module is missing.
+        ModelError: anything else went wrong.
+    """
+    try:
+        yield
+    except (CrispAlignError, MemoryError):
+        raise
     except ImportError as error:
         raise MissingDependencyError(
-            f"{noun} {name!r} does not import ({error})", hint="reinstall the package that provides it"
+            f"{noun} {name!r} does not load ({error})", hint="install what its package asks for"
         ) from error
+    except Exception as error:
+        raise ModelError(f"{noun} {name!r} does not load ({type(error).__name__}: {error})") from error

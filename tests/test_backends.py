@@ -13,9 +13,11 @@ import pytest
 
 from crisp_align import cli
 from crisp_align.aligners import aligner_names
-from crisp_align.backends import Backend, Engine, Profile, backend_class, backend_names
+from crisp_align.backends import Backend, Engine, Profile, backend_class, backend_names, load_backend
+from crisp_align.errors import CrispAlignError, MissingDependencyError, ModelError, OptionError
 from crisp_align.languages import NAMES
 from tests.command import JFK, run
+from tests.plugin import install_plugin
 
 ROOT = Path(__file__).parents[1]
 ENGINES = {"torch", "transformers", "ctranslate2", "onnxruntime", "nemo", "faster_whisper"}
@@ -158,9 +160,46 @@ def test_a_backend_from_another_package_works_by_name(tmp_path: Path) -> None:
     done = run(str(JFK), "--backend", "beeps", "-am", "native", "-osrt", "-of", "out", cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stderr
     assert "beep" in (tmp_path / "out.srt").read_text()
-    assert "beeps" in run("backends", env=env).stdout
+    assert 'beeps      Writes "beep" for every clip.' in run("backends", env=env).stdout
     refused = run(str(JFK), "--backend", "beeps", "--translate", env=env)
     assert (refused.returncode, "does not translate" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("def (", "does not import (SyntaxError: invalid syntax"),
+        ("raise OSError('libfoo.so.1 is not there')", "does not import (OSError: libfoo.so.1 is not there)"),
+        ("", "does not import (AttributeError: module 'broken' has no attribute 'Broken')"),
+    ],
+)
+def test_a_broken_package_is_told_and_the_list_goes_on(tmp_path: Path, code: str, said: str) -> None:
+    env = {"PYTHONPATH": install_plugin(tmp_path, "broken", code, "Broken")}
+    listed = run("backends", env=env)
+    assert listed.returncode == 0, listed.stderr
+    assert said in listed.stdout
+    assert "Whisper" in listed.stdout
+    asked = run(str(JFK), "--backend", "broken", "-osrt", env=env)
+    assert (asked.returncode, said in asked.stderr, len(asked.stderr.splitlines())) == (3, True, 1)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind", "said"),
+    [
+        ("ValueError('odd weights')", ModelError, "backend 'grumpy' does not load (ValueError: odd weights)"),
+        ("ImportError('no engine')", MissingDependencyError, "does not load (no engine)"),
+        ("OptionError('no such device')", OptionError, "no such device"),
+    ],
+)
+def test_whatever_goes_wrong_while_loading_is_an_error_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str, kind: type[CrispAlignError], said: str
+) -> None:
+    code = f"from crisp_align.errors import *\nclass Grumpy:\n    def load(*_): raise {trouble}\n"
+    monkeypatch.syspath_prepend(install_plugin(tmp_path, "grumpy", code, "Grumpy"))
+    monkeypatch.delitem(sys.modules, "grumpy", raising=False)
+    with pytest.raises(kind) as told:
+        load_backend("grumpy")
+    assert said in str(told.value)
 
 
 def test_the_documented_backend_satisfies_the_protocol() -> None:

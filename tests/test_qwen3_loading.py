@@ -126,6 +126,18 @@ def test_a_name_that_is_nobodys_is_an_error_that_lists_the_known_ones(cached: Ca
     assert caught.value.hint == "did you mean qwen3-forcedaligner-0.6b?"
 
 
+def test_what_is_left_out_keeps_nothing_of_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files: dict[str, bytes | Path] = {file.name: file for file in CHECKPOINT.iterdir()}
+    fill_cache(tmp_path / "hub", ORIGINAL, {**files, "model.safetensors": b"not weights"})
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    chain = AlignerChain("auto", OFFLINE)
+    assert chain.left_out is not None
+    name, error = chain.left_out
+    assert name == "qwen3"
+    assert isinstance(error, ModelError)
+    assert (error.__traceback__, error.__cause__, error.__context__) == (None, None, None)
+
+
 # Through the command, in a process of its own.
 
 

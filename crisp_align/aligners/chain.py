@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 from crisp_align import models
 from crisp_align.aligners import Aligner, Alignment, Flagged, Refusal, Result, Utterance, aligner_class, aligner_names
-from crisp_align.backends import Backend, LoadOptions
+from crisp_align.backends import Backend, LoadOptions, loading
 from crisp_align.catalogue import known
 from crisp_align.devices import free_memory
 from crisp_align.errors import AlignmentError, CrispAlignError, ModelError, OptionError
@@ -77,7 +78,7 @@ class AlignerChain:
         except (ModelError, OptionError) as error:
             if asked != "auto" or strict or len(self.names) == 1:
                 raise
-            self.left_out = (self.names.pop(0), error.with_traceback(None))  # which would keep a model
+            self.left_out = (self.names.pop(0), copy(error))  # without traceback and cause, which would keep a model
             first = self._ready(self.names[0])
         keeps_times = self.names[0] == "native" and native_words
         self.max_clip = first.max_clip if keeps_times else min(first.max_clip, EVERYONES_CLIP)
@@ -150,7 +151,9 @@ class AlignerChain:
         return self._loaded[name]
 
     def _load(self, name: str) -> Aligner:
-        return aligner_class(name).load(self._models.get(name, "auto"), self._options, self._backend)
+        kind = aligner_class(name)
+        with loading("aligner", name):
+            return kind.load(self._models.get(name, "auto"), self._options, self._backend)
 
 
 def load_aligner(name: str = "auto", *, options: LoadOptions | None = None, backend: Backend | None = None) -> Aligner:

@@ -42,8 +42,8 @@ def _loaded(load: Callable[[str], object], name: str) -> object:
 
 
 def _about(plugin: object) -> str:
-    """The first line of what its module says about itself."""
-    text = inspect.getdoc(inspect.getmodule(plugin)) or ""
+    """The first line of what its module, or else the class, says about itself."""
+    text = inspect.getdoc(inspect.getmodule(plugin)) or inspect.getdoc(plugin) or ""
     return printable(text.partition("\n")[0])
 
 
