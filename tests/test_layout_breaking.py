@@ -36,6 +36,13 @@ def test_text_that_fits_one_line_stays_on_one() -> None:
     ]
 
 
+@pytest.mark.parametrize("rules", [NETFLIX, replace(NETFLIX, max_chars=0), replace(NETFLIX, max_lines=3)])
+def test_what_another_speaker_says_begins_a_line(rules: Rules) -> None:
+    text = "- Are you coming? - No, I'm not. -5 is cold - very."
+    assert shown(cues([spoken(text, step=0.1)], rules)) == ["- Are you coming?\n- No, I'm not. -5 is cold - very."]
+    assert shown(cues([spoken("Wait, I said-- -What?")], rules)) == ["Wait, I said--\n-What?"]
+
+
 def test_no_line_is_left_to_a_short_word() -> None:
     words = [" ask", " not", " what", " your", " country", " can", " do", " for", " you,"]
     starts = [3.285, 4.0, 4.31, 5.6, 5.85, 6.37, 6.67, 6.87, 7.09, 7.53]  # a pause after the first word
@@ -215,14 +222,20 @@ def test_no_other_layout_costs_less(transcript: Transcript, lines: int) -> None:
     passage = passage_of(words)
     count = len(passage.atoms)
     ours = total_cost(passage, best_breaks(passage, rules), rules)
+    turns = passage.turns
+
+    def may_break(first: int, last: int) -> bool:
+        return passage.columns(first, last) > 8 or turns[first] < turns[last - 1]
+
     narrow = [
         layout
         for layout in every_layout(count, lines)
-        # Text that fits one line stays on one, and atoms too wide for the lines are not put together, by rule.
+        # By rule, text that fits one line stays on one but for another speaker's, and atoms too wide for the lines are
+        # not put together.
         if all(row[-1] - row[0] == 1 or passage.columns(row[0], row[-1]) <= lines * 9 for row in layout)
         and all(row[-1] - row[1] < 2 or passage.columns(row[1], row[-1]) < (lines - 1) * 9 for row in layout)
-        and all(len(row) == 2 or passage.columns(row[0], row[-1]) > 8 for row in layout)
-        and all(len(row) <= 3 or passage.columns(row[1], row[-1]) > 8 for row in layout)
+        and all(len(row) == 2 or may_break(row[0], row[-1]) for row in layout)
+        and all(len(row) <= 3 or may_break(row[1], row[-1]) for row in layout)
     ]
     assert ours == pytest.approx(min(total_cost(passage, layout, rules) for layout in narrow)) if count else ours == 0
 

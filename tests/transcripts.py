@@ -8,7 +8,7 @@ from crisp_align.text.units import split_units
 from crisp_align.transcript import Segment, Transcript, Word
 
 _SPACED = {
-    "en": "I and the president of Rome, said that it's well-known; 42 km away? Yes! (so be it.) Mr. Smith",
+    "en": "I and the president of Rome, said that it's well-known; 42 km away? Yes! (so be it.) Mr. Smith -No.",
     "de": "Das Donaudampfschifffahrtsgesellschaft ist, glaube ich, Größe über 3,5 kg. Nein! Wirklich?",
     "ru": "Он сказал, что это не так. Почему? 5 км от Москвы; да!",
     "el": "Το σπίτι είναι μεγάλο, αλλά όχι. Γιατί; Ναι!",

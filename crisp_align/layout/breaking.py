@@ -11,6 +11,7 @@ The layout of a passage is the one of least total cost. What a cue costs:
     200         a change of speaker inside it
     15·(p-0.5)  for a pause of p seconds inside it, above half a second, at most 60
     8           for a sentence that ends in the middle of a line
+    100         for a dash in the middle of a line with which another speaker begins
     15          for a sentence that begins after the end of another and goes on in the next cue
     b           for the break after it, as crisp_align.text.breaks weighs it, less up to 20 for a pause there, less 60
                 where the speaker changes; the end of a segment counts as that of a clause at least
@@ -33,7 +34,7 @@ from typing import TypeAlias
 
 from crisp_align.layout.packing import atoms, words_of
 from crisp_align.layout.rules import Lines, Rules, gap, needed_duration
-from crisp_align.text.breaks import CLAUSE, FORBIDDEN, SENTENCE, break_costs, starts_badly, word_starts
+from crisp_align.text.breaks import CLAUSE, FORBIDDEN, SENTENCE, break_costs, starts_badly, turns, word_starts
 from crisp_align.text.sentences import sentence_ends
 from crisp_align.text.width import columns
 from crisp_align.transcript import Segment, Word
@@ -55,6 +56,7 @@ CUT_OFF = 40.0  # a second
 SPEAKERS = 200.0
 PAUSE = 15.0  # a second
 MID_LINE = 8.0
+MID_TURN = 100.0
 SPILL = 15.0
 UNEQUAL = 8.0  # times the part of the limit by which two lines differ
 TOP_HEAVY = 4.0
@@ -84,6 +86,8 @@ class Passage:
     """Changes of speaker up to each atom."""
     sentences: tuple[int, ...]
     """Sentences that end with one of the first n atoms."""
+    turns: tuple[int, ...]
+    """Dashes up to each atom with which another speaker begins."""
     cue_break: tuple[float, ...]
     """Cost of a new cue before each atom, and at the end."""
     line_break: tuple[float, ...]
@@ -153,6 +157,7 @@ def _passage(
         pauses=tuple(accumulate(min(60.0, PAUSE * max(0.0, pause - 0.5)) for pause in pauses)),
         speakers=tuple(accumulate(int(change) for change in changes)),
         sentences=(0, *accumulate(int(close) for close in closes)),
+        turns=tuple(accumulate(int(turn) for turn in turns(texts, closes))),
         cue_break=(*weighed, 0.0),
         line_break=tuple(cost if cost >= FORBIDDEN / 2 else cost / 2 if cost > 0 else cost / 4 for cost in weighed),
     )
@@ -301,17 +306,20 @@ def _cue_costs(passage: Passage, rules: Rules) -> Callable[[int, int], float]:
 def _best_lines(
     passage: Passage, rules: Rules, first: int, last: int, lines: int, over: int = -1
 ) -> tuple[float, Breaks]:
-    """The cheapest way to break the atoms into at most `lines` lines, and the breaks; one line where they fit.
+    """The cheapest way to break the atoms into at most `lines` lines, and the breaks.
 
-    `over` is the width of the line above them; below 0: there is none.
+    One line where they fit and nobody else begins to speak in it. `over` is the width of the line above them; below 0:
+    there is none.
     """
     limit = rules.line_limit
     best = _NEVER
     chosen: Breaks = (first, last)
-    if lines > 1 and last - first > 1 and 0 < limit < passage.right[last] - passage.left[first]:
-        # Lines wider than the limit are left out, but for a single atom that is.
-        low = bisect_left(passage.left, passage.right[last] - (limit + 1) * (lines - 1) + 1, first + 1, last)
-        high = bisect_right(passage.right, passage.left[first] + limit, first + 1, last + 1)
+    is_long = 0 < limit < passage.right[last] - passage.left[first]
+    if lines > 1 and last - first > 1 and (is_long or passage.turns[first] < passage.turns[last - 1]):
+        low, high = first + 1, last
+        if limit:  # lines wider than it are left out, but for a single atom that is
+            low = bisect_left(passage.left, passage.right[last] - (limit + 1) * (lines - 1) + 1, first + 1, last)
+            high = bisect_right(passage.right, passage.left[first] + limit, first + 1, last + 1)
         seconds = range(min(low, last - 1), min(max(high, first + 2), last))
         if lines == 2:
             best, second = _best_second_line(passage, limit, first, last, seconds, over)
@@ -331,18 +339,20 @@ def _best_second_line(
 ) -> tuple[float, int]:
     """Where the second of two lines best starts: `_line_cost` unrolled, the most frequent question of all."""
     left, right, sentences, line_break = passage.left, passage.right, passage.sentences, passage.line_break
-    begin, end = left[first], right[last]
-    inside = sentences[last - 1] - sentences[first]
+    begin, end, changes, widest = left[first], right[last], passage.turns, limit or _NEVER
+    inside, turning = sentences[last - 1] - sentences[first], changes[last - 1] - changes[first]
     best, chosen = _NEVER, last
     for second in seconds:
         above, below = right[second] - begin, end - left[second]
         cost = line_break[second] + MID_LINE * (inside - sentences[second] + sentences[second - 1])
+        if turning:
+            cost += MID_TURN * (turning - changes[second] + changes[second - 1])
         if above > below:
             cost += TOP_HEAVY
         cost += UNEQUAL * abs(above - below) / (limit if above <= limit >= below else max(above, below))
-        if above > limit:
+        if above > widest:
             cost += TOO_WIDE * (1 if second - first == 1 else 50)
-        if below > limit:
+        if below > widest:
             cost += TOO_WIDE * (1 if last - second == 1 else 50)
         if 4 * above < limit:
             cost += ORPHAN
@@ -369,6 +379,7 @@ def _line_cost(passage: Passage, limit: int, first: int, last: int, over: int, *
     """What a line costs below one `over` columns wide (below 0: none), and so the break between them."""
     width = passage.right[last] - passage.left[first]
     cost = MID_LINE * (passage.sentences[last - 1] - passage.sentences[first])
+    cost += MID_TURN * (passage.turns[last - 1] - passage.turns[first])
     if 0 < limit < width:
         # A single word that is too wide stays whole; several must never be put together so.
         cost += TOO_WIDE * (1 if last - first == 1 else 50)

@@ -25,6 +25,7 @@ __all__ = [
     "ends_badly",
     "is_glued",
     "starts_badly",
+    "turns",
     "word_starts",
 ]
 
@@ -41,7 +42,10 @@ FORBIDDEN = 400.0  # kinsoku; inside a word
 
 _JOINERS = frozenset("\u200d\u2060\ufeff\u00a0\u202f\u2007")
 _CLOSERS = "\"'”’»›)]}」』】〉》〕）］｝"
-_OPENERS = "\"'“‘«‹([{「『【〈《〔（［｛¿¡"
+_OPENERS = "\"'“‘„‚«‹([{「『【〈《〔（［｛¿¡"
+_DASH = re.compile(r"\s*[-‐–—]")
+_TURN = re.compile(rf"\s*[-‐–—]\s?[{re.escape(_OPENERS)}♪]*[^\W\d_]")
+_BROKEN_OFF = re.compile(rf"(?:[-–—…]|\.\.)[{re.escape(_CLOSERS)}]*\s*$")
 _CLAUSE = re.compile(rf"(?:[,;:，；：、،؛·]|[—–-]){'[' + re.escape(_CLOSERS) + ']*'}$")
 _NO_LINE_START = frozenset(
     "、。，．・：；？！,.:;?!…‥゛゜ヽヾゝゞ々〻ー–~〜～%％‰℃°"
@@ -81,6 +85,22 @@ def starts_badly(above: str, line: str) -> bool:
     return first in _NO_LINE_START - _LET_BE and bool(above.strip()) and columns(above.strip()[-1]) == 2
 
 
+def turns(texts: Sequence[str], closes: Sequence[bool]) -> list[bool]:
+    """Whether each text begins what another speaker says: with a dash, after a sentence or speech that breaks off.
+
+    Args:
+        texts: of words in a row.
+        closes: whether each closes a sentence.
+    """
+    found: list[bool] = []
+    for number, text in enumerate(texts):
+        begins = number == 0 or closes[number - 1] or bool(_BROKEN_OFF.search(texts[number - 1]))
+        if begins and _DASH.fullmatch(text.rstrip()):
+            text += "".join(texts[number + 1 : number + 2])
+        found.append(begins and bool(_TURN.match(text)))
+    return found
+
+
 def ends_badly(line: str) -> bool:
     """Whether `line` ends with an opening bracket or quote, which belongs to what follows."""
     shown = line.strip()
@@ -100,13 +120,14 @@ def break_costs(texts: Sequence[str], language: str | None) -> list[float]:
     binding = _function_words().get(language or "", {})
     spaced = is_spaced(language)
     cores = [_core(text) for text in texts]
+    begun = turns(texts, ends)
     costs = [0.0]
     depth = _depth_after(texts[0], 0) if texts else 0
     for number in range(1, len(texts)):
         left, right = texts[number - 1], texts[number]
-        if _is_forbidden(left, right):
+        if _is_forbidden(left, right) or (begun[number - 1] and _DASH.fullmatch(left.rstrip())):
             cost = FORBIDDEN
-        elif ends[number - 1]:
+        elif begun[number] or ends[number - 1]:
             cost = SENTENCE
         elif _CLAUSE.search(left.rstrip()):
             cost = CLAUSE
