@@ -12,7 +12,7 @@ from benchmarks.layout.__main__ import greedy
 from crisp_align.layout import Rules, cues, heard, profile_names, profile_rules
 from crisp_align.layout.breaking import Breaks, best_breaks, passage_of, total_cost
 from crisp_align.layout.rules import line_columns
-from crisp_align.text.breaks import BAD, CLAUSE, FORBIDDEN, IN_PHRASE, NEUTRAL, SENTENCE, SPACE, break_costs
+from crisp_align.text.breaks import BAD, BRACKETED, CLAUSE, FORBIDDEN, IN_PHRASE, NEUTRAL, SENTENCE, SPACE, break_costs
 from crisp_align.text.units import UnitMode, split_units
 from crisp_align.text.width import columns
 from crisp_align.transcript import Segment, Transcript, Word
@@ -172,6 +172,9 @@ def test_an_eojeol_is_broken_only_where_it_is_longer_than_a_line() -> None:
         ("ja", ["この", "町"], NEUTRAL + 8),
         ("zh", ["重要", "的"], BAD),
         ("th", ["บ้าน", " ใหม่"], SPACE),
+        ("th", ["50,000", " บาท"], BAD),
+        ("ja", ["Google", " DeepMind"], BAD),
+        ("de", [" „Das", " geht"], BAD + BRACKETED),
         ("en", [" of", " Rome"], BAD),
         ("en", [" saw", " Abraham", " Lincoln"], BAD),
         ("en", [" Mr.", " Smith"], BAD),
@@ -191,9 +194,10 @@ def test_a_break_costs_what_it_costs_a_reader(language: str, texts: list[str], c
     assert break_costs(texts, language)[-1] == cost
 
 
-def test_breaking_inside_quotes_costs_more_than_outside() -> None:
-    inside = break_costs([" (so", " be", " it)", " then"], None)
-    assert inside[1] > inside[3]
+@pytest.mark.parametrize("quotes", ["()", "“”", "„“", "«»", "»«", "””", '""'])
+def test_breaking_inside_quotes_costs_more_than_outside(quotes: str) -> None:
+    texts = [" so", f" {quotes[0]}so", " be", f" it{quotes[1]}", " so", " then"]
+    assert break_costs(texts, None)[1:] == [NEUTRAL, NEUTRAL + BRACKETED, NEUTRAL + BRACKETED, NEUTRAL, NEUTRAL]
 
 
 def test_an_unclosed_bracket_binds_no_further_than_its_sentence() -> None:

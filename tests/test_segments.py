@@ -42,6 +42,7 @@ def test_given_ends_are_kept_whatever_the_punctuation() -> None:
         ((" So...", " maybe"), [False, True]),
         ((" ठीक", " है।", " चलो"), [False, True, True]),
         ((" 3.", " August"), [True, True]),
+        ((" weiter.“", " Und", " „Nein.“", " »Ja.«", " Dr.", " »Ach.«"), [True, False, True, True, False, True]),
         ((" « Rien ! »", " Puis"), [True, True]),
     ],
 )

@@ -15,6 +15,7 @@ from crisp_align.text.width import columns
 
 __all__ = [
     "BAD",
+    "BRACKETED",
     "CLAUSE",
     "FORBIDDEN",
     "IN_PHRASE",
@@ -41,7 +42,7 @@ IN_PHRASE = 240.0  # inside a phrase of Chinese, Japanese or Thai, which only on
 FORBIDDEN = 400.0  # kinsoku; inside a word
 
 _JOINERS = frozenset("\u200d\u2060\ufeff\u00a0\u202f\u2007")
-_CLOSERS = "\"'”’»›)]}」』】〉》〕）］｝"
+_CLOSERS = "\"'”’“‘»›«‹)]}」』】〉》〕）］｝"
 _OPENERS = "\"'“‘„‚«‹([{「『【〈《〔（［｛¿¡"
 _DASH = re.compile(r"\s*[-‐–—]")
 _TURN = re.compile(rf"\s*[-‐–—]\s?[{re.escape(_OPENERS)}♪]*[^\W\d_]")
@@ -55,6 +56,8 @@ _LET_BE = frozenset("-–~～….‥・")
 _NO_LINE_END = frozenset("「『【〈《〔（［｛〘〖“‘([{«‹¿¡＄$￥¥£€#＃")
 _ALWAYS_OPEN = frozenset("「『【〈《〔（［｛〘〖([{")
 _OPEN_AFTER_WIDE = frozenset("“‘")  # close what „ and ‚ open where letters are narrow
+_BRACKETS_OPEN, _BRACKETS_CLOSE = frozenset("([{「『【〈《〔（［｛"), frozenset(")]}」』】〉》〕）］｝")
+_QUOTES = frozenset('"“”„«»‹›')
 _NUMBER = re.compile(r"[^\w]*\d[\d.,:/ ]*")
 _NUMERAL = re.compile(r"[第约約]?[\d一二三四五六七八九十百千万萬亿億两兩几幾]+")
 _BONDS: dict[Bond, float] = {"fast": BAD, "close": NEUTRAL + 8, "plain": NEUTRAL, "loose": OPENING + 2}
@@ -177,7 +180,8 @@ def _word_cost(left: str, right: str, shown: str, binding: dict[str, frozenset[s
 
 def _is_forbidden(left: str, right: str) -> bool:
     before, after = left.rstrip()[-1:], right.lstrip()[:1]
-    if before in _NO_LINE_END and before and not left[-1:].isspace():
+    closes = before in _CLOSERS and right[:1].isspace() and any(char.isalnum() for char in left)  # „so“, »so«
+    if before in _NO_LINE_END and before and not left[-1:].isspace() and not closes:
         return True
     return bool(after) and after in _NO_LINE_START and not right[:1].isspace() and not left[-1:].isspace()
 
@@ -189,10 +193,13 @@ def _inside_word(before: str, after: str) -> bool:
 
 
 def _depth_after(text: str, depth: int) -> int:
-    for char in text:
-        if char in "“«‹([{「『【〈《〔（［｛":
+    letters = [place for place, char in enumerate(text) if char.isalnum()]
+    for place, char in enumerate(text):
+        # Languages differ in which quotes open and which close: „so“, »so«, ”so”. Their place tells.
+        before, behind = bool(letters) and place < letters[0], bool(letters) and place > letters[-1]
+        if char in _BRACKETS_OPEN or (char in _QUOTES and (before or (char in "“„«‹" and not behind))):
             depth += 1
-        elif char in "”»›)]}」』】〉》〕）］｝":
+        elif char in _BRACKETS_CLOSE or (char in _QUOTES and (behind or char in "”»›")):
             depth -= 1
     # An unbalanced bracket binds a sentence at most.
     return 0 if depth < 0 or text.rstrip()[-1:] in ".!?。！？" else depth
@@ -240,9 +247,11 @@ def _phrase_costs(texts: tuple[str, ...], language: str | None) -> dict[int, flo
 
 
 def _phrase_cost(left: str, right: str, binding: dict[str, frozenset[str]], language: str | None) -> float:
-    if left[-1:].isspace() or right[:1].isspace():
-        return SPACE
     before, after = _core(left), _core(right)
+    if left[-1:].isspace() or right[:1].isspace():
+        # A name in Latin letters ("iPhone 15 Pro"), or a number and what it counts ("50,000 บาท").
+        joined = before[-1:].isalnum() and before[-1:].isascii() and after[:1].isalnum()
+        return BAD if joined and (after[:1].isascii() or _NUMBER.fullmatch(before)) else SPACE
     if language == "ja":
         return _BONDS[japanese_bond(before, after)]
     if _NUMERAL.fullmatch(before):

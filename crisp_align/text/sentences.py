@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 __all__ = ["sentence_ends"]
 
-# Closing quotes and brackets may follow the full stop, in French after a space.
+# Closing quotes and brackets may follow the full stop, in French after a space; in German “ and « close.
 _ENDER = "[.!?…。．！？｡؟۔।॥။።‼⁇⁈⁉]"
-_ENDS = re.compile(rf"(?<!{_ENDER}){_ENDER}++(?:\s?[\"'”’»›)\]}}」』】〉》）］｝])*+\s*$")
+_ENDS = re.compile(rf"(?<!{_ENDER}){_ENDER}++(?:\s?[\"'”’“‘»›«‹)\]}}」』】〉》）］｝])*+\s*$")
 _ABBREVIATIONS = frozenset(
     [
         "mr",
@@ -81,7 +81,7 @@ _ORDINALS = frozenset(
 )
 """Languages that write 3rd as 3."""
 _ORDINAL = re.compile(r"\d{1,2}\.")
-_OPENING = "\"'“‘«‹([{「『【〈《（［｛¿¡"
+_OPENING = "\"'“‘„‚«‹»›”([{「『【〈《（［｛¿¡"
 
 
 def sentence_ends(texts: Sequence[str], language: str | None = None) -> list[bool]:
@@ -104,7 +104,7 @@ def _closes(text: str, following: str | None, *, ordinals: bool) -> bool:
     stripped = text.strip().lstrip(_OPENING)
     if re.search(r"[!?。．！？｡؟۔।॥။።‼⁇⁈⁉]", stripped):
         return True
-    bare = stripped.rstrip("\"'”’»›)]} \u00a0\u202f")
+    bare = stripped.rstrip("\"'”’“‘»›«‹)]} \u00a0\u202f")
     core = bare.rstrip(".…").lower()
     head = following.strip().lstrip(_OPENING)
     if bare.endswith(".") and (core in _ABBREVIATIONS or _is_initial(core)):
