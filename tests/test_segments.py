@@ -43,6 +43,7 @@ def test_given_ends_are_kept_whatever_the_punctuation() -> None:
         ((" ठीक", " है।", " चलो"), [False, True, True]),
         ((" 3.", " August"), [True, True]),
         ((" weiter.“", " Und", " „Nein.“", " »Ja.«", " Dr.", " »Ach.«"), [True, False, True, True, False, True]),
+        ((' "Why?"', " he", " asked.", ' "Why?"', " He"), [False, False, True, True, True]),
         ((" « Rien ! »", " Puis"), [True, True]),
     ],
 )

@@ -81,6 +81,7 @@ _ORDINALS = frozenset(
 )
 """Languages that write 3rd as 3."""
 _ORDINAL = re.compile(r"\d{1,2}\.")
+_CLOSING = "\"'”’“‘»›«‹"
 _OPENING = "\"'“‘„‚«‹»›”([{「『【〈《（［｛¿¡"
 
 
@@ -88,7 +89,8 @@ def sentence_ends(texts: Sequence[str], language: str | None = None) -> list[boo
     """Whether each unit's display text closes a sentence; the last one always does.
 
     A full stop does not close one after an abbreviation or an initial ("Dr. Smith", "J. F. Kennedy"), after a number
-    of one or two digits where the language writes ordinals so ("am 3. Oktober"), nor where a lower-case word follows.
+    of one or two digits where the language writes ordinals so ("am 3. Oktober"), nor where a lower-case word follows;
+    no mark does inside a quote that one follows ("Why?" he asked).
     """
     ordinals = language in _ORDINALS
     return [
@@ -102,11 +104,11 @@ def _closes(text: str, following: str | None, *, ordinals: bool) -> bool:
     if not _ENDS.search(text):
         return False
     stripped = text.strip().lstrip(_OPENING)
-    if re.search(r"[!?。．！？｡؟۔।॥။።‼⁇⁈⁉]", stripped):
-        return True
-    bare = stripped.rstrip("\"'”’“‘»›«‹)]} \u00a0\u202f")
-    core = bare.rstrip(".…").lower()
     head = following.strip().lstrip(_OPENING)
+    if re.search(r"[!?。．！？｡؟۔।॥။।‼⁇⁈⁉]", stripped):
+        return not (stripped[-1] in _CLOSING and head[:1].islower())
+    bare = stripped.rstrip(f"{_CLOSING})]}} \u00a0\u202f")
+    core = bare.rstrip(".…").lower()
     if bare.endswith(".") and (core in _ABBREVIATIONS or _is_initial(core)):
         return False
     if ordinals and _ORDINAL.fullmatch(bare):
