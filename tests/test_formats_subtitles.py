@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -462,6 +463,16 @@ def test_lyrics_without_spaces_get_none_between_their_words() -> None:
     transcript = Transcript((Segment("東京へ行く", 1.0, 2.5, "ja", words),), 3.0, "x")
     text = write_format("lrc", transcript, laid(transcript), WriteOptions(karaoke="word")).decode()
     assert "[00:01.00]<00:01.00>東京<00:01.50>へ<00:01.80>行く\n" in text
+
+
+@pytest.mark.parametrize("name", ["lrc", "csv", "tsv", "labels"])
+def test_lines_that_become_one_are_parted_as_their_script_parts_words(name: str) -> None:
+    lines = (" 日に", "東京で", "iPhone 15", " Proを", "한국", "말")
+    cue = Cue(1.0, 2.5, tuple((Word(line, 1.0, 2.5),) for line in lines))
+    text = write_format(name, Transcript((JFK,), 3.0, "x"), [cue]).decode()
+    assert "日に東京でiPhone 15 Proを한국 말" in text
+    text = write_format("lrc", Transcript((JFK,), 3.0, "x"), [cue], WriteOptions(karaoke="word")).decode()
+    assert "日に東京でiPhone 15 Proを한국 말" in re.sub("<[^>]*>", "", text)
 
 
 @pytest.mark.parametrize("name", ["ass", "ssa"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
@@ -20,6 +20,7 @@ __all__ = [
     "clock",
     "cue_lines",
     "goes_on",
+    "joined",
     "lit",
     "milliseconds",
     "read_cue",
@@ -45,6 +46,29 @@ def cue_lines(cue: Cue) -> list[str]:
     """The lines of a cue as they may be shown, none of them empty."""
     lines = [displayed("".join(word.text for word in line)) for line in cue.lines]
     return [line for line in lines if line.strip()]
+
+
+def joined(cue: Cue, show: Callable[[Sequence[Word]], str] | None = None) -> str:
+    """The lines of a cue as one; a space parts them where one stood, or none of the letters there is wide.
+
+    Args:
+        cue: some of its lines may show nothing.
+        show: how a line that shows something is written; None: as it is.
+    """
+    parts: list[str] = []
+    above = ""
+    for line in cue.lines:
+        raw = "".join(word.text for word in line)
+        if own := displayed(raw):
+            parts.append(" " if above and (raw[0] in BLANKS or not _is_wide(above[-1] + own[0])) else "")
+            parts.append(show(line) if show else own)
+            above = own
+    return "".join(parts)
+
+
+def _is_wide(chars: str) -> bool:
+    """Whether any of `chars` is of a script that parts no words by spaces."""
+    return any(columns(char) == 2 and not _is_hangul(char) for char in chars)
 
 
 def shown(cues: Iterable[Cue]) -> list[tuple[Cue, list[str]]]:

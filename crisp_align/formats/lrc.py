@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from crisp_align.errors import TranscriptError
-from crisp_align.formats.cue_text import BLANKS, Run, milliseconds, read_runs, shown, visible
+from crisp_align.formats.cue_text import BLANKS, Run, joined, milliseconds, read_runs, shown, visible
 from crisp_align.formats.format import WriteOptions
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript, Word
@@ -27,11 +27,8 @@ def write_lrc(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions
     """A line a cue; an empty line where nothing is said for a second or more."""
     rows: list[str] = []
     kept = shown(cues)
-    for number, (cue, lines) in enumerate(kept):
-        if options.karaoke == "none":
-            text = _DANGEROUS.sub(_JOINER, " ".join(lines))
-        else:
-            text = " ".join(filter(None, map(_stamped, cue.lines)))
+    for number, (cue, _) in enumerate(kept):
+        text = _DANGEROUS.sub(_JOINER, joined(cue)) if options.karaoke == "none" else joined(cue, _stamped)
         rows.append(f"[{_clock(cue.start)}]{text}")
         if number + 1 == len(kept) or kept[number + 1][0].start - cue.end >= _CLEAR:
             rows.append(f"[{_clock(cue.end)}]")
