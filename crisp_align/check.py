@@ -255,7 +255,9 @@ def _of_times(number: int, before: Cue | None, cue: Cue, rules: Rules, tolerance
         tight = cue.start - before.start - least < MIN_WORD + 2 * tolerance
         message = f"{between:.3f} s after the cue before it, {least:.3f} s required"
         if not rules.fps and between >= gap(replace(rules, fps=_HIGHEST_RATE)) / _HIGHEST_RATE - tolerance:
-            message = f"{message} unless the video has {rules.min_gap_frames / between:.3g} frames a second; tell --fps"
+            message = (
+                f"{message} unless the video has about {rules.min_gap_frames / between:.0f} frames a second; tell --fps"
+            )
             yield Violation("frame-gap", message, number, cue.start, between, least)
             return
         yield Violation("gap", message, number, cue.start, between, least, unavoidable=tight)
