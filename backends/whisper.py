@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from crisp_align import models
 from crisp_align.backends import DecodeOptions, Engine, LoadOptions, Profile, Transcription
+from crisp_align.blas import one_blas_thread
 from crisp_align.devices import is_out_of_memory, loading_error
 from crisp_align.errors import ModelError, OptionError
 from crisp_align.languages import NAMES
@@ -201,7 +202,6 @@ class Whisper:
     def _encode(self, clips: Sequence[Clip]) -> Any:
         """Encoder output of a batch; the last ones are kept, since alignment follows transcription."""
         import numpy as np
-        from threadpoolctl import threadpool_limits
 
         for kept, encoded in tuple(self._encoded):
             places = [next((i for i, old in enumerate(kept) if old is clip.samples), -1) for clip in clips]
@@ -210,7 +210,7 @@ class Whisper:
         while len(self._encoded) >= _KEPT:  # free it before the next one is made
             self._encoded.popleft()
         # More threads add up the same numbers in another order, and a word may hang on the last digit.
-        with threadpool_limits(limits=1, user_api="blas"):
+        with one_blas_thread():
             features = np.stack([self._features(clip.samples) for clip in clips])
         encoded = self._engine.encode(features)
         self._encoded.append(([clip.samples for clip in clips], encoded))

@@ -24,6 +24,7 @@ from crisp_align.aligners.edges import levels, trimmed
 from crisp_align.aligners.lattice import ANYTHING, PAUSE, Pronunciation, Reading, best_path, build_lattice
 from crisp_align.aligners.sphinx import STATES, AcousticModel, Integers, Position, load_acoustic_model
 from crisp_align.backends import Backend, LoadOptions
+from crisp_align.blas import one_blas_thread
 from crisp_align.errors import ModelError
 from crisp_align.languages import language_name
 from crisp_align.text.lexicon import Lexicon
@@ -88,10 +89,8 @@ class HmmAligner:
         state it was heard in less that of the best state of any phone without context; it is 0 where something else
         was heard than the unit says. A unit of which nothing is said, or whose letters cannot be sounded, has none.
         """
-        from threadpoolctl import threadpool_limits
-
         # The matrices are small: one BLAS thread each, and the utterances side by side.
-        with threadpool_limits(limits=1, user_api="blas"):
+        with one_blas_thread():
             if self._threads == 1 or len(utterances) == 1:
                 return [self._align(utterance) for utterance in utterances]
             with ThreadPoolExecutor(self._threads) as pool:
