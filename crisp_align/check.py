@@ -345,9 +345,12 @@ def _of_file(format: Format, text: str, source: str) -> Iterator[Violation]:
     entries: Sequence[Entry] = ()
     if format.name == "srt":
         entries = srt_entries(text, source)
+        due = "1"
         for number, entry in enumerate(entries, start=1):
-            if entry.identifier != str(number):
-                yield Violation("numbering", f"is numbered {entry.identifier or 'not at all'}", number, entry.start)
+            if entry.identifier != due:
+                message = f"is numbered {entry.identifier or 'not at all'}, and should be {due}"
+                yield Violation("numbering", message, number, entry.start)
+            due = str(int(entry.identifier or due) + 1)  # one that is missing is told once
     elif format.name == "vtt":
         entries = vtt_entries(text, source)
     for number, entry in enumerate(entries, start=1):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from crisp_align.check import check, check_file, hurry
+from crisp_align.check import check, check_file, check_text, hurry
 from crisp_align.errors import OptionError, TranscriptError
 from crisp_align.formats import write_format
 from crisp_align.formats.cue_text import read_cue
@@ -200,6 +200,12 @@ def test_speech_that_can_be_read_is_no_hurry() -> None:
 def test_what_is_broken_in_a_file_is_found(tmp_path: Path, name: str, text: str, rule: str) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     assert [violation.rule for violation in check_file(tmp_path / name, NETFLIX)] == [rule]
+
+
+def test_a_number_that_is_missing_is_told_once() -> None:
+    text = "".join(f"{n}\n00:00:{4 * n:02d},000 --> 00:00:{4 * n + 2:02d},000\nSome words\n\n" for n in (1, 2, 4, 5, 6))
+    (found,) = check_text(text, NETFLIX, "a.srt", "srt")
+    assert (found.cue, found.message) == (3, "is numbered 4, and should be 3")
 
 
 def test_a_voice_that_runs_to_the_end_of_its_cue_is_balanced(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def test_a_broken_rule_is_named_with_its_place_and_fails(folder: Path, capfd: py
     code, out, _ = ran(capfd, "check", folder / "bad.srt", "--profile", "netflix-en")
     assert code == 1
     assert "bad.srt: cue 1 at 00:00:01.000: error: line-length: a line of 56 characters, 42 allowed\n" in out
+    assert out.endswith("\n1 file: 1 error, 1 warning\n")
 
 
 def test_speech_too_fast_for_any_layout_is_a_warning(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

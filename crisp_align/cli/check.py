@@ -67,8 +67,12 @@ def _text(found: dict[str, list[Violation]]) -> str:
         for v in violations
     ]
     counts = [sum(v.severity == s for vs in found.values() for v in vs) for s in ("error", "warning")]
-    files = "1 file" if len(found) == 1 else f"{len(found)} files"
-    return "".join(rows) + f"{files}: {counts[0]} errors, {counts[1]} warnings\n"
+    told = [_counted(len(found), "file"), _counted(counts[0], "error"), _counted(counts[1], "warning")]
+    return "".join(rows) + f"{told[0]}: {told[1]}, {told[2]}\n"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _json(found: dict[str, list[Violation]]) -> str:
