@@ -194,6 +194,13 @@ def test_a_break_costs_what_it_costs_a_reader(language: str, texts: list[str], c
     assert break_costs(texts, language)[-1] == cost
 
 
+def test_a_mark_that_stands_alone_stays_with_its_word() -> None:
+    segment = spoken("Il dit : « Ça va ? » – Oui.", language="fr")
+    texts = ["Il", "dit :", "« Ça", "va ? »", "–", "Oui."]
+    assert shown(cues([segment], Rules(max_chars=1))) == texts
+    assert break_costs([" va ? »", " Il"], "fr")[1] == SENTENCE
+
+
 @pytest.mark.parametrize("quotes", ["()", "“”", "„“", "«»", "»«", "””", '""'])
 def test_breaking_inside_quotes_costs_more_than_outside(quotes: str) -> None:
     texts = [" so", f" {quotes[0]}so", " be", f" it{quotes[1]}", " so", " then"]

@@ -53,6 +53,8 @@ _NO_LINE_START = frozenset(
     "」』】〉》〕）］｝〙〗\u201d\u2019)]}»›ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿｧｨｩｪｫｬｭｮｯｰฯๆ។៕"
 )
 _LET_BE = frozenset("-–~～….‥・")
+_CLINGING = (_NO_LINE_START | frozenset("”’»›")) - _LET_BE
+_OPENING_ALONE = frozenset("«‹“‘„‚([{¿¡")
 _NO_LINE_END = frozenset("「『【〈《〔（［｛〘〖“‘([{«‹¿¡＄$￥¥£€#＃")
 _ALWAYS_OPEN = frozenset("「『【〈《〔（［｛〘〖([{")
 _OPEN_AFTER_WIDE = frozenset("“‘")  # close what „ and ‚ open where letters are narrow
@@ -66,8 +68,9 @@ _BONDS: dict[Bond, float] = {"fast": BAD, "close": NEUTRAL + 8, "plain": NEUTRAL
 def is_glued(left: str, right: str, *, spaced: bool = False) -> bool:
     """Whether nothing may come between `left` and `right`, the texts of two neighbouring words.
 
-    So it is where `right` is blank, a grapheme cluster runs across, a no-break space or joiner stands there, or,
-    with `spaced`, where there is no white space between two letters of a script that is written with it.
+    So it is where `right` is blank, a grapheme cluster runs across, a no-break space or joiner stands there, a mark
+    stands alone behind a space, as in « fais ? », though it closes what is before it or opens what is after, or, with
+    `spaced`, where there is no white space between two letters of a script that is written with it.
     """
     if not right.strip():
         return True
@@ -75,6 +78,9 @@ def is_glued(left: str, right: str, *, spaced: bool = False) -> bool:
         return False
     before, after = left[-1], right[0]
     if before in _JOINERS or after in _JOINERS or unicodedata.category(after)[0] == "M":
+        return True
+    shown = left.strip()
+    if after.isspace() and (_CLINGING.issuperset(right.strip()) or (shown and _OPENING_ALONE.issuperset(shown))):
         return True
     return spaced and _inside_word(before, after)
 
