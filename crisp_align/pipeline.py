@@ -6,10 +6,12 @@ is a stream of plain events. Nothing here prints, and nothing of a file is kept 
 
 from __future__ import annotations
 
+import os
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import crisp_align
 from crisp_align.aligners import Utterance
@@ -56,6 +58,7 @@ __all__ = [
     "run",
 ]
 
+Source: TypeAlias = str | os.PathLike[str]
 
 _GIVEN = 64  # clips of a given text that are timed in one call
 _GROUP = 3600.0  # s of sound that may be heard before it is timed, where the models take turns: 230 MB
@@ -144,7 +147,7 @@ class _Batch:
 
 
 class Pipeline:
-    """Loaded models and the route through them.
+    """Loaded models and the route through them. One thread at a time may use it; another thread loads its own.
 
     Args:
         settings: what the user asked for.
@@ -268,11 +271,11 @@ class Pipeline:
             ways.append("better times: crisp-align models pull qwen3-forcedaligner-0.6b-hf")
         return "; ".join(ways) or None
 
-    def transcribe(self, sources: Iterable[str]) -> Iterator[Event]:
+    def transcribe(self, sources: Source | Iterable[Source]) -> Iterator[Event]:
         """Run files through, in order; clips of several share a batch.
 
         Args:
-            sources: paths; "-" is standard input.
+            sources: paths, or a single one; "-" is standard input. Only so many are taken as are read ahead.
 
         Yields:
             Started, then Advanced, SegmentReady, ClipDone and Noticed in any number, then Finished; or Failed at any
@@ -280,7 +283,8 @@ class Pipeline:
         """
         limit: Future[float] = Future()
         limit.set_result(self.max_clip)
-        feed = Listed(Task(source) for source in sources)
+        listed = [sources] if isinstance(sources, str | os.PathLike) else sources
+        feed = Listed(Task(os.fspath(source)) for source in listed)
         with Reading(feed, self.settings.media, self.settings.vad, limit) as reading:
             yield from self.route(reading)
 
@@ -293,7 +297,7 @@ class Pipeline:
         """What `transcribe` does, with sources that are being read already."""
         yield from _Route(self).go(reading)
 
-    def align(self, source: str, text: str) -> Iterator[Event]:
+    def align(self, source: Source, text: str) -> Iterator[Event]:
         """Time a given text: every word of it once, in order, each line a segment.
 
         Args:
@@ -303,7 +307,7 @@ class Pipeline:
         Yields:
             The same events as `transcribe`.
         """
-        file = _File(source)
+        file = _File(os.fspath(source))
         try:
             yield from self._align_given(file, text)
         except CrispAlignError as error:

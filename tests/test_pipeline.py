@@ -86,6 +86,17 @@ def test_a_file_starts_advances_speaks_and_finishes_in_that_order() -> None:
     check_rules(events[-1].transcript)
 
 
+def test_a_path_or_a_single_name_is_a_source_too() -> None:
+    path = SAMPLES / "jfk.wav"
+    for sources in ([path], path, str(path)):
+        events = list(route(Parrot()).transcribe(sources))
+        assert {event.source for event in events} == {str(path)}
+        assert len(finished(events)) == 1
+    *_, last = route(Parrot()).align(path, JFK)
+    assert isinstance(last, Finished)
+    assert last.source == last.transcript.source == str(path)
+
+
 def test_clips_of_several_files_share_a_batch_and_files_finish_in_order(tmp_path: Path) -> None:
     names = [str(sentences(tmp_path / f"{i}.wav", 3)) for i in range(3)]
     parrot = Parrot()
