@@ -228,7 +228,7 @@ def _of_text(number: int, cue: Cue, rules: Rules) -> Iterator[Violation]:
         if 0 < rules.line_limit < width:
             length = width / rules.char_columns
             message = f"a line of {length:.10g} characters, {rules.max_chars} allowed"
-            alone = sum(1 for word in line if word.text.strip()) == 1
+            alone = sum(any(map(str.isalnum, word.text)) for word in line) <= 1
             yield Violation("line-length", message, number, cue.start, length, rules.max_chars, unavoidable=alone)
 
 

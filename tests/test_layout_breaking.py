@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.layout.__main__ import greedy
+from crisp_align.check import check
 from crisp_align.layout import Rules, cues, heard, profile_names, profile_rules
 from crisp_align.layout.breaking import Breaks, best_breaks, passage_of, total_cost
 from crisp_align.layout.rules import line_columns
@@ -199,6 +200,9 @@ def test_a_mark_that_stands_alone_stays_with_its_word() -> None:
     texts = ["Il", "dit :", "« Ça", "va ? »", "–", "Oui."]
     assert shown(cues([segment], Rules(max_chars=1))) == texts
     assert break_costs([" va ? »", " Il"], "fr")[1] == SENTENCE
+    laid = cues([segment], Rules(max_lines=1, max_words=3))
+    assert shown(laid) == ["Il dit :", "« Ça va ? »", "– Oui."]
+    assert check(laid, Rules(max_words=3)) == []
 
 
 @pytest.mark.parametrize("quotes", ["()", "“”", "„“", "«»", "»«", "””", '""'])

@@ -96,10 +96,10 @@ def line_columns(words: tuple[Word, ...] | list[Word]) -> int:
 
 
 def countable_words(lines: Lines) -> int:
-    """Words in `lines`; 0 where they hold wide characters, which spaces do not part into words."""
+    """Words in `lines`, but for marks that stand alone; 0 where they hold wide characters, which spaces do not part."""
     texts = ["".join(word.text for word in line) for line in lines]
     wide = any(columns(c) == 2 and c.isalnum() and not "\uac00" <= c <= "\ud7a3" for text in texts for c in text)
-    return 0 if wide else sum(len(text.split()) for text in texts)
+    return 0 if wide else sum(any(map(str.isalnum, word)) for text in texts for word in text.split())
 
 
 def needed_duration(width: int, words: int, rules: Rules) -> float:

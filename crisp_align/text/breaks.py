@@ -220,7 +220,7 @@ def word_starts(texts: Sequence[str], language: str | None) -> list[bool]:
     if phrases is not None:
         return [phrases.get(number, BAD) < BAD and bool(text.strip()) for number, text in enumerate(texts)]
     return [
-        bool(text.strip()) and (number == 0 or not _inside_word(texts[number - 1][-1:], text[:1]))
+        any(map(str.isalnum, text)) and (number == 0 or not _inside_word(texts[number - 1][-1:], text[:1]))
         for number, text in enumerate(texts)
     ]
 
