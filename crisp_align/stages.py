@@ -7,14 +7,15 @@ its own clip alone. What lies between them is plain data.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crisp_align.aligners import Utterance
 from crisp_align.aligners.chain import AlignerChain, Timed
 from crisp_align.backends import Backend, DecodeOptions, Transcription
 from crisp_align.devices import is_out_of_memory
-from crisp_align.errors import CrispAlignError
+from crisp_align.errors import CrispAlignError, OptionError
 from crisp_align.events import ClipResult
+from crisp_align.languages import language_code
 from crisp_align.segments import cut, one_line
 from crisp_align.text.units import UnitMode, split_units
 from crisp_align.timing import settle
@@ -61,7 +62,7 @@ class Hearing:
                 raise CrispAlignError(
                     f"{self.backend.name} gave {len(found)} results, not {len(clips)}", subject=clips[0].source
                 )
-            return [*found]
+            return [replace(each, language=_code(each.language)) for each in found]
         except Exception as error:  # engines and plug-ins raise what they like
             if len(clips) == 1:
                 return [_failure(error, self.backend.name, clips[0])]
@@ -107,6 +108,14 @@ class Timing:
             if len(utterances) == 1:
                 return [_failure(error, "alignment", utterances[0].clip)]
         return [result for utterance in utterances for result in self.align([utterance])]
+
+
+def _code(language: str | None) -> str | None:
+    """The code of what a backend calls a language ("en-US", "English"); what nobody knows stays as it is."""
+    try:
+        return language_code(language) if language else None
+    except OptionError:
+        return language
 
 
 def _failure(error: Exception, who: str, clip: Clip) -> CrispAlignError:

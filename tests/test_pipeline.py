@@ -329,6 +329,19 @@ def test_a_translation_is_in_the_language_it_was_translated_into() -> None:
     assert {segment.aligner for segment in made.segments} == {"spread"}
 
 
+@pytest.mark.parametrize(
+    ("named", "code"), [("en", "en"), ("en-US", "en"), ("English", "en"), ("", None), ("klingon", "klingon")]
+)
+def test_a_language_that_a_backend_names_otherwise_is_known_by_its_code(named: str, code: str | None) -> None:
+    class Linguist(Parrot):
+        def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
+            return [Transcription(self.text, named, certain=True) for _ in clips]
+
+    events = list(route(Linguist()).transcribe(SAMPLES / "jfk.wav"))
+    assert finished(events)[0].language == code
+    assert [event.result.language for event in events if isinstance(event, ClipDone)] == [code]
+
+
 def test_what_was_said_in_the_language_asked_for_is_no_translation() -> None:
     translating = DecodeOptions(translate=True, language="en")
     said = (
