@@ -711,6 +711,26 @@ def test_ttml_of_others_is_read_with_frames_offsets_and_nesting(tmp_path: Path) 
     assert [(cue.start, cue.end, cue.text) for cue in read] == [(11.2, 12.5, "So be\nit"), (13.0, 14.0, "end")]
 
 
+@pytest.mark.parametrize(
+    ("parameters", "code", "time"),
+    [
+        ('ttp:frameRateMultiplier="1000 1001"', "01:00:00:15", 3600.5005),
+        ('ttp:frameRateMultiplier="1000 1001" ttp:timeBase="smpte"', "01:00:00:00", 3603.6),
+        ('ttp:frameRateMultiplier="1000:1001" ttp:timeBase="smpte"', "00:00:01:00", 1.001),
+        ('ttp:frameRateMultiplier="1000 1001" ttp:timeBase="smpte" ttp:dropMode="dropNTSC"', "01:00:00:00", 3599.9964),
+        ('ttp:frameRateMultiplier="1000 1001" ttp:timeBase="smpte" ttp:dropMode="dropNTSC"', "00:09:00:02", 540.0067),
+        ('ttp:timeBase="smpte"', "01:00:00:15", 3600.5),
+    ],
+)
+def test_a_time_code_of_ttml_counts_frames(parameters: str, code: str, time: float, tmp_path: Path) -> None:
+    (tmp_path / "a.ttml").write_text(
+        f'<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" ttp:frameRate="30"'
+        f' {parameters}><body><div><p begin="{code}" end="02:00:00:00">a</p></div></body></tt>',
+        encoding="utf-8",
+    )
+    assert read_cues(tmp_path / "a.ttml")[0].start == pytest.approx(time, abs=0.001)
+
+
 TTML = '<tt xmlns="http://www.w3.org/ns/ttml"><body><div><p begin="0s" end="1s">a</p>{}</div></body></tt>'
 
 

@@ -90,7 +90,22 @@ _Piece: TypeAlias = tuple[str, _Interval | None]
 @dataclass(frozen=True, slots=True)
 class _Rates:
     frame: float
+    """Frames a second."""
     tick: float
+    counted: float = 0.0
+    """Frames that a second of SMPTE time code counts; 0: clock times are times, not codes of frames."""
+    drop: str = "nonDrop"
+
+    def clock(self, seconds: int, frames: int) -> float:
+        """s that a clock time of whole seconds and frames stands for."""
+        if not self.counted:
+            return seconds + frames / self.frame
+        minutes = seconds // 60
+        skipped = {
+            "dropNTSC": 2 * (minutes - minutes // 10),  # codes 00 and 01 of each minute but every tenth
+            "dropPAL": 4 * (minutes // 2 - minutes // 20),  # codes 00 to 03 of each second minute but every twentieth
+        }
+        return (seconds * self.counted + frames - skipped.get(self.drop, 0)) / self.frame
 
 
 def read_ttml(text: str, name: str) -> list[Cue]:
@@ -131,8 +146,13 @@ def ttml_language(text: str) -> str | None:
 def _rates(root: ElementTree.Element, name: str) -> _Rates:
     try:
         frame = float(root.get(f"{_PARAMETER}frameRate", "30"))
-        above, below = (float(part) for part in root.get(f"{_PARAMETER}frameRateMultiplier", "1 1").split())
-        rates = _Rates(frame * above / below, float(root.get(f"{_PARAMETER}tickRate", "1")))
+        above, below = (float(n) for n in re.split("[ :]+", root.get(f"{_PARAMETER}frameRateMultiplier", "1 1")))
+        rates = _Rates(
+            frame=frame * above / below,
+            tick=float(root.get(f"{_PARAMETER}tickRate", "1")),
+            counted=frame if root.get(f"{_PARAMETER}timeBase") == "smpte" else 0.0,
+            drop=root.get(f"{_PARAMETER}dropMode", "nonDrop"),
+        )
     except (ValueError, ZeroDivisionError) as error:
         raise TranscriptError("its frame or tick rate is not a number", subject=name) from error
     if not (rates.frame > 0 and rates.tick > 0):
@@ -223,7 +243,7 @@ def _time(text: str | None, rates: _Rates, name: str) -> float | None:
     if match := _CLOCK.fullmatch(text):
         hours, minutes, seconds, fraction, frame = match.groups()
         whole = int(hours) * 3600 + int(minutes) * 60 + int(seconds)
-        return whole + float(f"0.{fraction or 0}") + int(frame or 0) / rates.frame
+        return rates.clock(whole, int(frame or 0)) + float(f"0.{fraction or 0}")
     if match := _OFFSET.fullmatch(text):
         units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "f": 1 / rates.frame, "t": 1 / rates.tick}
         return float(match.group(1)) * units[match.group(2)]
