@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from crisp_align.events import Event, Failed, Finished
-from crisp_align.languages import language_code
 from crisp_align.pipeline import Pipeline, Settings
 from crisp_align.transcript import Transcript
 
@@ -88,15 +87,12 @@ def align(
 
 def _settings(settings: Settings | None, backend: str, model: str, aligner: str, language: str | None) -> Settings:
     base = settings or Settings()
-    code = base.decode.language
-    if language is not None:
-        code = None if language == "auto" else language_code(language)
     return replace(
         base,
         backend=backend if backend != "auto" else base.backend,
         model=model if model != "auto" else base.model,
         aligner=aligner if aligner != "auto" else base.aligner,
-        decode=replace(base.decode, language=code),
+        decode=base.decode if language is None else replace(base.decode, language=language),
     )
 
 

@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from typing import ClassVar, Literal, Protocol, Self, cast, runtime_checkable
 
 from crisp_align.errors import CrispAlignError, MissingDependencyError, ModelError, OptionError
+from crisp_align.languages import language_code
 from crisp_align.limits import Limits
 from crisp_align.transcript import Clip, Word
 
@@ -82,10 +83,10 @@ class DecodeOptions:
     """What the user asks of a transcription. A backend refuses what it cannot honour in `check`."""
 
     language: str | None = None
-    """Code of the language spoken; None: detect it in every clip."""
+    """Code of the language spoken, or what `language_code` knows it by; None or "auto": detect it in every clip."""
     translate: bool = False
     target_language: str | None = None
-    """Language to translate into; None: English."""
+    """Language to translate into, likewise; None: English."""
     prompt: str | None = None
     """Text that sets the style or names the context."""
     hotwords: str | None = None
@@ -102,6 +103,17 @@ class DecodeOptions:
     """Mean log-probability a token below which a clip is suspect."""
     compression_ratio_threshold: float = 2.4
     """Text that compresses better than this is a loop."""
+
+    def __post_init__(self) -> None:
+        """Keep languages by their codes.
+
+        Raises:
+            OptionError: an unknown language.
+        """
+        auto = self.language is None or self.language.strip().lower() == "auto"
+        object.__setattr__(self, "language", None if auto else language_code(str(self.language)))
+        if self.target_language is not None:
+            object.__setattr__(self, "target_language", language_code(self.target_language))
 
 
 @dataclass(frozen=True, slots=True)

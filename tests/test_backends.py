@@ -13,7 +13,7 @@ import pytest
 
 from crisp_align import cli
 from crisp_align.aligners import aligner_names
-from crisp_align.backends import Backend, Engine, Profile, backend_class, backend_names, load_backend
+from crisp_align.backends import Backend, DecodeOptions, Engine, Profile, backend_class, backend_names, load_backend
 from crisp_align.errors import CrispAlignError, MissingDependencyError, ModelError, OptionError
 from crisp_align.languages import NAMES
 from tests.command import JFK, run
@@ -208,3 +208,13 @@ def test_the_documented_backend_satisfies_the_protocol() -> None:
     made = scope["Beeps"]
     assert isinstance(made, type)
     assert isinstance(made(), Backend)
+
+
+@pytest.mark.parametrize(("named", "code"), [("English", "en"), ("zh-Hant", "zh"), ("auto", None), (None, None)])
+def test_languages_are_kept_by_their_codes(named: str | None, code: str | None) -> None:
+    assert DecodeOptions(language=named, target_language="German") == DecodeOptions(language=code, target_language="de")
+
+
+def test_an_unknown_language_is_refused() -> None:
+    with pytest.raises(OptionError, match="unknown language 'Klingon'"):
+        DecodeOptions(language="Klingon")

@@ -482,14 +482,14 @@ def language(params: Params) -> str | None:
 def _decode(params: Params) -> DecodeOptions:
     from crisp_align.backends import DecodeOptions
 
-    default = DecodeOptions(language=language(params))
+    default = DecodeOptions(language=params["language"])
     if "translate" not in params:  # a command that only aligns
         return default
     target = params["target_language"]
     return replace(
         default,
         translate=params["translate"] or target is not None,
-        target_language=None if target is None else language_code(target),
+        target_language=target,
         prompt=params["prompt"],
         hotwords=params["hotwords"],
         punctuation=params["punctuation"],
