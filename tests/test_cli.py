@@ -149,7 +149,7 @@ class TestSpelling:
         monkeypatch.chdir(tmp_path)
         (tmp_path / "-my talk.wav").touch()
         assert main(["-my talk.wav"]) == 2
-        assert "for the file of that name type ./-my talk.wav" in capsys.readouterr().err
+        assert "for the file of that name type './-my talk.wav';" in capsys.readouterr().err
 
     @pytest.mark.parametrize("typed", ["–osrt", "—osrt", "−osrt"])
     def test_a_long_dash_is_recognised(self, typed: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -219,7 +219,7 @@ def _is_bundle(word: str, spellings: Mapping[str, bool]) -> bool:
 def _unknown(word: str, spellings: Mapping[str, bool]) -> str:
     """`no such option`, and what comes nearest to it; of a file that is there, how to name it."""
     if os.path.lexists(word):
-        return f"no such option: {word}; for the file of that name type ./{word}"
+        return f"no such option: {word}; for the file of that name type {shlex.quote(f'./{word}')}"
     if len(word) == 2:
         meant = sorted(spelling for spelling in spellings if spelling.startswith(word))
     else:
@@ -231,7 +231,7 @@ def _unknown(word: str, spellings: Mapping[str, bool]) -> str:
         meant = exact or files[:1] or (sure or meant)[:2]
     if meant:
         return f"no such option: {word}; did you mean {' or '.join(meant)}?"
-    return f"no such option: {word}; for a file of that name type ./{word}"
+    return f"no such option: {word}; for a file of that name type {shlex.quote(f'./{word}')}"
 
 
 def _near(word: str, spellings: Mapping[str, bool]) -> list[str]:
