@@ -10,6 +10,7 @@ from itertools import accumulate, pairwise
 from crisp_align.languages import script_language
 from crisp_align.text.display import displayed
 from crisp_align.text.identify import language_of_words
+from crisp_align.text.marks import DASHES, OPENERS
 from crisp_align.text.width import columns, graphemes
 from crisp_align.transcript import Cue, Segment, Transcript, Word
 
@@ -223,8 +224,8 @@ _TIMED = re.compile(rf"[{BLANKS}]*[^{BLANKS}]+")
 _TOKEN = re.compile(r"[^\S\u00a0\u2007\u202f]*[\S\u00a0\u2007\u202f]+")  # no-break spaces part no words
 # Over the kinds of clusters: openers and space, then a wide letter or a run of others, then what clings to its end.
 _WORD = re.compile(r"[SO]*(?:W|A(?:[AP]*A)?)P*|[SOP]+")
-_OPENING = frozenset("「『（【〈《〔［｛“‘„‚([{«‹¿¡")
-_DASH = re.compile("[-‐–—]")
+_OPENING = frozenset(OPENERS)
+_DASH = re.compile(f"[{DASHES}]")
 _SENTENCE_END = re.compile(r"[.!?…؟。！？—-](?:\s?[\"'”’»)\]])*$")
 _ENOUGH = 9  # characters that show whether a sentence ends with them
 

@@ -9,6 +9,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 
 from crisp_align.languages import is_spaced
+from crisp_align.text.marks import DASHES, OPENERS
 from crisp_align.text.phrases import Bond, bond_in_phrase, japanese_bond, korean_bond, phrase_starts
 from crisp_align.text.sentences import sentence_ends
 from crisp_align.text.width import columns
@@ -43,9 +44,9 @@ FORBIDDEN = 400.0  # kinsoku; inside a word
 
 _JOINERS = frozenset("\u200d\u2060\ufeff\u00a0\u202f\u2007")
 _CLOSERS = "\"'”’“‘»›«‹)]}」』】〉》〕）］｝"
-_OPENERS = "\"'“‘„‚«‹([{「『【〈《〔（［｛¿¡"
-_DASH = re.compile(r"\s*[-‐–—]")
-_TURN = re.compile(rf"\s*[-‐–—]\s?[{re.escape(_OPENERS)}♪]*[^\W\d_]")
+_OPENERS = f"\"'{OPENERS}"
+_DASH = re.compile(rf"\s*[{DASHES}]")
+_TURN = re.compile(rf"\s*[{DASHES}]\s?[{re.escape(_OPENERS)}♪]*[^\W\d_]")
 _BROKEN_OFF = re.compile(rf"(?:[-–—…]|\.\.)[{re.escape(_CLOSERS)}]*\s*$")
 _CLAUSE = re.compile(rf"(?:[,;:，；：、،؛·]|[—–-]){'[' + re.escape(_CLOSERS) + ']*'}$")
 _NO_LINE_START = frozenset(

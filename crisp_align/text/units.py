@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from crisp_align.languages import script_language
+from crisp_align.text.marks import DASHES
 from crisp_align.transcript import Unit
 
 __all__ = ["QWEN3_LANGUAGES", "UnitMode", "split_units"]
@@ -59,7 +60,7 @@ _TSHEG = "\u0f0b"  # ends a Tibetan syllable
 _HALF_WIDTH_SOUND_MARKS = frozenset("\uff9e\uff9f")  # half-width kana compose with them in NFKC only
 _OPENING = frozenset("¿¡")
 _TURN = re.compile(
-    r"[.!?…؟—-][\"'”’»)\]]*(?=\s{1,9}[-‐–—]\s{1,9}\W{0,9}$)"
+    rf"[.!?…؟—-][\"'”’»)\]]*(?=\s{{1,9}}[{DASHES}]\s{{1,9}}\W{{0,9}}$)"
 )  # then a dash, before another speaker's words
 
 
