@@ -179,7 +179,7 @@ def test_a_broken_package_is_told_and_the_list_goes_on(tmp_path: Path, code: str
     assert listed.returncode == 0, listed.stderr
     assert said in listed.stdout
     assert "Whisper" in listed.stdout
-    asked = run(str(JFK), "--backend", "broken", "-osrt", env=env)
+    asked = run(str(JFK), "--backend", "broken", "-osrt", "--output-dir", str(tmp_path / "out"), env=env)
     assert (asked.returncode, said in asked.stderr, len(asked.stderr.splitlines())) == (3, True, 1)
 
 
