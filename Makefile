@@ -36,7 +36,7 @@ $(VENV)-nemo/dev.stamp: pyproject.toml constraints.txt
 	touch $@
 
 test-nemo: $(VENV)-nemo/dev.stamp
-	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(VENV)-nemo/bin/python -m pytest tests/test_backend_nemo.py
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(VENV)-nemo/bin/python -m pytest tests/backends/test_nemo.py
 
 # The properties over examples that nobody has seen yet; `make test` takes the same ones each time.
 fuzz: $(VENV)/dev.stamp

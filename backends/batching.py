@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from crisp_align.devices import is_out_of_memory
+from crisp_align.models.devices import is_out_of_memory
 
 __all__ = ["in_batches"]
 

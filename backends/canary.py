@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 from crisp_align.backends import DecodeOptions, LoadOptions, Profile, Transcription
-from crisp_align.limits import Limits
+from crisp_align.backends.capabilities import Limits
 from crisp_align.transcript import Clip
 
 from .batching import in_batches

@@ -20,9 +20,9 @@ from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from crisp_align.devices import require_torch
 from crisp_align.errors import ModelError
-from crisp_align.scratch import scratch_folder
+from crisp_align.files.scratch import scratch_folder
+from crisp_align.models.devices import require_torch
 
 __all__ = ["CONFIG", "WEIGHTS", "NemoArchive", "opened"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from crisp_align.backends import LoadOptions
-from crisp_align.devices import Placement, free_memory
+from crisp_align.models.devices import Placement, free_memory
 
 from .nemo_loading import autocast, quiet, restore
 from .runtimes import EUROPEAN

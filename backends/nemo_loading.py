@@ -11,8 +11,8 @@ from threading import get_ident
 from typing import Any
 
 from crisp_align.backends import LoadOptions
-from crisp_align.devices import Placement, loading_error, place, require_torch
 from crisp_align.errors import MissingDependencyError, ModelError
+from crisp_align.models.devices import Placement, loading_error, place, require_torch
 
 from .nemo_archive import NemoArchive, opened
 from .runtimes import NEMO

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
-from crisp_align import models
 from crisp_align.backends import DecodeOptions, LoadOptions, Profile, Transcription
-from crisp_align.limits import Limits
+from crisp_align.backends.capabilities import Limits
+from crisp_align.models import store as models
 from crisp_align.text.identify import identify
 from crisp_align.transcript import Clip
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from crisp_align.backends import LoadOptions, Transcription
-from crisp_align.devices import Placement, free_memory, place, require_torch, require_transformers
 from crisp_align.errors import ModelError
+from crisp_align.models.devices import Placement, free_memory, place, require_torch, require_transformers
 from crisp_align.transcript import SAMPLE_RATE
 
 from .pieces import Token, words_of

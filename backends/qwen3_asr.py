@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from crisp_align import models
 from crisp_align.backends import DecodeOptions, Engine, LoadOptions, Profile, Transcription
-from crisp_align.devices import Placement, free_memory, place, require_torch, require_transformers
+from crisp_align.backends.capabilities import Limits
 from crisp_align.errors import ModelError, OptionError
 from crisp_align.languages import language_code, language_name
-from crisp_align.limits import Limits
-from crisp_align.qwen3_checkpoint import Checkpoint, inspect, load_weights
+from crisp_align.models import store as models
+from crisp_align.models.devices import Placement, free_memory, place, require_torch, require_transformers
+from crisp_align.models.qwen3_checkpoint import Checkpoint, inspect, load_weights
 from crisp_align.transcript import SAMPLE_RATE, Clip
 
 from .batching import in_batches

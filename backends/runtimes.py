@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from crisp_align import models
 from crisp_align.backends import Engine, LoadOptions
-from crisp_align.catalogue import RANKING
 from crisp_align.errors import MissingDependencyError, ModelError, OptionError
+from crisp_align.models import store as models
+from crisp_align.models.catalogue import RANKING
 
 __all__ = ["EUROPEAN", "NEMO", "TRANSFORMERS", "Runtime", "locate", "require"]
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from crisp_align.devices import Placement, loading_error, require_torch, require_transformers
 from crisp_align.errors import ModelError
+from crisp_align.models.devices import Placement, loading_error, require_torch, require_transformers
 
 __all__ = ["load_model", "load_processor", "load_tokenizer", "model_type", "quiet"]
 

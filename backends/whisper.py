@@ -11,13 +11,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from crisp_align import models
 from crisp_align.backends import DecodeOptions, Engine, LoadOptions, Profile, Transcription
-from crisp_align.blas import one_blas_thread
-from crisp_align.devices import is_out_of_memory, loading_error
+from crisp_align.backends.capabilities import Limits
 from crisp_align.errors import ModelError, OptionError
 from crisp_align.languages import NAMES
-from crisp_align.limits import Limits
+from crisp_align.models import store as models
+from crisp_align.models.blas import one_blas_thread
+from crisp_align.models.devices import is_out_of_memory, loading_error
 from crisp_align.transcript import Clip, Span
 
 from .last_language import LastLanguages

@@ -21,10 +21,10 @@ from rich.table import Table
 
 from crisp_align.aligners import Aligner, Refusal, Utterance, aligner_class, aligner_names
 from crisp_align.backends import Backend, LoadOptions
-from crisp_align.bundled import bundled_tiny_en, bundled_whisper
 from crisp_align.errors import ModelError
-from crisp_align.media import read_audio
-from crisp_align.speech import voice_activity
+from crisp_align.media.audio import read_audio
+from crisp_align.models.bundled import bundled_tiny_en, bundled_whisper
+from crisp_align.speech.clips import voice_activity
 from crisp_align.text.units import split_units
 from crisp_align.transcript import SAMPLE_RATE, Clip, Span
 from crisp_align_backends.whisper import Whisper

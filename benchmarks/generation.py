@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from crisp_align.backends import DecodeOptions, LoadOptions
-from crisp_align.devices import place, require_torch
-from crisp_align.media import read_audio
-from crisp_align.qwen3_checkpoint import inspect
+from crisp_align.media.audio import read_audio
+from crisp_align.models.devices import place, require_torch
+from crisp_align.models.qwen3_checkpoint import inspect
 from crisp_align.transcript import SAMPLE_RATE, Clip
 from crisp_align_backends import qwen3_asr
 from tests.tiny import Size, qwen_config, qwen_tokenizer

@@ -15,8 +15,17 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from crisp_align.text import letters
-from crisp_align.text.letters import FIRST_MARK, LAST_MARK, ORDER, STEP, WEIGHT_ZERO, ZERO, Phones, sound_out
+from crisp_align.aligners.hmm.english import letters
+from crisp_align.aligners.hmm.english.letters import (
+    FIRST_MARK,
+    LAST_MARK,
+    ORDER,
+    STEP,
+    WEIGHT_ZERO,
+    ZERO,
+    Phones,
+    sound_out,
+)
 
 Graphone = tuple[str, Phones]
 TABLE = Path(letters.__file__).with_name("letters.txt")

@@ -22,9 +22,9 @@ from rich.table import Table
 
 from benchmarks.throughput import speech_file
 from crisp_align.backends import DecodeOptions, LoadOptions
-from crisp_align.pipeline import Pipeline, Settings
-from crisp_align.reading import Task, read
-from crisp_align.stages import Heard
+from crisp_align.pipeline.pipeline import Pipeline, Settings
+from crisp_align.pipeline.prefetch import Task, read
+from crisp_align.pipeline.stages import Heard
 from crisp_align.transcript import Clip
 
 HOURS = (1_000, 10_000, 100_000, 1_000_000)

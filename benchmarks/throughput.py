@@ -27,9 +27,9 @@ from rich.table import Table
 from crisp_align.aligners import Utterance
 from crisp_align.aligners.chain import AlignerChain, Timed
 from crisp_align.backends import DecodeOptions, LoadOptions
-from crisp_align.media import open_audio, read_audio
-from crisp_align.pipeline import Pipeline, Settings
-from crisp_align.speech import clips
+from crisp_align.media.audio import open_audio, read_audio
+from crisp_align.pipeline.pipeline import Pipeline, Settings
+from crisp_align.speech.clips import clips
 from crisp_align.transcript import SAMPLE_RATE, Clip
 from crisp_align_backends.whisper import Whisper
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from crisp_align.api import align, transcribe
     from crisp_align.backends import load_backend
     from crisp_align.errors import CrispAlignError
-    from crisp_align.pipeline import Pipeline, Settings
+    from crisp_align.pipeline.pipeline import Pipeline, Settings
     from crisp_align.transcript import Clip, Cue, Segment, Span, Transcript, Unit, Word
 
     __version__: str
@@ -19,9 +19,9 @@ _HOMES = {
     "Clip": "transcript",
     "CrispAlignError": "errors",
     "Cue": "transcript",
-    "Pipeline": "pipeline",
+    "Pipeline": "pipeline.pipeline",
     "Segment": "transcript",
-    "Settings": "pipeline",
+    "Settings": "pipeline.pipeline",
     "Span": "transcript",
     "Transcript": "transcript",
     "Unit": "transcript",

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from crisp_align.events import Event, Failed, Finished
-from crisp_align.pipeline import Pipeline, Settings
+from crisp_align.pipeline.pipeline import Pipeline, Settings
 from crisp_align.transcript import Transcript
 
 __all__ = ["align", "transcribe"]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import settings
 
 from crisp_align.backends import LoadOptions
-from crisp_align.media import read_audio
-from crisp_align.speech import voice_activity
+from crisp_align.media.audio import read_audio
+from crisp_align.speech.clips import voice_activity
 from crisp_align.transcript import Clip
 from crisp_align_backends.whisper import Whisper
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crisp_align.media import find_ffmpeg
+from crisp_align.media.audio import find_ffmpeg
 from crisp_align.transcript import SAMPLE_RATE
 
 if TYPE_CHECKING:

@@ -38,8 +38,8 @@ from rich.table import Table
 from benchmarks.aligner.weights import build
 from crisp_align.aligners import Utterance
 from crisp_align.backends import LoadOptions
-from crisp_align.devices import has_amx, place
-from crisp_align.qwen3_checkpoint import Checkpoint, inspect, load_weights
+from crisp_align.models.devices import has_amx, place
+from crisp_align.models.qwen3_checkpoint import Checkpoint, inspect, load_weights
 from crisp_align.text.units import split_units
 from crisp_align.transcript import SAMPLE_RATE, Clip
 
@@ -225,8 +225,8 @@ def _ours(longest: float, *, compiled: bool = False) -> Callable[[argparse.Names
     """Our whole path: cut at quiet places, one batch of clips, decode."""
 
     def prepare(asked: argparse.Namespace, checkpoint: Checkpoint, model: Any) -> _Align:
-        from crisp_align.aligners.qwen3 import Qwen3Aligner
-        from crisp_align.aligners.qwen3_network import Network
+        from crisp_align.aligners.qwen3.aligner import Qwen3Aligner
+        from crisp_align.aligners.qwen3.network import Network
 
         network = Network(checkpoint, model, compiler="inductor" if compiled else None)
         aligner = Qwen3Aligner(network, str(asked.folder), LoadOptions(align_decode="upstream"))

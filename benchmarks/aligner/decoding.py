@@ -16,10 +16,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from crisp_align.aligners.qwen3_decoding import best_path, repair
+from crisp_align.aligners.qwen3.decoding import best_path, repair
 
 if TYPE_CHECKING:
-    from crisp_align.aligners.qwen3_decoding import Rows
+    from crisp_align.aligners.qwen3.decoding import Rows
 
 CERTAINTY = 12.0  # of the right class over the noise, in standard deviations
 

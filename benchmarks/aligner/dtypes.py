@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from crisp_align.aligners import Utterance
-from crisp_align.aligners.qwen3 import Qwen3Aligner
+from crisp_align.aligners.qwen3.aligner import Qwen3Aligner
 from crisp_align.backends import LoadOptions
-from crisp_align.media import read_audio
+from crisp_align.media.audio import read_audio
 from crisp_align.text.units import split_units
 from crisp_align.transcript import SAMPLE_RATE, Clip, Span
 

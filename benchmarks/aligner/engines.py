@@ -20,8 +20,8 @@ from rich.table import Table
 
 from benchmarks.aligner.weights import build
 from crisp_align.backends import LoadOptions
-from crisp_align.devices import place
-from crisp_align.qwen3_checkpoint import inspect, load_weights
+from crisp_align.models.devices import place
+from crisp_align.models.qwen3_checkpoint import inspect, load_weights
 
 Forward = Callable[[torch.Tensor], np.ndarray]
 

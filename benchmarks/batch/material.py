@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from crisp_align.media import find_ffmpeg, open_audio, read_audio
-from crisp_align.speech import clips
+from crisp_align.media.audio import find_ffmpeg, open_audio, read_audio
+from crisp_align.speech.clips import clips
+from crisp_align.speech.voice import VadOptions
 from crisp_align.transcript import SAMPLE_RATE
-from crisp_align.voice import VadOptions
 
 __all__ = ["HOSTILE", "PAUSE", "VAD", "count_clips", "joined", "make_hostile", "pieces", "write_wav"]
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 
-from crisp_align import models
 from crisp_align.aligners import Aligner, Alignment, Flagged, Refusal, Result, Utterance, aligner_class, aligner_names
 from crisp_align.backends import Backend, LoadOptions, loading
-from crisp_align.catalogue import known
-from crisp_align.devices import free_memory
 from crisp_align.errors import AlignmentError, CrispAlignError, ModelError, OptionError
+from crisp_align.models import store as models
+from crisp_align.models.catalogue import known
+from crisp_align.models.devices import free_memory
 from crisp_align.timing import spread
 
 __all__ = ["EVERYONES_CLIP", "SPREAD", "AlignerChain", "Timed", "fits", "load_aligner"]

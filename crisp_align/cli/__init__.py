@@ -11,11 +11,11 @@ from types import FrameType
 
 import click
 
-from crisp_align.background import is_working
 from crisp_align.cli import log
 from crisp_align.cli.command import Program
 from crisp_align.cli.streams import PipeClosedError, complain, on_terminal, prepare_streams, tell
 from crisp_align.errors import CrispAlignError, OptionError
+from crisp_align.pipeline.background import is_working
 
 __all__ = ["main", "program"]
 
@@ -179,6 +179,6 @@ def _leave(code: int) -> None:
 
 def _clear() -> None:
     """Remove temporary folders, if the module that makes them was ever imported; every command would wait for it."""
-    scratch = sys.modules.get("crisp_align.scratch")
+    scratch = sys.modules.get("crisp_align.files.scratch")
     if scratch is not None:
         scratch.clear()

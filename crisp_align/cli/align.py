@@ -15,7 +15,7 @@ from crisp_align.errors import OptionError, TranscriptError
 
 if TYPE_CHECKING:
     from crisp_align.events import Event, Ready
-    from crisp_align.pipeline import Settings
+    from crisp_align.pipeline.pipeline import Settings
 
 __all__ = ["command", "run"]
 
@@ -28,7 +28,7 @@ def run(params: Params) -> int:
     style = options.write_options(params)
     text = _text(params)
 
-    from crisp_align.batch import Input, gather
+    from crisp_align.batch.plan import Input, gather
     from crisp_align.cli.crew import Tally
     from crisp_align.cli.work import carry_out
 
@@ -44,7 +44,7 @@ def run(params: Params) -> int:
 
 
 def _work(settings: Settings, media: str, text: str) -> Generator[Ready | Event]:
-    from crisp_align.pipeline import Pipeline
+    from crisp_align.pipeline.pipeline import Pipeline
 
     pipeline = Pipeline.load(settings, transcribes=False)
     yield pipeline.ready

@@ -69,7 +69,7 @@ def _abilities(plugin: object) -> list[str]:
 
 def _present(family: str) -> str:
     """Names of the models of a family that are on this machine."""
-    from crisp_align import models
+    from crisp_align.models import store as models
 
     here = []
     for weights in models.CATALOGUE:

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 import crisp_align
 from crisp_align.aligners import aligner_names
-from crisp_align.batch import Job
-from crisp_align.catalogue import RANKING, Family
+from crisp_align.batch.journal import Claim, Journal, Refusal, Stamp, fingerprint, journal_key
+from crisp_align.batch.plan import Job
+from crisp_align.batch.report import row_from_json
 from crisp_align.cli.crew import Crew
 from crisp_align.errors import CrispAlignError, ModelError
 from crisp_align.events import ClipResult
-from crisp_align.journal import Claim, Journal, Refusal, Stamp, fingerprint, journal_key
-from crisp_align.models import best
-from crisp_align.reading import Task
-from crisp_align.report import row_from_json
+from crisp_align.models.catalogue import RANKING, Family
+from crisp_align.models.store import best
+from crisp_align.pipeline.prefetch import Task
 
 if TYPE_CHECKING:
-    from crisp_align.pipeline import Settings
+    from crisp_align.pipeline.pipeline import Settings
 
 __all__ = ["Claims"]
 

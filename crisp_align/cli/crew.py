@@ -11,7 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from crisp_align.batch import STDOUT, Job, rendered, save
+from crisp_align.batch.journal import Journal, digest
+from crisp_align.batch.plan import STDOUT, Job, rendered, save
+from crisp_align.batch.remote import url
+from crisp_align.batch.report import Kind, Row, row_to_json
+from crisp_align.batch.written_files import Ledger
 from crisp_align.check import hurry
 from crisp_align.cli.display import Display, Outcome
 from crisp_align.cli.streams import PipeClosedError, write_bytes
@@ -29,11 +33,7 @@ from crisp_align.events import (
     Started,
 )
 from crisp_align.formats import WriteOptions, find_format
-from crisp_align.journal import Journal, digest
 from crisp_align.layout import Rules, cues, heard, rules_for
-from crisp_align.ledger import Ledger
-from crisp_align.report import Kind, Row, row_to_json
-from crisp_align.storage import url
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript
 

@@ -97,7 +97,7 @@ def _system() -> Iterator[Finding]:
 
 
 def _ffmpeg() -> Finding:
-    from crisp_align.decoder import find_ffmpeg
+    from crisp_align.media.ffmpeg import find_ffmpeg
 
     try:
         path = find_ffmpeg()
@@ -165,7 +165,7 @@ def _torch_devices() -> str:
 
 
 def _models() -> Iterator[Finding]:
-    from crisp_align import models
+    from crisp_align.models import store as models
 
     better = {
         "whisper": "crisp-align models pull large-v3-turbo (or large-v3, which translates)",
@@ -192,8 +192,8 @@ def _models() -> Iterator[Finding]:
 
 
 def _caches() -> Iterator[Finding]:
-    from crisp_align.bundled import cache_folder
-    from crisp_align.models import hub_cache
+    from crisp_align.models.bundled import cache_folder
+    from crisp_align.models.store import hub_cache
 
     for what, folder, variable in (
         ("crisp-align", cache_folder(), "CRISP_ALIGN_CACHE"),

@@ -13,7 +13,7 @@ from crisp_align.cli.options import flag, option
 from crisp_align.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
-    from crisp_align.catalogue import Family, Weights
+    from crisp_align.models.catalogue import Family, Weights
 
 __all__ = ["command"]
 
@@ -23,7 +23,7 @@ _FAMILY = option("--family", metavar="NAME", text="what kind of model a Hub id o
 
 def _list(params: Params) -> int:
     """A line a model: where it is, or how big the download is."""
-    from crisp_align import models
+    from crisp_align.models import store as models
 
     for family in models.FAMILIES:
         click.echo(f"{family}:")
@@ -38,7 +38,7 @@ def _list(params: Params) -> int:
 
 def _place(weights: Weights) -> str | None:
     """bundled, cached, or what is wrong with it; None: not on this machine."""
-    from crisp_align import models
+    from crisp_align.models import store as models
 
     try:
         path = models.local(weights.family, weights.name)
@@ -59,7 +59,7 @@ def _present(family: Family, name: str) -> Path:
     Raises:
         ModelError: it is not, or not whole.
     """
-    from crisp_align import models
+    from crisp_align.models import store as models
 
     path = models.local(family, name)
     if path is None:
@@ -69,7 +69,7 @@ def _present(family: Family, name: str) -> Path:
 
 def _pull(params: Params) -> int:
     """Download a model, if it is not here yet."""
-    from crisp_align import models
+    from crisp_align.models import store as models
 
     family, name = _family(params), params["name"]
     path = models.obtain(family, name, offline=params["offline"])
@@ -79,7 +79,7 @@ def _pull(params: Params) -> int:
 
 def _verify(params: Params) -> int:
     """Check models by their hashes; all that are here, where none is named. 3 if one is damaged."""
-    from crisp_align import models
+    from crisp_align.models import store as models
 
     code = 0
     for name, path in _verified(params):
@@ -98,7 +98,7 @@ def _verify(params: Params) -> int:
 
 def _verified(params: Params) -> list[tuple[str, Path]]:
     """Names and folders of the models to check."""
-    from crisp_align import models
+    from crisp_align.models import store as models
 
     if params["name"] is not None:
         return [(params["name"], _present(_family(params), params["name"]))]
@@ -113,7 +113,7 @@ def _family(params: Params) -> Family:
     Raises:
         OptionError: there is no such family.
     """
-    from crisp_align import models
+    from crisp_align.models import store as models
 
     for family in models.FAMILIES:
         if params["family"] == family:

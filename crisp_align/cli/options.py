@@ -14,14 +14,14 @@ from crisp_align.languages import NAMES, language_code
 
 if TYPE_CHECKING:
     from crisp_align.backends import DecodeOptions
+    from crisp_align.batch.written_files import Ledger
     from crisp_align.cli.command import Params
     from crisp_align.cli.work import BatchOptions
-    from crisp_align.cluster import ClusterOptions
+    from crisp_align.cluster.run import ClusterOptions
     from crisp_align.formats import WriteOptions
     from crisp_align.layout import Rules
-    from crisp_align.ledger import Ledger
-    from crisp_align.pipeline import Settings
-    from crisp_align.voice import VadOptions
+    from crisp_align.pipeline.pipeline import Settings
+    from crisp_align.speech.voice import VadOptions
 
 __all__ = [
     "BATCH",
@@ -444,13 +444,13 @@ def output_language(params: Params) -> str | None:
 
 def ledger(params: Params) -> Ledger:
     """What tells which files may be written over."""
-    from crisp_align.ledger import Ledger
+    from crisp_align.batch.written_files import Ledger
 
     return Ledger(overwrite=params["overwrite"])
 
 
 def _vad(params: Params) -> VadOptions:
-    from crisp_align.voice import VadOptions
+    from crisp_align.speech.voice import VadOptions
 
     default = VadOptions()
 
@@ -555,8 +555,8 @@ def settings(params: Params) -> Settings:
         OptionError: an unknown language, or voice-activity thresholds that contradict each other.
     """
     from crisp_align.backends import LoadOptions
-    from crisp_align.media import MediaOptions
-    from crisp_align.pipeline import Settings
+    from crisp_align.media.audio import MediaOptions
+    from crisp_align.pipeline.pipeline import Settings
 
     return Settings(
         backend=params["backend"],
@@ -591,7 +591,7 @@ def _cluster(params: Params) -> ClusterOptions | None:
     Raises:
         OptionError: options that are for another engine.
     """
-    from crisp_align.cluster import ClusterOptions
+    from crisp_align.cluster.run import ClusterOptions
 
     names = [option.name for option in CLUSTER if option.name not in (None, "engine")]
     given = {name: params[name] for name in names if name is not None and params.get(name) is not None}
@@ -617,9 +617,9 @@ def batch(params: Params, ledger: Ledger) -> BatchOptions:
         OptionError: options that contradict each other.
         OutputError: the report cannot be written, as far as one can see.
     """
+    from crisp_align.batch.report import check_report
+    from crisp_align.batch.workers import WorkerOptions
     from crisp_align.cli.work import BatchOptions
-    from crisp_align.report import check_report
-    from crisp_align.workers import WorkerOptions
 
     if params["report"] is not None:
         check_report(params["report"], ledger, made=params["output_dir"])

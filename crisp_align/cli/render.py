@@ -14,11 +14,11 @@ from crisp_align.cli.transcribe import check_input, planned, ready, refuse, star
 from crisp_align.errors import CrispAlignError
 
 if TYPE_CHECKING:
-    from crisp_align.batch import Job
+    from crisp_align.batch.plan import Job
+    from crisp_align.batch.written_files import Ledger
     from crisp_align.cli.display import Display
     from crisp_align.formats import WriteOptions
     from crisp_align.layout import Rules
-    from crisp_align.ledger import Ledger
     from crisp_align.transcript import Transcript
 
 __all__ = ["command"]
@@ -26,7 +26,7 @@ __all__ = ["command"]
 
 def run(params: Params) -> int:
     """Lay out every file; the exit code."""
-    from crisp_align.batch import Input, gather
+    from crisp_align.batch.plan import Input, gather
     from crisp_align.cli.crew import Tally
 
     for name in params["files"]:
@@ -53,7 +53,7 @@ def _render(
     job: Job, rules: Rules, style: WriteOptions, text: tuple[str | None, str | None], display: Display, ledger: Ledger
 ) -> None:
     """Lay one file out; `text`: encoding and language of it, None where nobody said."""
-    from crisp_align.batch import write
+    from crisp_align.batch.plan import write
     from crisp_align.check import hurry
     from crisp_align.cli.crew import console_line
     from crisp_align.cli.streams import write_bytes

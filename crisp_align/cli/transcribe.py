@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 
 import click
 
+from crisp_align.batch.remote import is_url, local
 from crisp_align.cli import options
 from crisp_align.cli.command import Command, Params
 from crisp_align.errors import CrispAlignError, MediaError, OptionError, OutputError
-from crisp_align.storage import is_url, local
 
 if TYPE_CHECKING:
-    from crisp_align.batch import Input, Job
+    from crisp_align.batch.journal import Journal
+    from crisp_align.batch.plan import Input, Job
+    from crisp_align.batch.written_files import Ledger
     from crisp_align.cli.crew import Tally
     from crisp_align.cli.display import Display
     from crisp_align.events import Event, Ready
-    from crisp_align.journal import Journal
-    from crisp_align.ledger import Ledger
-    from crisp_align.pipeline import Settings
+    from crisp_align.pipeline.pipeline import Settings
 
 __all__ = ["check_input", "command", "make_folder", "planned", "ready", "refuse", "reported", "start"]
 
@@ -48,7 +48,7 @@ def run(params: Params) -> int:
     style, ledger = options.write_options(params), options.ledger(params)
     batch = options.batch(params, ledger)
 
-    from crisp_align.batch import Input, gather
+    from crisp_align.batch.plan import Input, gather
     from crisp_align.cli.crew import Tally
     from crisp_align.cli.work import carry_out, carry_out_batch
 
@@ -134,15 +134,15 @@ def reported(
 
 def _report(params: Params, tally: Tally, ledger: Ledger, seconds: float, files: int | None) -> None:
     if params["report"] is not None:
-        from crisp_align.report import Report, write_report
+        from crisp_align.batch.report import Report, write_report
 
         left = 0 if files is None else max(files - len(tally.rows), 0)
         write_report(params["report"], Report(tuple(tally.rows), seconds, left), ledger)
 
 
 def _work(settings: Settings, sources: Sequence[str]) -> Generator[Ready | Event]:
-    from crisp_align.pipeline import run
-    from crisp_align.reading import Listed, Task
+    from crisp_align.pipeline.pipeline import run
+    from crisp_align.pipeline.prefetch import Listed, Task
 
     return run(settings, Listed(Task(source) for source in sources))
 
@@ -160,7 +160,7 @@ def _names(params: Params) -> tuple[list[str], list[str]]:
         if params["null"]:
             raise OptionError("-0 says how --from-file is read, and there is none")
         return names, []
-    from crisp_align.inputs import STDIN, read_list
+    from crisp_align.batch.inputs import STDIN, read_list
 
     if params["from_file"] == STDIN:
         check_input(STDIN)
@@ -175,7 +175,7 @@ def planned(inputs: Sequence[Input], params: Params) -> list[Job]:
     Raises:
         OptionError: names of outputs that cannot be; see `batch.plan`.
     """
-    from crisp_align.batch import plan
+    from crisp_align.batch.plan import plan
 
     return plan(
         inputs,
@@ -244,8 +244,8 @@ def ready(
     Raises:
         OutputError: a folder cannot be made.
     """
-    from crisp_align.batch import sweep
-    from crisp_align.journal import Journal
+    from crisp_align.batch.journal import Journal
+    from crisp_align.batch.plan import sweep
 
     if params["output_dir"] is not None:
         make_folders(jobs, top)
@@ -261,8 +261,8 @@ def ready(
 
 def _obstacle(job: Job, params: Params, ledger: Ledger, journal: Journal | None) -> CrispAlignError | None:
     """What stands in the way of a job; nothing does where its outputs are those that the journal tells of."""
-    from crisp_align.batch import blocked
-    from crisp_align.journal import journal_key
+    from crisp_align.batch.journal import journal_key
+    from crisp_align.batch.plan import blocked
 
     remote = params.get("engine") == "ray" and is_url(job.source)  # then whoever fetches it will tell
     if not remote and (error := unreadable(job.source)) is not None:
@@ -275,7 +275,7 @@ def _obstacle(job: Job, params: Params, ledger: Ledger, journal: Journal | None)
 
 def _incomplete(jobs: Sequence[Job], tally: Tally, display: Display, ledger: Ledger) -> Iterator[Job]:
     """What is left to do of jobs whose outputs are not all there."""
-    from crisp_align.batch import left
+    from crisp_align.batch.plan import left
 
     for job in jobs:
         try:
@@ -293,7 +293,7 @@ def _incomplete(jobs: Sequence[Job], tally: Tally, display: Display, ledger: Led
 
 def unreadable(source: str) -> MediaError | None:
     """Why a file cannot be read, as far as one can see without reading it."""
-    from crisp_align.containers import check_file
+    from crisp_align.media.probe import check_file
 
     try:
         if source != "-":

@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
+from crisp_align.batch.remote import is_url, local
+from crisp_align.batch.watch import Arrival, Returned, Vanished, Watch
 from crisp_align.cli import options
 from crisp_align.cli.command import Command, Params
 from crisp_align.errors import CrispAlignError, MediaError, OptionError, OutputError
-from crisp_align.storage import is_url, local
-from crisp_align.watch import Arrival, Returned, Vanished, Watch
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from crisp_align.batch import Job
+    from crisp_align.batch.plan import Job
+    from crisp_align.batch.written_files import Ledger
     from crisp_align.cli.crew import Stop, Tally
     from crisp_align.cli.display import Display
-    from crisp_align.ledger import Ledger
 
 __all__ = ["Arriving", "command"]
 
@@ -133,8 +133,8 @@ class _Preparation:
         Raises:
             OutputError: the output folder vanished and did not come back.
         """
+        from crisp_align.batch.inputs import Input
         from crisp_align.cli.transcribe import planned, ready, refuse
-        from crisp_align.inputs import Input
 
         if (top := self._top) is not None:
             self._await_folder(lambda: _check_folder(top))

@@ -9,8 +9,10 @@ from threading import Event as Flag
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from crisp_align.background import Background
-from crisp_align.batch import Job
+from crisp_align.batch.journal import LEASE, Journal
+from crisp_align.batch.plan import Job
+from crisp_align.batch.workers import WorkerOptions
+from crisp_align.batch.written_files import Ledger
 from crisp_align.cli.claims import Claims
 from crisp_align.cli.crew import Crew, Stop, Tally
 from crisp_align.cli.display import Display
@@ -18,14 +20,12 @@ from crisp_align.cli.streams import PipeClosedError
 from crisp_align.errors import CrispAlignError
 from crisp_align.events import Event, Ready
 from crisp_align.formats import WriteOptions
-from crisp_align.journal import LEASE, Journal
 from crisp_align.layout import Rules
-from crisp_align.ledger import Ledger
-from crisp_align.workers import WorkerOptions
+from crisp_align.pipeline.background import Background
 
 if TYPE_CHECKING:
-    from crisp_align.cluster import ClusterOptions
-    from crisp_align.pipeline import Settings
+    from crisp_align.cluster.run import ClusterOptions
+    from crisp_align.pipeline.pipeline import Settings
 
 __all__ = ["BatchOptions", "carry_out", "carry_out_batch"]
 
@@ -101,7 +101,8 @@ def carry_out_batch(
         CrispAlignError: nothing could be started, the journal failed, or a disk stayed full or a folder gone for all
             the patience; what is not done is left to the next run.
     """
-    from crisp_align import cluster, workers
+    from crisp_align.batch import workers
+    from crisp_align.cluster import run as cluster
 
     crew = Crew(display, rules, style, tally, ledger, over)
     crew.patience, crew.stop, crew.ends_in_want = options.patience, stop or Stop(), True

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from crisp_align.errors import OptionError, TranscriptError
+from crisp_align.files.atomic import write_atomically
 from crisp_align.formats.ass import read_ass, write_ass, write_ssa
 from crisp_align.formats.cue_text import transcript_of
 from crisp_align.formats.encodings import damage, read_text
-from crisp_align.formats.files import write_atomically
 from crisp_align.formats.format import Format, WriteOptions
 from crisp_align.formats.html import write_html
 from crisp_align.formats.json import transcript_from_json, transcript_to_json

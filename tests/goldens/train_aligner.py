@@ -18,10 +18,10 @@ import torch
 
 from crisp_align.aligners import Utterance
 from crisp_align.aligners.chain import load_aligner
-from crisp_align.aligners.qwen3_network import Network
-from crisp_align.devices import Placement
-from crisp_align.media import read_audio
-from crisp_align.qwen3_checkpoint import inspect, load_weights
+from crisp_align.aligners.qwen3.network import Network
+from crisp_align.media.audio import read_audio
+from crisp_align.models.devices import Placement
+from crisp_align.models.qwen3_checkpoint import inspect, load_weights
 from crisp_align.text.units import split_units
 from crisp_align.transcript import SAMPLE_RATE, Clip, Span, Unit
 from tests.tiny import CLASSES, Size, qwen_config, qwen_tokenizer, save_qwen3_aligner

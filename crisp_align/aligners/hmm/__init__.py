@@ -1,0 +1,1 @@
+"""Forced alignment with hidden Markov models: PocketSphinx acoustic models, our own search."""

@@ -1,0 +1,1 @@
+"""How displayed English is said."""

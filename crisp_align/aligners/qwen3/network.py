@@ -1,0 +1,289 @@
+"""One forward pass of Qwen3-ForcedAligner over several clips: from samples and words to logits at the markers.
+
+The weights and the layers are transformers' own; what differs is the work that is left out. The audio of all clips is
+packed without padding, text is padded at its end, where a causal model needs no mask, and the classification head
+sees the markers only. Nothing is cached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - everyone's name for it
+
+from crisp_align.errors import ModelError
+from crisp_align.models.qwen3_checkpoint import Checkpoint
+from crisp_align.transcript import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from crisp_align.transcript import Samples
+
+__all__ = ["WARM_UPS", "Encoded", "Network", "audio_positions"]
+
+HOP = 160  # samples a mel frame
+SHORTEST = 8000  # samples; shorter clips are padded with silence, as upstream does
+CHUNK = 100  # mel frames that the convolutions see at once
+CHUNK_POSITIONS = 13  # what three convolutions of stride 2 leave of a chunk
+_FFT = 400  # samples
+_CONVOLVED = {"cpu": 8}  # chunks in one call: few, so that memory stays flat
+_CONVOLVED_ELSEWHERE = 128
+_COMPILED_MULTIPLE = 64  # tokens; sequences are padded to it when compiled, so that few shapes are compiled
+WARM_UPS = (1, 2)  # clips; code for two serves all larger batches
+
+# By their role in the input.
+_TOKENS = {"start": "<|audio_start|>", "audio": "<|audio_pad|>", "end": "<|audio_end|>", "marker": "<timestamp>"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """One clip and its words, ready for the model."""
+
+    ids: NDArray[np.int64]
+    """Token ids, shape (tokens,): the audio's positions, then each word followed by two markers."""
+    markers: NDArray[np.int64]
+    """Where the markers are in `ids`, shape (2 · words,)."""
+    mel: torch.Tensor
+    """Log-mel spectrogram, float32, shape (bands, frames)."""
+
+    @property
+    def tokens(self) -> int:
+        """Length of `ids`."""
+        return len(self.ids)
+
+
+def audio_positions(frames: int) -> int:
+    """Positions that the audio encoder makes of that many mel frames: 13 a second."""
+    rest = frames % CHUNK
+    for _ in range(3):
+        rest = (rest + 1) // 2
+    return frames // CHUNK * CHUNK_POSITIONS + rest
+
+
+class Network:
+    """The loaded model with its tokenizer and mel filters."""
+
+    def __init__(self, checkpoint: Checkpoint, model: Any, *, compiler: str | None = None) -> None:
+        """Bring model and tokenizer together.
+
+        Args:
+            checkpoint: where the tokenizer is.
+            model: a transformers Qwen3ASRForTokenClassification.
+            compiler: the backend of torch.compile that the decoder is compiled with; None: it is not. See `warm_up`.
+
+        Raises:
+            ModelError: the tokenizer cannot be read, or lacks a token that the aligner needs.
+        """
+        self.model = model
+        self.device = torch.device(model.device)
+        self.classes: int = model.config.num_labels
+        self._tokenizer = _tokenizer(checkpoint)
+        self._ids = _special_ids(self._tokenizer, checkpoint, model.config)
+        self._tower = model.model.audio_tower
+        audio = model.config.audio_config
+        if audio.n_window * 2 != CHUNK or audio.n_window_infer % CHUNK:
+            raise ModelError("cuts audio into chunks of an unknown length", subject=str(checkpoint.folder))
+        self._window_chunks: int = audio.n_window_infer // CHUNK
+        self._filters = _mel_filters(audio.num_mel_bins).to(self.device)
+        self._decoder: Any = model.model.language_model
+        self._multiple = 1
+        if compiler is not None:
+            self._decoder = torch.compile(self._decoder, dynamic=True, backend=compiler)
+            self._multiple = _COMPILED_MULTIPLE
+
+    def estimate(self, duration: float, words: int) -> int:
+        """About how many tokens a clip of `duration` s with that many words takes."""
+        return int(duration * CHUNK_POSITIONS) + words * 4 + 2
+
+    def warm_up(self) -> Iterator[int]:
+        """Have compiled what later calls run, which takes minutes; yields the number of clips each time."""
+        # Its length is no width of the network: torch would take the two for one, and compile for that length only.
+        clip = self.encode(np.zeros(10 * SAMPLE_RATE, np.float32), ["-"])
+        for count in WARM_UPS:
+            self.logits([clip] * count)
+            yield count
+
+    def release_memory(self) -> None:
+        """Give back what a failed call left cached on the device."""
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        elif self.device.type == "mps":
+            torch.mps.empty_cache()
+
+    def encode(self, samples: Samples, words: Sequence[str]) -> Encoded:
+        """Make one clip's spectrogram and tokens.
+
+        Args:
+            samples: float32, shape (n,), 16 kHz mono.
+            words: what is spoken, at least one, none empty.
+        """
+        mel = self._spectrogram(samples)
+        ids = [self._ids["start"], *[self._ids["audio"]] * audio_positions(mel.shape[1]), self._ids["end"]]
+        markers = []
+        for pieces in self._pieces(words):
+            ids += [*pieces, self._ids["marker"], self._ids["marker"]]
+            markers += [len(ids) - 2, len(ids) - 1]
+        return Encoded(np.array(ids), np.array(markers), mel)
+
+    @torch.inference_mode()
+    def logits(self, batch: Sequence[Encoded]) -> list[torch.Tensor]:
+        """Run the model.
+
+        Returns:
+            For each clip float32, shape (2 · words, classes), on the model's device.
+        """
+        length = -(-max(clip.tokens for clip in batch) // self._multiple) * self._multiple
+        ids = np.full((len(batch), length), self._ids["marker"])
+        for row, clip in zip(ids, batch, strict=True):
+            row[: clip.tokens] = clip.ids
+        heard = self.model.model.multi_modal_projector(self._hear([clip.mel for clip in batch]))
+        embedded = self.model.get_input_embeddings()(torch.from_numpy(ids).to(self.device))
+        at = np.flatnonzero(ids == self._ids["audio"])
+        embedded.view(-1, embedded.shape[-1]).index_copy_(0, self._index(at), heard)
+        # Padding stands at the end, where no earlier token looks in a causal model: no mask is needed.
+        states = self._decoder(inputs_embeds=embedded, use_cache=False).last_hidden_state
+        at = np.concatenate([clip.markers + row * length for row, clip in enumerate(batch)])
+        marked = states.reshape(-1, states.shape[-1]).index_select(0, self._index(at))
+        logits = self.model.score(marked).float()
+        return list(torch.split(logits, [len(clip.markers) for clip in batch]))
+
+    def _index(self, positions: NDArray[np.int64]) -> torch.Tensor:
+        return torch.from_numpy(positions).to(self.device)
+
+    @torch.inference_mode()
+    def _spectrogram(self, samples: Samples) -> torch.Tensor:
+        """Whisper's log-mel features, shape (bands, frames), as transformers' extractor computes them for one clip."""
+        wave = torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32)).to(self.device)
+        wave = F.pad(wave, (0, max(SHORTEST - len(wave), 0)))
+        window = torch.hann_window(_FFT, device=self.device)
+        power = torch.stft(wave, _FFT, HOP, window=window, return_complex=True)[:, :-1].abs() ** 2
+        mel = torch.clamp(self._filters.T @ power, min=1e-10).log10()
+        return (torch.maximum(mel, mel.max() - 8.0) + 4.0) / 4.0
+
+    def _pieces(self, words: Sequence[str]) -> list[list[int]]:
+        """Token ids of each word; a word that spells out a marker or another special token is read without its <."""
+        words = [word.replace("<", "") or "-" for word in words]
+        return list(self._tokenizer(words, add_special_tokens=False, return_attention_mask=False)["input_ids"])
+
+    def _hear(self, mels: Sequence[torch.Tensor]) -> torch.Tensor:
+        """The audio encoder over all clips at once, packed: shape (positions of all clips, width)."""
+        chunks, frames = _chunks(mels)
+        states = self._convolve(chunks, torch.tensor(frames))
+        layout = _Windows(mels, self._window_chunks, self.device)
+        for layer in self._tower.layers:
+            states = states + _attend(layer.self_attn, layer.self_attn_layer_norm(states), layout)
+            states = states + layer.fc2(layer.activation_fn(layer.fc1(layer.final_layer_norm(states))))
+            if states.dtype == torch.float16:
+                limit = torch.finfo(states.dtype).max - 1000
+                states = torch.clamp(states, min=-limit, max=limit)
+        return self._tower.ln_post(states)  # type: ignore[no-any-return]
+
+    def _convolve(self, chunks: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
+        """Convolutions chunk by chunk; of each chunk only the positions that heard audio, packed."""
+        tower = self._tower
+        step = _CONVOLVED.get(self.device.type, _CONVOLVED_ELSEWHERE)
+        parts = []
+        for part in torch.split(chunks.to(tower.conv2d1.weight.dtype), step):
+            part = part.unsqueeze(1)
+            for convolution in (tower.conv2d1, tower.conv2d2, tower.conv2d3):
+                part = F.gelu(convolution(part))
+            parts.append(tower.conv_out(part.permute(0, 3, 1, 2).flatten(2)))
+        states = torch.cat(parts)
+        states += tower.positional_embedding.positional_embedding[: states.shape[1]].to(states.dtype)
+        counts = torch.tensor([audio_positions(count) for count in frames.tolist()])
+        kept = (torch.arange(states.shape[1]) < counts[:, None]).flatten().nonzero().squeeze(1)
+        return states.flatten(0, 1).index_select(0, kept.to(self.device))
+
+
+class _Windows:
+    """Where the packed positions of several clips lie in windows of 8 s, within which the encoder attends."""
+
+    def __init__(self, mels: Sequence[torch.Tensor], window_chunks: int, device: torch.device) -> None:
+        size = window_chunks * CHUNK_POSITIONS
+        lengths: list[int] = []
+        for mel in mels:
+            positions = audio_positions(mel.shape[1])
+            lengths += [size] * (positions // size) + ([positions % size] if positions % size else [])
+        self.lengths = lengths
+        self.size = min(size, max(lengths))
+        counts = torch.tensor(lengths)
+        inside = torch.arange(self.size) < counts[:, None]
+        starts = counts.cumsum(0) - counts
+        self.uniform = bool(inside.all())
+        gather = (starts[:, None] + torch.arange(self.size)) * inside
+        self.gather = gather.flatten().to(device)  # window position → packed position, 0 where there is none
+        self.scatter = inside.flatten().nonzero().squeeze(1).to(device)  # packed position → window position
+        self.mask = inside[:, None, None, :].to(device)
+
+
+def _attend(attention: Any, states: torch.Tensor, windows: _Windows) -> torch.Tensor:
+    """Self-attention inside each window. states: shape (positions, width)."""
+    heads, width = attention.num_heads, states.shape[-1]
+
+    def windowed(projection: Any) -> torch.Tensor:
+        packed = projection(states)
+        padded = packed if windows.uniform else packed.index_select(0, windows.gather)
+        split: torch.Tensor = padded.view(-1, windows.size, heads, width // heads)
+        return split.transpose(1, 2)
+
+    heard = F.scaled_dot_product_attention(
+        windowed(attention.q_proj),
+        windowed(attention.k_proj),
+        windowed(attention.v_proj),
+        attn_mask=None if windows.uniform else windows.mask,
+        scale=attention.scaling,
+    )
+    heard = heard.transpose(1, 2).reshape(-1, width)
+    return attention.out_proj(heard if windows.uniform else heard.index_select(0, windows.scatter))  # type: ignore[no-any-return]
+
+
+def _chunks(mels: Sequence[torch.Tensor]) -> tuple[torch.Tensor, list[int]]:
+    """Spectrograms cut into chunks, shape (chunks, bands, 100), zeros after the last frame; frames in each."""
+    chunks, frames = [], []
+    for mel in mels:
+        count = -(-mel.shape[1] // CHUNK)
+        padded = F.pad(mel, (0, count * CHUNK - mel.shape[1]))
+        chunks.append(padded.view(len(mel), count, CHUNK).transpose(0, 1))
+        frames += [CHUNK] * (count - 1) + [mel.shape[1] - CHUNK * (count - 1)]
+    return torch.cat(chunks), frames
+
+
+def _mel_filters(bands: int) -> torch.Tensor:
+    """Slaney mel filters, shape (bins, bands), as transformers' extractor has them."""
+    from transformers.audio_utils import mel_filter_bank
+
+    filters = mel_filter_bank(1 + _FFT // 2, bands, 0.0, 8000.0, 16_000, norm="slaney", mel_scale="slaney")
+    return torch.from_numpy(filters).to(torch.float32)
+
+
+def _tokenizer(checkpoint: Checkpoint) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # transformers and tokenizers each raise their own
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"its tokenizer does not load ({reason})", subject=str(checkpoint.folder)) from error
+
+
+def _special_ids(tokenizer: Any, checkpoint: Checkpoint, config: Any) -> dict[str, int]:
+    """Ids of the tokens that the aligner's input is built with.
+
+    Raises:
+        ModelError: the tokenizer lacks one, or numbers the marker or the audio otherwise than the model.
+    """
+    known = tokenizer.get_vocab()
+    absent = [token for token in _TOKENS.values() if token not in known]
+    if absent:
+        raise ModelError(
+            f"its tokenizer has no {' and no '.join(absent)}: not a forced aligner's", subject=str(checkpoint.folder)
+        )
+    ids = {role: int(known[token]) for role, token in _TOKENS.items()}
+    if (ids["marker"], ids["audio"]) != (config.timestamp_token_id, config.audio_token_id):
+        raise ModelError("its tokenizer belongs to another model", subject=str(checkpoint.folder))
+    return ids

@@ -1,0 +1,1 @@
+"""Many files: planned, carried out, recorded, reported."""

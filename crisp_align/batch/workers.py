@@ -1,0 +1,471 @@
+"""Worker processes: each holds the models and goes through tasks; what kills one costs the file it was at, no other.
+
+A worker works on several files at once, whose clips share batches. When it dies or hangs, all of them are tried again,
+each alone, from their last finished clip on; the one over which a worker dies alone as well is given up.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from pickle import UnpicklingError
+from queue import Empty, Queue
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, TypeAlias
+
+from crisp_align.errors import CrispAlignError, ModelError, OptionError
+from crisp_align.events import ClipDone, Event, Failed, Finished, Noticed, Ready, Staged
+from crisp_align.files.atomic import sweep, temporary
+from crisp_align.pipeline.prefetch import ROOM, Feed, Task
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+    from crisp_align.pipeline.pipeline import Settings
+
+__all__ = ["WorkerDiedError", "WorkerOptions", "run"]
+
+_UNOPENED = 4  # tasks that wait at a worker, besides those it has begun to read
+_TICK = 0.2  # s between two looks at workers that say nothing
+_IDLE = 0.5  # s for which a worker without work waits before it asks again
+_FAREWELL = 5.0  # s that a worker is given to end by itself
+_CPUS = 8  # threads a model on a CPU makes good use of
+_SOUND = 8  # of a worker's memory, one part in so many may be sound that waits
+# What NumPy, PyTorch and the like read when they are loaded: left alone, each takes all CPUs for every worker.
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+# Each file is read in a thread of its own; glibc would give many of them a heap that is never given back.
+_MEMORY = {"MALLOC_ARENA_MAX": "2"}
+_STARTS = 2  # times that a worker may die while it loads its models
+
+_Message: TypeAlias = Ready | Event | CrispAlignError
+
+
+class WorkerDiedError(CrispAlignError):
+    """A worker process crashed or hung over a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """How many workers there are, and what is asked of them."""
+
+    count: int = 0
+    """Processes; 0: one a CUDA device, else one for every eight CPU threads."""
+    timeout: float = 1800.0
+    """s without a sign of life after which a worker is taken for hung."""
+    memory: int | None = None
+    """Bytes that all workers together should stay under: less sound is read ahead where that is little, and a worker
+    that has outgrown its share is replaced."""
+
+    def share(self, count: int) -> int | None:
+        """Bytes for each of so many workers; None: as they like."""
+        return None if self.memory is None else self.memory // count
+
+
+def run(settings: Settings, feed: Feed, options: WorkerOptions | None = None) -> Generator[Ready | Event]:
+    """Run a feed of tasks through worker processes.
+
+    Args:
+        settings: for each worker, but that the CPU threads are divided among them and each has a GPU of its own.
+        feed: of tasks, each source once.
+        options: how many workers, and what is asked of them.
+
+    Yields:
+        Ready, when the first worker is; then what `Pipeline.transcribe` gives. Files of one worker come in order.
+
+    Raises:
+        CrispAlignError: the models do not load, or do not fit into the workers' share of the memory.
+    """
+    crew = _Crew(settings, feed, options or WorkerOptions())
+    try:
+        yield from crew.work()
+    finally:
+        crew.dismiss()
+
+
+def shares(settings: Settings, count: int) -> list[Settings]:
+    """The settings of each of `count` workers (0: as many as suit the machine)."""
+    device, threads = settings.load.device, settings.load.cpu_threads
+    gpus = _cuda_devices() if device in ("auto", "cuda") else 0
+    count = count or gpus or (max(threads // _CPUS, 1) if device in ("auto", "cpu") else 1)
+    each = max(threads // count, 1)
+    return [
+        replace(
+            settings,
+            load=replace(settings.load, threads=each, device=f"cuda:{number % gpus}" if gpus else device),
+        )
+        for number in range(count)
+    ]
+
+
+@contextmanager
+def _modest(threads: int) -> Iterator[None]:
+    """Processes that are started within use so many threads and little memory, unless the user said otherwise."""
+    told = {**dict.fromkeys(_THREADS, str(threads)), **_MEMORY}
+    told = {name: value for name, value in told.items() if name not in os.environ}
+    os.environ.update(told)
+    try:
+        yield
+    finally:
+        for name in told:
+            del os.environ[name]
+
+
+def _cuda_devices() -> int:
+    try:
+        import ctranslate2
+    except ImportError:
+        return 0
+    return int(ctranslate2.get_cuda_device_count())
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    """A worker process as its owner sees it."""
+
+    settings: Settings
+    room: int
+    """Bytes of sound that may wait in it."""
+    process: SpawnProcess
+    connection: Connection
+    log: Path
+    """What it and the libraries in it print."""
+    tasks: dict[str, Task] = field(default_factory=dict)
+    """What it was given and has not finished, by source."""
+    unopened: int = 0
+    alone: bool = False
+    """It has a task that a worker died over, and gets no other."""
+    ready: bool = False
+    finished: int = 0
+    """Files that came to an end in it."""
+    retiring: bool = False
+    """It gets no further task, and is replaced when it has finished those it has."""
+    heard: float = field(default_factory=time.monotonic)
+    """When it last gave a sign of life."""
+
+    @classmethod
+    def start(cls, settings: Settings, room: int) -> _Worker:
+        ours, theirs = get_context("spawn").Pipe()
+        sweep(tempfile.gettempdir())
+        log = temporary(tempfile.gettempdir())
+        process = get_context("spawn").Process(target=_serve, args=(theirs, settings, room, str(log)), daemon=True)
+        with _modest(settings.load.cpu_threads):
+            process.start()
+        theirs.close()
+        return cls(settings, room, process, ours, log)
+
+    def give(self, task: Task) -> None:
+        self.tasks[task.source] = task
+        self.unopened += 1
+        self.heard = time.monotonic() if len(self.tasks) == 1 else self.heard
+        with suppress(OSError):  # it has just died: that is found out in a moment
+            self.connection.send(task)
+
+    def messages(self) -> Iterator[_Message]:
+        """What has arrived.
+
+        Raises:
+            EOFError: the worker is gone.
+        """
+        try:
+            while self.connection.poll():
+                yield self.connection.recv()
+        except (OSError, UnpicklingError) as error:
+            raise EOFError from error
+
+    def note(self, event: Event) -> None:
+        """Keep account of what an event means for the tasks."""
+        self.heard = time.monotonic()
+        match event:
+            case Staged(stage="decoding"):
+                self.unopened -= 1
+            case ClipDone(source, _, result):
+                task = self.tasks[source]
+                self.tasks[source] = replace(task, finished=(*task.finished, result))
+            case Finished(source) | Failed(source):
+                del self.tasks[source]
+
+    @property
+    def resident(self) -> int:
+        """Bytes of memory it holds; 0 where the system does not tell."""
+        try:
+            pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        except (OSError, ValueError, IndexError):
+            return 0
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def end(self) -> str:
+        """Make sure that it is gone, and clean up after it; how it ended, in words."""
+        self.connection.close()
+        self.process.join(_TICK)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        code = self.process.exitcode or 0
+        printed = _last_line(self.log)
+        self.log.unlink(missing_ok=True)
+        self.process.close()
+        if code == -signal.SIGKILL:
+            return "was killed (SIGKILL), as the system does when memory runs out"
+        if code < 0:
+            return f"crashed ({signal.Signals(-code).name})"
+        return f"ended with {printed}" if printed else f"ended with exit code {code}"
+
+
+class _Crew:
+    """The workers, and what is still to do."""
+
+    def __init__(self, settings: Settings, feed: Feed, options: WorkerOptions) -> None:
+        self.feed, self.options = feed, options
+        self.suspects: deque[Task] = deque()
+        self.deaths_at_start = 0
+        """In a row, of workers that were loading their models."""
+        self.announced = False
+        self.warned = False
+        """Whether it was told that a worker's share of the memory is too small for a file."""
+        self.settings = settings
+        self.workers: list[_Worker] = []
+        self.first: Task | None = None
+        """A task that was taken before there was a worker."""
+
+    def work(self) -> Generator[Ready | Event]:
+        while self.first is None:  # without work no models are loaded
+            if self.feed.ended:
+                return
+            self.first = self.feed.take(wait=True)
+        divided = shares(self.settings, self.options.count)
+        memory = self.options.share(len(divided))
+        room = ROOM if memory is None else min(memory // _SOUND, ROOM)
+        self.workers = [_Worker.start(share, room) for share in divided]
+        while True:
+            self.hand_out()
+            if not self.more() and not any(worker.tasks for worker in self.workers):
+                return
+            arrived = wait([worker.connection for worker in self.workers], _TICK)
+            for worker in list(self.workers):
+                gone = None
+                if worker.connection in arrived:
+                    gone = yield from self.listen(worker)
+                if gone is None and worker.tasks and worker.ready:
+                    silent = time.monotonic() - worker.heard
+                    if silent > self.options.timeout:
+                        worker.process.kill()
+                        gone = f"made no progress for {silent:.0f} s"
+                if gone is not None:
+                    yield from self.replace(worker, gone)
+                elif worker.retiring and not worker.tasks:
+                    self.renew(worker)
+
+    def hand_out(self) -> None:
+        """Give every worker what it has room for; what is suspect goes to one that has nothing else."""
+        for worker in self.workers:
+            if not worker.ready or worker.retiring or worker.alone:
+                continue
+            if self.suspects and not worker.tasks:
+                worker.alone = True
+                worker.give(self.suspects.popleft())
+                continue
+            while worker.unopened < _UNOPENED:
+                task = self.next_task()
+                if task is None:
+                    break
+                worker.give(task)
+
+    def more(self) -> bool:
+        """Whether anything waits, or may still come."""
+        return self.first is not None or bool(self.suspects) or not self.feed.ended
+
+    def next_task(self) -> Task | None:
+        """What comes next, if anything is there."""
+        task, self.first = self.first, None
+        if task is None and not self.feed.ended:
+            asked = time.monotonic()
+            task = self.feed.take(wait=not any(worker.tasks for worker in self.workers))
+            self.excuse(time.monotonic() - asked)
+        return task
+
+    def listen(self, worker: _Worker) -> Generator[Ready | Event, None, str | None]:
+        """Pass on what a worker says; how it ended, if it did."""
+        try:
+            for message in worker.messages():
+                if isinstance(message, CrispAlignError):
+                    if not self.announced:
+                        raise message
+                    worker.end()
+                    return f"ended ({message.what})"
+                if isinstance(message, Ready):
+                    worker.ready, self.deaths_at_start = True, 0
+                    if not self.announced:
+                        self.announced = True
+                        self.check_share(worker)
+                        yield message
+                    continue
+                worker.note(message)
+                asked = time.monotonic()
+                yield message
+                self.excuse(time.monotonic() - asked)
+                if isinstance(message, Finished | Failed):
+                    worker.alone = False
+                    worker.finished += 1
+                    yield from self.weigh(worker, message.source)
+        except EOFError:
+            return worker.end()
+        return None
+
+    def excuse(self, spent: float) -> None:
+        """Nobody listened for a while, so nobody could give a sign of life."""
+        if spent > _TICK:
+            for worker in self.workers:
+                worker.heard += spent
+
+    def check_share(self, worker: _Worker) -> None:
+        """Refuse a share of the memory in which the models alone do not fit: they would be loaded for every file.
+
+        Raises:
+            OptionError: it is one.
+        """
+        count = len(self.workers)
+        share, held = self.options.share(count), worker.resident
+        if share is not None and held > share:
+            whose = "the worker" if count == 1 else f"each of {count} workers"
+            raise OptionError(
+                f"--memory gives {whose} {share / 1e6:.0f} MB, and the models alone take {held / 1e6:.0f}",
+                hint=f"give more than {count * held / 1e6:.0f}" + (", or use fewer --workers" if count > 1 else ""),
+            )
+
+    def weigh(self, worker: _Worker, source: str) -> Iterator[Event]:
+        """Retire a worker that has outgrown its share of the memory."""
+        share, held = self.options.share(len(self.workers)), worker.resident
+        worker.retiring = share is not None and held > share
+        if share is not None and worker.retiring and worker.finished == 1 and not self.warned:
+            self.warned = True
+            text = f"took its worker to {held / 1e6:.0f} MB, above its {share / 1e6:.0f} MB of --memory"
+            yield Noticed(source, f"{text}; such workers are replaced, and the models loaded again, every few files")
+
+    def replace(self, worker: _Worker, gone: str) -> Iterator[Event]:
+        """Put a new worker in the place of one that is gone, and see to what it leaves.
+
+        Raises:
+            ModelError: it died while it loaded its models, as the one before it did.
+        """
+        if not worker.ready:
+            self.deaths_at_start += 1
+            if self.deaths_at_start >= _STARTS:
+                raise ModelError(f"the worker that loads the models {gone}", hint="see: crisp-align doctor")
+        for task in worker.tasks.values():
+            if worker.alone:
+                error = WorkerDiedError(f"its worker {gone}, twice", subject=task.source, hint="left out from now on")
+                yield Failed(task.source, error, quarantined=True)
+            else:
+                self.suspects.append(task)
+                yield Noticed(task.source, f"its worker {gone}; tried again, alone")
+        self.renew(worker)
+
+    def renew(self, worker: _Worker) -> None:
+        with suppress(OSError, ValueError):
+            worker.end()
+        self.workers[self.workers.index(worker)] = _Worker.start(worker.settings, worker.room)
+
+    def dismiss(self) -> None:
+        """End all workers; those that are still at work at once."""
+        for worker in self.workers:
+            with suppress(OSError):
+                worker.connection.send(None)
+        deadline = time.monotonic() + _FAREWELL
+        for worker in self.workers:
+            if worker.ready and not worker.tasks:
+                worker.process.join(max(deadline - time.monotonic(), 0))
+            with suppress(OSError, ValueError):
+                if worker.process.is_alive():
+                    worker.process.kill()
+                worker.end()
+
+
+def _last_line(log: Path) -> str:
+    try:
+        lines = log.read_text("utf-8", "replace").split("\n")
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+class _Piped:
+    """A feed of tasks that come through a pipe. The process ends when the other side is gone.
+
+    Args:
+        connection: the pipe.
+        tell: passes on that a task was taken.
+    """
+
+    def __init__(self, connection: Connection, tell: Callable[[Event], None]) -> None:
+        self.ended = False
+        self._tell = tell
+        self._tasks: Queue[Task | None] = Queue()
+        # Its own thread, so that the other side is never kept waiting.
+        Thread(target=self._receive, args=(connection,), daemon=True).start()
+
+    def _receive(self, connection: Connection) -> None:
+        while True:
+            try:
+                task: Task | None = connection.recv()
+            except (EOFError, OSError):
+                os._exit(1)
+            self._tasks.put(task)
+            if task is None:
+                return
+
+    def take(self, *, wait: bool) -> Task | None:
+        """The next task."""
+        try:
+            task = self._tasks.get(timeout=_IDLE) if wait else self._tasks.get_nowait()
+        except Empty:
+            return None
+        if task is None:
+            self.ended = True
+        else:
+            self._tell(Staged(task.source, "decoding"))
+        return task
+
+
+def _serve(connection: Connection, settings: Settings, room: int, log: str) -> None:
+    """A worker process."""
+    import faulthandler
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever owns the workers ends them
+    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    for number in (1, 2):
+        os.dup2(descriptor, number)
+    faulthandler.enable(descriptor)
+
+    from crisp_align.pipeline import pipeline
+
+    sending = Lock()
+
+    def tell(message: _Message) -> None:
+        with sending:  # also whoever begins to read a file, in a thread of its own
+            connection.send(message)
+
+    try:
+        for event in pipeline.run(settings, _Piped(connection, tell), room):
+            tell(event)
+    except CrispAlignError as error:
+        tell(error)
+    connection.close()
+    os._exit(0)  # a library's threads must not keep the process

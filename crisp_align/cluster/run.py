@@ -1,0 +1,344 @@
+"""Many files on a cluster: reading, hearing and timing as three stages of Ray Data, and whoever owns the run, here.
+
+Ray Data moves parts of files between the stages, with back-pressure, and does again what a crash or a lost node takes
+along. Left alone it would try a file that kills its workers for ever: a board, beside us, knows who was at what when
+it died, and the stages give such a file up (`cluster_stages`). What does not come out of the last stage all the same
+is done in another round, from the last clip that came out on.
+
+A part may be heard before the part in front of it, on another node. Where the language of its first clips is not
+certain, they follow the last certain clip of their file, which only we know: a part that was heard in another language
+than that is heard again in the next round.
+
+Nothing here imports ray until a run begins.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from queue import Empty, Queue
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import crisp_align
+from crisp_align.batch.workers import WorkerDiedError
+from crisp_align.cluster.ray import connected, last_line, living_nodes, look, pump, silent_ray, streamed
+from crisp_align.cluster.sizes import ClusterOptions, Sizes, fitting
+from crisp_align.errors import CrispAlignError
+from crisp_align.events import (
+    Advanced,
+    ClipDone,
+    ClipResult,
+    Event,
+    Failed,
+    Finished,
+    Noticed,
+    Ready,
+    SegmentReady,
+    Staged,
+    Started,
+)
+from crisp_align.pipeline.prefetch import Feed, Read, Task
+from crisp_align.transcript import Transcript
+
+if TYPE_CHECKING:
+    from crisp_align.cluster.stages import Done, Models, Part
+    from crisp_align.pipeline.pipeline import Settings
+
+__all__ = ["ClusterOptions", "run"]
+
+_TICK = 0.2  # s between two looks for new tasks
+_CLIPS = 8  # in a part: 15 MB, four minutes of speech
+_GROWTH = 4  # times as many from round to round, lest a file need as many rounds as it has parts
+_QUEUE = 64  # tables that may wait for us
+_AHEAD = 4  # files that wait to be read, besides two for each that can be read at once
+_LOSSES = 3  # rounds that a file may be lost in
+_STALL = 15.0  # s in which nobody does anything after a node was lost: what is left is too small for all workers
+
+
+def run(settings: Settings, feed: Feed, options: ClusterOptions | None = None) -> Generator[Ready | Event]:
+    """Run a feed of tasks on a Ray cluster.
+
+    Args:
+        settings: for each worker, but that each has the CPUs and GPUs of its stage.
+        feed: of tasks, each source once.
+        options: which cluster, and how it is divided.
+
+    Yields:
+        Ready, then what `workers.run` gives; files come in any order.
+
+    Raises:
+        MissingDependencyError: Ray is not installed.
+        OptionError: no cluster answers, or it is too small.
+        ModelError: the models do not load.
+    """
+    first = None
+    while first is None:  # without work nothing is started
+        if feed.ended:
+            return
+        first = feed.take(wait=True)
+    yield from _Run(settings, feed, options or ClusterOptions(), first).work()
+
+
+@dataclass(slots=True)
+class _File:
+    """A file on its way."""
+
+    task: Task
+    results: list[ClipResult]
+    """Of its first clips."""
+    base: int
+    """Clips that it begins after in this round."""
+    parts: dict[int, Part[Done | CrispAlignError]] = field(default_factory=dict)
+    """That came before those in front of them, by the number of their first clip."""
+    begun: bool = False
+    closed: bool = False
+    """Nothing more of it counts in this round."""
+    losses: int = 0
+
+    @property
+    def language(self) -> str | None:
+        """The last language that was certain."""
+        return Task("", tuple(self.results)).language
+
+    def again(self) -> Task:
+        """What is left of it."""
+        self.base, self.closed = len(self.results), False
+        self.parts.clear()
+        return Task(self.task.source, tuple(self.results))
+
+
+class Vigil:
+    """Tells when what is left of a cluster can do no more: a node was lost, and nobody has done anything since.
+
+    What the lost node held is then waiting for room that the others do not have.
+
+    Args:
+        nodes: that live in the beginning.
+        now: s, as all times here.
+    """
+
+    def __init__(self, nodes: set[str], now: float) -> None:
+        self._nodes, self._heard = nodes, now
+
+    def heard(self, now: float) -> None:
+        """Something was done."""
+        self._heard = now
+
+    def is_over(self, alive: set[str], busy: set[str], now: float) -> bool:
+        """Whether there is no use in waiting on.
+
+        Args:
+            alive: nodes that live.
+            busy: nodes on which somebody is at something, dead ones maybe among them.
+            now: this moment.
+        """
+        if busy & alive or self._nodes <= alive:
+            self._heard = now
+        return now - self._heard > _STALL
+
+
+class _Run:
+    """What is still to do, and the rounds that do it."""
+
+    def __init__(self, settings: Settings, feed: Feed, options: ClusterOptions, first: Task) -> None:
+        self.settings, self.feed, self.options = settings, feed, options
+        self.first: Task | None = first
+        self.files: dict[str, _File] = {}
+        self.models: Models | None = None
+        self.pump: Thread | None = None
+
+    def work(self) -> Generator[Ready | Event]:
+        """All rounds."""
+        ray = silent_ray()
+        number, left = 0, list[_File]()
+        while True:
+            # What a round leaves hanging when it is given up ends with its connection.
+            with connected(ray, self.options.address):
+                if self.models is None:
+                    self.models = look(ray, self.settings, self.sizes(ray))
+                    yield self.models.ready
+                whole = True
+                while whole:
+                    whole = yield from self.round(ray, number, [file.again() for file in left])
+                    number += 1
+                    yield from self.weigh()
+                    left = list(self.files.values())
+                    if not left and self.feed.ended and self.first is None:
+                        return
+            if self.pump is not None:  # what it still holds belongs to the connection that has ended
+                self.pump.join(_STALL)
+
+    def sizes(self, ray: Any) -> Sizes:
+        """How the cluster is divided as it is now."""
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        cpus = [float(node.get("CPU", 0)) for node in nodes]
+        gpus = [0.0 if self.settings.load.device == "cpu" else float(node.get("GPU", 0)) for node in nodes]
+        return fitting(self.options, cpus, gpus)
+
+    def round(self, ray: Any, number: int, tasks: list[Task]) -> Generator[Event, None, bool]:
+        """Do tasks, or those of the feed where there are none; False: it was given up before its end."""
+        from crisp_align.cluster.board import TaskBoard
+        from crisp_align.cluster.stages import Order
+
+        assert self.models is not None  # noqa: S101 (for the type checker)
+        sizes, ended = self.sizes(ray), bool(tasks)
+        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            ray.get_runtime_context().get_node_id(), soft=False
+        )
+        board = ray.remote(num_cpus=0, scheduling_strategy=here)(TaskBoard).remote()
+        board.put.remote(tasks, ended=ended)
+        clips = _CLIPS * _GROWTH ** min(number, 2)
+        home = os.getcwd()  # noqa: PTH109 (the very name)
+        order = Order(self.settings, self.models, clips, self.options.timeout, home, board)
+        arrived: Queue[Any] = Queue(_QUEUE)
+        self.pump = Thread(target=pump, args=(streamed(ray, order, sizes), arrived), name="cluster", daemon=True)
+        self.pump.start()
+        given, ahead = len(tasks), _AHEAD + 2 * sizes.decode_workers
+        vigil, anything = Vigil(living_nodes(ray), time.monotonic()), False
+        while True:
+            begun, busy, news = ray.get(board.look.remote())
+            yield from self.told(news)
+            if not ended and given - begun < ahead:
+                more = self.more(ahead)
+                ended = self.feed.ended and self.first is None
+                given += len(more)
+                board.put.remote(more, ended=ended)
+            try:
+                values = arrived.get(timeout=_TICK)
+            except Empty:
+                if vigil.is_over(living_nodes(ray), busy, time.monotonic()):
+                    return False
+                continue
+            if isinstance(values, Exception) and not anything:
+                raise CrispAlignError(f"the cluster failed ({last_line(values)})") from values
+            if not isinstance(values, list):
+                return True
+            anything = True
+            vigil.heard(time.monotonic())
+            for value in values:
+                yield from self.take(value)
+
+    def told(self, news: Iterable[Started | Staged | Noticed]) -> Iterator[Event]:
+        """Pass on what happened to files that are on their way."""
+        for event in news:
+            file = self.files.get(event.source)
+            if file is None or (file.begun and isinstance(event, Started)):
+                continue
+            yield event
+            if isinstance(event, Started):
+                yield from self.begin(file)
+
+    def begin(self, file: _File) -> Iterator[Event]:
+        """A file is open."""
+        file.begun = True
+        if file.results:
+            yield Noticed(file.task.source, f"{len(file.results)} clips were done before; goes on after them")
+
+    def more(self, count: int) -> list[Task]:
+        """The next tasks, as far as they are there."""
+        tasks: list[Task] = []
+        while len(tasks) < count:
+            task, self.first = self.first, None
+            if task is None and not self.feed.ended:
+                task = self.feed.take(wait=not self.files and not tasks)
+            if task is None:
+                break
+            self.files[task.source] = _File(task, list(task.finished), len(task.finished))
+            tasks.append(task)
+        return tasks
+
+    def take(self, value: Any) -> Iterator[Event]:
+        """What came out of the last stage."""
+        from crisp_align.cluster.stages import Unready
+
+        if isinstance(value, Unready):
+            raise value.error
+        file = self.files.get(value.source)
+        if file is None or file.closed:
+            return
+        file.parts[value.first] = value
+        while not file.closed and (part := file.parts.pop(len(file.results), None)) is not None:
+            yield from self.add(file, part)
+
+    def add(self, file: _File, part: Part[Done | CrispAlignError]) -> Iterator[Event]:
+        """Take over the next part of a file."""
+        source = file.task.source
+        if part.started is not None and not file.begun:
+            yield part.started
+            yield from self.begin(file)
+        if part.first > file.base and not self.settings.decode.language and not _is_settled(part, file.language):
+            file.closed = True
+            return
+        for done in part.clips:
+            if isinstance(done, CrispAlignError):
+                yield from self.fail(file, done)
+                return
+            file.results.append(done.result)
+            yield from (Noticed(source, text, detail=True) for text in done.result.notices)
+            yield from (SegmentReady(source, segment) for segment in done.result.segments)
+            yield ClipDone(source, len(file.results) - 1, done.result)
+            yield Advanced(source, done.end)
+        if isinstance(part.ended, CrispAlignError):
+            yield from self.fail(file, part.ended)
+        elif isinstance(part.ended, Read):
+            yield from self.finish(file, part.ended)
+
+    def fail(self, file: _File, error: CrispAlignError) -> Iterator[Event]:
+        """Give a file up."""
+        file.closed = True
+        del self.files[file.task.source]
+        yield Failed(file.task.source, error, quarantined=isinstance(error, WorkerDiedError))
+
+    def finish(self, file: _File, read: Read) -> Iterator[Event]:
+        """A file is whole."""
+        assert self.models is not None  # noqa: S101 (for the type checker)
+        file.closed = True
+        source = file.task.source
+        del self.files[source]
+        remarks = list(read.notices)
+        yield from (Noticed(source, text) for text in remarks)
+        stand_ins = Counter(stand_in for result in file.results for stand_in in result.stand_ins)
+        for (asked, used, reason), count in stand_ins.items():
+            said = f"{'1 clip' if count == 1 else f'{count} clips'} timed by {used}, not {asked}: {reason}"
+            remarks.append(said)
+            yield Noticed(source, said, detail=self.settings.aligner == "auto")
+        yield Advanced(source, read.position)
+        yield Finished(
+            source,
+            Transcript(
+                segments=tuple(segment for result in file.results for segment in result.segments),
+                duration=round(read.position, 3),
+                source=source,
+                backend=self.models.backend,
+                model=self.models.model,
+                aligner=self.models.aligner,
+                version=crisp_align.__version__,
+                notices=(*(notice for result in file.results for notice in result.notices), *remarks),
+            ),
+        )
+
+    def weigh(self) -> Iterator[Event]:
+        """See to the files that did not come out of a round."""
+        for file in list(self.files.values()):
+            if file.closed:  # a part of it is to be heard in another language
+                continue
+            file.losses += 1
+            if file.losses >= _LOSSES:
+                error = WorkerDiedError(f"lost on the cluster {file.losses} times", subject=file.task.source)
+                yield from self.fail(file, error)
+            else:
+                yield Noticed(file.task.source, "lost on the cluster; tried again")
+
+
+def _is_settled(part: Part[Done | CrispAlignError], language: str | None) -> bool:
+    """Whether the first clips of a part are in the language they would be in after what comes before them."""
+    for done in part.clips:
+        if isinstance(done, CrispAlignError) or done.result.language is not None or language is None:
+            break
+        if done.language != language and not (done.silent and done.language is None):
+            return False
+    return True

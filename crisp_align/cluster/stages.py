@@ -1,0 +1,334 @@
+"""What runs on the nodes of a cluster: files are read, heard and timed as stages of Ray Data.
+
+Between the stages travel parts of files: some clips in order, and what is known of the file's beginning and end. What
+goes wrong with a file is part of a part, so that nothing but a crash ever stops a stage. What a crash or a lost node
+takes along, Ray does again; a board knows who was at what when it died, so that what dies with others is tried alone
+the second time, and not a third time.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import itertools
+import os
+import pickle
+import socket
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+import crisp_align
+from crisp_align.aligners.chain import AlignerChain
+from crisp_align.backends import backend_class, load_backend
+from crisp_align.batch.remote import fetched
+from crisp_align.batch.workers import WorkerDiedError
+from crisp_align.cluster.board import COLUMN, Step
+from crisp_align.errors import CrispAlignError, ModelError
+from crisp_align.events import ClipResult, Ready, Stage, Started
+from crisp_align.pipeline.pipeline import Pipeline, Settings
+from crisp_align.pipeline.prefetch import Read, Task, read
+from crisp_align.pipeline.stages import Heard, Hearing, Timing
+from crisp_align.transcript import Clip
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Done", "Hear", "Models", "Order", "Part", "Time", "Unready", "look", "read_parts", "unpacked"]
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+_TRIES = 2  # times that a worker may die over a part
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What was loaded; the same on every node."""
+
+    ready: Ready
+    max_clip: float
+    """s, the longest clip that backend and aligners take."""
+    backend: str
+    model: str
+    aligner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What every stage is told."""
+
+    settings: Settings
+    models: Models
+    clips: int
+    """In a part, at most."""
+    timeout: float
+    """s after which a stage that is still at the same parts ends its process."""
+    home: str
+    """The folder that paths begin in."""
+    board: Any
+    """The `TaskBoard`, which is told who is at what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[T]):
+    """Some clips of a file, in order, or what became of them."""
+
+    source: str
+    first: int
+    """Number of its first clip in its source."""
+    clips: tuple[T, ...]
+    started: Started | None = None
+    """In the first part."""
+    ended: Read | CrispAlignError | None = None
+    """In the last part: how reading ended; a mistake in a stage, in any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a clip."""
+
+    result: ClipResult
+    end: float
+    """s in its source."""
+    language: str | None
+    """It was heard in, certain or not."""
+    silent: bool
+    """Nothing was heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unready:
+    """A node whose models do not load."""
+
+    error: CrispAlignError
+
+
+_ReadPart: TypeAlias = Part[Clip]
+_HeardPart: TypeAlias = Part[Heard | CrispAlignError]
+_DonePart: TypeAlias = Part[Done | CrispAlignError]
+
+
+def packed(values: Iterable[object]) -> pa.Table:
+    """Values as rows of a table."""
+    import pyarrow as pa
+
+    return pa.table({COLUMN: pa.array([pickle.dumps(value, 5) for value in values], pa.large_binary())})
+
+
+def unpacked(table: pa.Table) -> list[Any]:
+    """The values in a table that `packed` made."""
+    return [pickle.loads(value.as_buffer()) for value in table.column(COLUMN)]  # noqa: S301 (our own processes')
+
+
+def look(settings: Settings, version: str) -> Models | CrispAlignError:
+    """Load all models once and tell what they are, before anything else is started."""
+    if version != crisp_align.__version__:
+        return _on_this_node(ModelError(f"has crisp-align {crisp_align.__version__}, not {version}"))
+    try:
+        pipeline = Pipeline.load(settings)
+    except CrispAlignError as error:
+        return error
+    backend = pipeline.backend
+    return Models(pipeline.ready, pipeline.max_clip, backend.name, backend.model, pipeline.aligners.names[0])
+
+
+def read_parts(table: pa.Table, order: Order) -> Iterator[pa.Table]:
+    """Read files and cut them into clips."""
+    for number, task in unpacked(table):
+        order.board.begin.remote(number)
+        with closing(_parts(task, order)) as parts:
+            for count in itertools.count():
+                # Only our own steps are timed, not how long the next stage lets us wait.
+                watch = _Watch(order, [("decoding", task.source, count)])
+                with watch as deaths:
+                    if deaths[0] >= _TRIES:
+                        watch.done = False
+                        yield packed([Part(task.source, len(task.finished), (), ended=_death(task.source))])
+                        break
+                    part = next(parts, None)
+                if part is None:
+                    break
+                yield packed([part])
+
+
+def _parts(task: Task, order: Order) -> Generator[_ReadPart]:
+    first, clips, started, ended = len(task.finished), list[Clip](), None, None
+    limit: Future[float] = Future()
+    limit.set_result(order.models.max_clip)
+    try:
+        with fetched(task.source) as path:
+            # Nodes work in folders of their own.
+            there = Task(os.path.join(order.home, path), task.finished)  # noqa: PTH118 (a name need not be a Path's)
+            for step in read(there, order.settings.media, order.settings.vad, limit):
+                match step:
+                    case Started(_, duration):
+                        started = Started(task.source, duration)
+                        order.board.tell.remote(started)
+                    case Read():
+                        ended = step
+                    case (_, clip):
+                        if len(clips) == order.clips:
+                            yield Part(task.source, first, tuple(clips), started)
+                            first, clips, started = first + len(clips), [], None
+                        clips.append(replace(clip, source=task.source))
+    except CrispAlignError as error:
+        told = type(error)(error.what, subject=task.source, hint=error.hint)
+        yield Part(task.source, first, (), started, told)
+        return
+    yield Part(task.source, first, tuple(clips), started, ended)
+
+
+class Hear:
+    """The backend as a stage: parts of clips become parts of what was heard."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.hearing = _loaded(self._load, order)
+
+    def _load(self) -> Hearing:
+        settings = self.order.settings
+        backend = load_backend(settings.backend, settings.model, options=settings.load, decode=settings.decode)
+        if (backend.name, backend.model) != (self.order.models.backend, self.order.models.model):
+            raise ModelError(
+                f"finds {backend.name} {backend.model}, another node {self.order.models.model}",
+                hint="name the model with -m, and have it on every node",
+            )
+        return Hearing(backend, settings.decode, settings.units)
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """A stage's step."""
+        if isinstance(self.hearing, Unready):
+            return packed([self.hearing])
+        return packed(_through(unpacked(table), self._hear, self.order, "transcribing"))
+
+    def _hear(self, clips: Sequence[Clip]) -> Iterator[Heard | CrispAlignError]:
+        assert isinstance(self.hearing, Hearing)  # noqa: S101 (for the type checker)
+        size = self.order.models.ready.batch_size
+        for begin in range(0, len(clips), size):
+            yield from self.hearing.hear(clips[begin : begin + size])
+
+
+class Time:
+    """The aligners as a stage: parts of what was heard become parts of what is done."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.timing = _loaded(self._load, order)
+
+    def _load(self) -> Timing:
+        settings, kind = self.order.settings, backend_class(self.order.models.backend)
+        aligners = AlignerChain(
+            settings.aligner,
+            settings.load,
+            strict=settings.strict,
+            native_words=kind.native_words,
+            attention=settings.model if kind.name == "whisper" else "auto",
+        )
+        if aligners.names[0] != self.order.models.aligner:
+            raise ModelError(
+                f"finds the aligner {aligners.names[0]}, another node {self.order.models.aligner}",
+                hint="name the aligner with -am, and have it on every node",
+            )
+        return Timing(aligners)
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """A stage's step."""
+        if isinstance(self.timing, Unready):
+            return packed([self.timing])
+        return packed(_through(unpacked(table), self._time, self.order, "aligning"))
+
+    def _time(self, clips: Sequence[Heard | CrispAlignError]) -> Iterator[Done | CrispAlignError]:
+        assert isinstance(self.timing, Timing)  # noqa: S101 (for the type checker)
+        heard = [clip for clip in clips if isinstance(clip, Heard)]
+        results = iter(self.timing.time(heard))
+        for clip in clips:
+            if isinstance(clip, CrispAlignError):
+                yield clip
+                continue
+            said, result = clip.transcription, next(results)
+            if isinstance(result, CrispAlignError):
+                yield result
+            else:
+                yield Done(result, clip.utterance.clip.end, said.language, silent=not said.text.strip())
+
+
+def _loaded(load: Callable[[], T], order: Order) -> T | Unready:
+    """What is loaded; whatever goes wrong is told with the first part."""
+    try:
+        with _Watch(order, [("loading", f"{os.getpid()}@{socket.gethostname()}", 0)], timed=False):
+            return load()
+    except CrispAlignError as error:
+        return Unready(_on_this_node(error))
+    except Exception as error:  # whatever a plug-in raises
+        return Unready(_on_this_node(ModelError(f"the models do not load: {type(error).__name__}: {error}")))
+
+
+def _on_this_node(error: CrispAlignError) -> CrispAlignError:
+    return type(error)(f"{error.what} (on node {socket.gethostname()})", subject=error.subject, hint=error.hint)
+
+
+def _through(
+    parts: Sequence[Part[T] | Unready], work: Callable[[Sequence[T]], Iterable[U]], order: Order, stage: Stage
+) -> list[Part[U] | Unready]:
+    """Put the clips of parts through `work` together, or each alone where that once went wrong."""
+    whole = [part for part in parts if isinstance(part, Part)]
+    if not whole:
+        return [part for part in parts if isinstance(part, Unready)]
+    results: list[U] | None = None
+    mistake: CrispAlignError | None = None
+    watch = _Watch(order, [(stage, part.source, part.first) for part in whole])
+    with watch as deaths:
+        if len(whole) == 1 and deaths[0] >= _TRIES:
+            mistake = _death(whole[0].source)
+            watch.done = False  # another part of the same call may yet take this answer along
+        elif len(whole) == 1 or not any(deaths):
+            try:
+                results = list(work([clip for part in whole for clip in part.clips]))
+            except Exception as error:  # whatever a plug-in raises
+                mistake = CrispAlignError(f"{type(error).__name__}: {error}", subject=whole[0].source)
+        else:
+            watch.done = False
+    if results is None and len(whole) > 1:
+        return [done for part in parts for done in _through([part], work, order, stage)]
+    if results is None:
+        return [Part(part.source, part.first, (), part.started, mistake) for part in whole]
+    given = iter(results)
+    return [
+        part
+        if isinstance(part, Unready)
+        else Part(part.source, part.first, tuple(islice(given, len(part.clips))), part.started, part.ended)
+        for part in parts
+    ]
+
+
+def _death(source: str) -> WorkerDiedError:
+    return WorkerDiedError("its worker crashed or hung, twice", subject=source, hint="left out from now on")
+
+
+class _Watch:
+    """Tells the board who is at what, and ends the process where that takes too long, whatever it hangs in.
+
+    Entering gives, for each step, how often somebody died over it before.
+    """
+
+    def __init__(self, order: Order, steps: Sequence[Step], *, timed: bool = True) -> None:
+        self._order, self._steps, self._timed = order, steps, timed
+        self.done = True
+        """Unset where the steps are not tried after all; who died over them stays known."""
+
+    def __enter__(self) -> list[int]:
+        import ray
+
+        self._node = ray.get_runtime_context().get_node_id()
+        # When this is answered it is known, whatever crashes next.
+        deaths: list[int] = ray.get(self._order.board.enter.remote(self._steps, self._node))
+        if self._timed:
+            faulthandler.dump_traceback_later(self._order.timeout, exit=True, file=2)
+        return deaths
+
+    def __exit__(self, *_: object) -> None:
+        faulthandler.cancel_dump_traceback_later()
+        self._order.board.leave.remote(self._steps, self._node, done=self.done)

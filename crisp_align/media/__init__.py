@@ -1,0 +1,1 @@
+"""Any file or pipe as blocks of 16 kHz mono samples."""

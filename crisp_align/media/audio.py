@@ -1,0 +1,396 @@
+"""Any file or pipe that ffmpeg reads, as blocks of 16 kHz mono; errors in plain words.
+
+Time 0 is the start of the container, as in a player: sound that begins later than the picture is preceded by
+silence, and gaps in it are filled with silence, so that sample n is always heard n / 16000 s into the film.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import stat
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Self
+
+import ffmpeg
+
+from crisp_align.errors import MediaError, OptionError
+from crisp_align.files.scratch import scratch_folder
+from crisp_align.media.ffmpeg import Decoder, find_ffmpeg, input_options
+from crisp_align.media.folders import is_media, media_files
+from crisp_align.media.pipes import Pipe, index_is_last, open_pipe
+from crisp_align.media.probe import MediaInfo, Stream, check_file, file_url, inspect, probe, reason
+from crisp_align.media.wav import Wave
+from crisp_align.transcript import SAMPLE_RATE
+
+if TYPE_CHECKING:
+    from crisp_align.transcript import Samples
+
+__all__ = [
+    "AudioStream",
+    "MediaInfo",
+    "MediaOptions",
+    "Stream",
+    "find_ffmpeg",
+    "is_media",
+    "media_files",
+    "open_audio",
+    "probe",
+    "read_audio",
+]
+
+BLOCK = 10 * SAMPLE_RATE  # samples: little memory, and the first words of a live pipe soon
+HEADS = (1 << 16, 1 << 20, 1 << 24)  # bytes of a pipe looked at, until they tell what it holds
+MAX_ALLOC = 1 << 29  # bytes that a file can make ffmpeg allocate at once: a gap of 2.3 h in its time stamps
+WIDTH = 4  # bytes of a float32
+SHORTFALL = (2.0, 0.05)  # s, and share of the announced length, by which sound may fall short untold
+AFTER_SEEK = 4  # lines of complaint about the half frame that a seek may land in
+FAINT = 0.01  # peak, -40 dB full scale, below which Silero misses speech (measured on four languages)
+LATEST = 20.0  # s; a film whose sound seems to begin later than this has time stamps that are no good
+# Time stamps of these formats may jump, so ffmpeg lets time begin with the stream that is read, not with the film.
+_OWN_CLOCK = frozenset(("mpegts", "mpeg", "ogg"))
+_CUT_OFF = re.compile(
+    r"partial file|truncat|ended prematurely|end of file|unexpected eof|invalid as first byte of an EBML", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaOptions:
+    """Which sound of a file to read."""
+
+    audio_track: int | None = None
+    """From 0, among the audio streams only, as in ffmpeg's `-map 0:a:N`; None: the one the container flags as
+    default, else the first."""
+    offset: float = 0.0
+    """s from the start of the file."""
+    duration: float | None = None
+    """s from the offset; None: to the end."""
+
+    def __post_init__(self) -> None:
+        if self.audio_track is not None and self.audio_track < 0:
+            raise OptionError(f"there is no audio track {self.audio_track}", hint="tracks are counted from 0")
+        if not (math.isfinite(self.offset) and self.offset >= 0):
+            raise OptionError(f"an offset of {self.offset:g} s makes no sense", hint="give 0 or more")
+        if self.duration is not None and not (math.isfinite(self.duration) and self.duration > 0):
+            raise OptionError(f"a duration of {self.duration:g} s makes no sense", hint="give more than 0")
+
+
+_WHOLE = (MediaOptions(), MediaOptions(audio_track=0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What ffmpeg is given to read."""
+
+    url: str
+    name: str
+    """What messages call it."""
+    info: MediaInfo
+    lead: float = 0.0
+    """s from the beginning of the container to that of what ffmpeg gives."""
+    feed: Callable[[], bytes] | None = None
+    """The bytes of "pipe:0"; None: a file."""
+
+
+class AudioStream:
+    """Blocks of sound: an iterator of float32 arrays of at most 10 s, 16 kHz mono, in [-1, 1]. Close it, or use `with`.
+
+    Memory does not grow with the length of the source.
+    """
+
+    def __init__(self, source: _Source, options: MediaOptions, decoder: Decoder | Wave, stack: ExitStack) -> None:
+        self.source = source.name
+        """Its name, for display."""
+        self.info = source.info
+        """What the container holds."""
+        self.start = options.offset
+        """s, where the first block begins in the source."""
+        self.duration = None if source.feed else _expected(source.info, options)
+        """s to come, as far as the container says; None: unknown."""
+        self.notices: list[str] = []
+        """What a careful reader should know; complete when the stream is exhausted."""
+        self._decoder = decoder
+        self._stack = stack
+        # ffmpeg cannot seek in a pipe: what comes before the offset is decoded and dropped.
+        ahead = source.lead - options.offset
+        self._lead = max(0, round(ahead * SAMPLE_RATE))
+        self._drop = max(0, round(-ahead * SAMPLE_RATE)) if source.feed else 0
+        self._wanted = None if options.duration is None else round(options.duration * SAMPLE_RATE)
+        self._given = 0
+        self._peak = 0.0
+        self._ended = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_stack"):
+            self._stack.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Samples:
+        """The next block, never empty.
+
+        Raises:
+            MediaError: at the first block only, when nothing at all can be decoded.
+        """
+        if self._ended:
+            raise StopIteration
+        try:
+            block = self._next()
+            if not len(block):
+                self._judge()
+                self._weigh()
+        except BaseException:
+            self.close()
+            raise
+        if len(block):
+            return block
+        self.close()
+        raise StopIteration
+
+    def close(self) -> None:
+        """Stop ffmpeg, if it still runs. May be called twice; the stream is at its end afterwards."""
+        self._ended = True
+        self._stack.close()
+
+    def _next(self) -> Samples:
+        import numpy as np
+
+        while self._drop:
+            dropped = len(self._decoder.read(min(self._drop, BLOCK) * WIDTH)) // WIDTH
+            self._drop -= dropped
+            if not dropped:
+                break
+        left = BLOCK if self._wanted is None else min(BLOCK, self._wanted - self._given)
+        data = self._decoder.read(left * WIDTH)
+        block = np.frombuffer(bytearray(data[: len(data) // WIDTH * WIDTH]), dtype=np.float32)
+        if self._lead and len(block):
+            block = np.concatenate([np.zeros(self._lead, np.float32), block])[: self._wanted]
+            self._lead = 0
+        np.nan_to_num(block, copy=False)
+        np.clip(block, -1.0, 1.0, out=block)
+        self._given += len(block)
+        self._peak = max(self._peak, float(np.abs(block).max(initial=0.0)))
+        return block
+
+    def _judge(self) -> None:
+        """At the end: tell what was wrong with the source, or raise when nothing came out of it."""
+        if self._wanted is not None and self._given >= self._wanted:
+            return
+        status = self._decoder.finish()
+        said = self._decoder.messages()
+        if not self._given:
+            raise self._nothing(status, said)
+        end = clock(self.start + self._given / SAMPLE_RATE)
+        missing = 0.0 if self.duration is None else self.duration - self._given / SAMPLE_RATE
+        short = not self.info.estimated and missing > max(SHORTFALL[0], SHORTFALL[1] * (self.duration or 0))
+        if self.info.truncated or any(_CUT_OFF.search(line) for line in said):
+            self.notices.append(f"audio cut off at {end}: used what decodes")
+        elif short:
+            whole = clock(self.start + (self.duration or 0))
+            self.notices.append(f"audio ends at {end} of {whole}: used what there is")
+        elif len(said) > (AFTER_SEEK if self.start else 0) or status:
+            because = f" ({reason(said)})" if reason(said) else ""
+            self.notices.append(f"audio damaged in places{because}: used what decodes")
+
+    def _weigh(self) -> None:
+        """At the end: tell when there was little or nothing to hear."""
+        if not self._peak:
+            self.notices.append("audio is silent throughout")
+        elif self._peak < FAINT:
+            level = 20 * math.log10(self._peak)
+            self.notices.append(f"audio is very quiet (peak {level:.0f} dB): without voice activity more may be found")
+
+    def _nothing(self, status: int, said: list[str]) -> MediaError:
+        if self.start and not status:
+            return MediaError(f"has no sound from {clock(self.start)} on", subject=self.source)
+        if not status and not said:
+            return MediaError("has an audio stream with nothing in it", subject=self.source)
+        because = f" ({reason(said)})" if reason(said) else ""
+        return MediaError(f"its audio cannot be decoded{because}", subject=self.source)
+
+
+def open_audio(source: str | os.PathLike[str], options: MediaOptions = MediaOptions()) -> AudioStream:
+    """Open a file, a named pipe, or "-" for standard input.
+
+    Raises:
+        MediaError: it cannot be read as audio, has no such track, or ends before the offset.
+        MissingDependencyError: there is no ffmpeg.
+    """
+    name = os.fspath(source)
+    if name == "-":
+        return _open_pipe(open_pipe(None), "standard input", options)
+    path = Path(name)
+    if stat.S_ISFIFO(check_file(path, name).st_mode):
+        return _open_pipe(open_pipe(path), name, options)
+    with ExitStack() as stack:
+        if options in _WHOLE and (plain := Wave.open(path)) is not None:
+            stack.callback(plain.close)
+            return AudioStream(_Source(file_url(path), name, plain.info), options, plain, stack.pop_all())
+        return _open(_Source(file_url(path), name, probe(path)), options, stack)
+
+
+def read_audio(source: str | os.PathLike[str], options: MediaOptions = MediaOptions()) -> Samples:
+    """The whole sound at once: float32, shape (n,), 16 kHz mono. For short files; 1 h takes 230 MB.
+
+    Raises:
+        MediaError: as `open_audio`.
+        MissingDependencyError: there is no ffmpeg.
+    """
+    import numpy as np
+
+    with open_audio(source, options) as stream:
+        return np.concatenate(list(stream))
+
+
+def clock(seconds: float) -> str:
+    """Seconds as people write them: 12:34, 1:02:03."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def _open_pipe(stream: IO[bytes], name: str, options: MediaOptions) -> AudioStream:
+    with ExitStack() as stack:
+        pipe = Pipe(stream)
+        stack.callback(pipe.close)
+        try:
+            head = pipe.look(HEADS[0])
+        except OSError as error:
+            raise MediaError(f"cannot be read ({error.strerror})", subject=name) from error
+        if index_is_last(head):
+            stored = stack.enter_context(scratch_folder()) / "piped.media"
+            pipe.spool(stored, name)
+            url = file_url(stored)
+            return _open(_Source(url, name, inspect(url, name, head=b"")), options, stack)
+        return _open(_Source("pipe:0", name, _inspect_pipe(pipe, name)), options, stack, pipe)
+
+
+def _inspect_pipe(pipe: Pipe, name: str) -> MediaInfo:
+    """What a pipe holds, judged by as few of its first bytes as tell of any sound."""
+    for size in HEADS:
+        head = pipe.look(size)
+        if not head:
+            raise MediaError("is empty (0 bytes)", subject=name)
+        final = len(head) < size or size == HEADS[-1]
+        try:
+            info = inspect("pipe:0", name, head=head, feed=pipe.head())
+        except MediaError:
+            if final:
+                raise
+            continue
+        if info.audio or final:
+            return info
+    raise AssertionError("the last head is always final")
+
+
+def _open(source: _Source, options: MediaOptions, stack: ExitStack, pipe: Pipe | None = None) -> AudioStream:
+    """Start to decode; `stack` is taken over once that has worked."""
+    info = source.info
+    track = _track(info, source.name, options)
+    end = None if pipe or info.estimated else info.duration
+    if end is not None and options.offset >= end > 0:
+        raise MediaError(f"ends at {clock(end)}, before the offset of {clock(options.offset)}", subject=source.name)
+    lead = _lead(source, track, pipe.head() if pipe else None)
+    source = replace(source, lead=lead, feed=pipe.feed() if pipe else None)
+    decoder = Decoder(_command(source, track, options), source.feed)
+    stack.callback(decoder.close)
+    return AudioStream(source, options, decoder, stack.pop_all())
+
+
+def _lead(source: _Source, track: int, head: Callable[[], bytes] | None) -> float:
+    """s by which an audio stream begins after its container, where ffmpeg would pass over that."""
+    if len(source.info.streams) < 2 or source.info.format not in _OWN_CLOCK:
+        return 0.0
+    packet = _input(source)[f"a:{track}"].output(
+        "pipe:1", format="framecrc", acodec="copy", copyts=None, **{"frames:a": 1}
+    )
+    decoder = Decoder(_arguments(packet, source), head)
+    try:
+        report = decoder.read(BLOCK).decode("ascii", "replace")
+    finally:
+        decoder.close()
+    found = re.search(r"^#tb 0: (\d+)/(\d+)$.*^0, +-?\d+, +(-?\d+),", report, re.MULTILINE | re.DOTALL)
+    lead = int(found[3]) * int(found[1]) / int(found[2]) - source.info.start if found else 0.0
+    return lead if 0 < lead <= LATEST else 0.0
+
+
+def _track(info: MediaInfo, name: str, options: MediaOptions) -> int:
+    """Which of the audio streams to read.
+
+    Raises:
+        MediaError: there is no audio, or no such track.
+    """
+    if not info.audio:
+        raise MediaError(f"holds {info.contents()}, no audio", subject=name)
+    track = info.default_track if options.audio_track is None else options.audio_track
+    if track >= len(info.audio):
+        raise MediaError(f"has no audio track {track}", subject=name, hint=f"it has {len(info.audio)}: {info.tracks()}")
+    return track
+
+
+def _command(source: _Source, track: int, options: MediaOptions) -> list[str]:
+    seek = {"ss": f"{options.offset:.6f}"} if options.offset > source.lead and not source.feed else {}
+    stream = _input(source, **seek)[f"a:{track}"]
+    filters = _filters(source.info.audio[track])
+    sound = stream.output("pipe:1", format="f32le", acodec="pcm_f32le", af=filters, ac=1, vn=None, sn=None, dn=None)
+    return _arguments(sound, source)
+
+
+def _input(source: _Source, **options: str) -> ffmpeg.nodes.InputNode:
+    # The URL follows in `_arguments`: the builder hashes its values as UTF-8, which a name need not be.
+    return ffmpeg.input("", **input_options(find_ffmpeg(), source.url), **options)
+
+
+def _arguments(output: ffmpeg.nodes.OutputNode, source: _Source) -> list[str]:
+    """The command as a list: no shell is involved."""
+    always = (
+        "-hide_banner",
+        "-nostats",
+        "-v",
+        "repeat+level+error",
+        "-max_alloc",
+        str(MAX_ALLOC),
+        "-filter_threads",
+        "1",
+    )
+    quiet = always if source.feed else (*always, "-nostdin")
+    command: list[str] = output.global_args(*quiet).compile(cmd=find_ffmpeg())
+    command[command.index("-i") + 1] = source.url
+    return command
+
+
+def _filters(stream: Stream) -> str:
+    """ffmpeg's filters from any layout, rate and clock to ours.
+
+    rematrix_maxval keeps a float downmix at the level of an integer one: without it stereo comes out √2 too loud.
+    async=1 fills gaps with silence and first_pts=0 the time before the first sound; neither stretches anything. ffmpeg
+    keeps a gap in memory, so they come last, where an hour takes 230 MB.
+    """
+    mono = f"aresample={SAMPLE_RATE}:rematrix_maxval=1.0,aformat=channel_layouts=mono:sample_fmts=fltp"
+    resample = f"{mono},aresample=async=1:first_pts=0"
+    unnamed = re.match(r"(\d+) channels", stream.layout or "")
+    if unnamed and int(unnamed[1]) > 2:
+        count = int(unnamed[1])
+        return f"pan=mono|c0={'+'.join(f'{1 / count:.6f}*c{number}' for number in range(count))},{resample}"
+    return resample
+
+
+def _expected(info: MediaInfo, options: MediaOptions) -> float | None:
+    if info.duration is None:
+        return options.duration
+    rest = max(0.0, info.duration - options.offset)
+    return rest if options.duration is None else min(rest, options.duration)

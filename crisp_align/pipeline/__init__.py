@@ -1,0 +1,1 @@
+"""The route from media to timed transcripts."""

@@ -1,0 +1,593 @@
+"""The route from media to a timed transcript, once.
+
+Files become clips, clips of any files share a batch, a batch is transcribed and aligned at once, and what comes out
+is a stream of plain events. Nothing here prints, and nothing of a file is kept but its transcript.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import crisp_align
+from crisp_align.aligners import Utterance
+from crisp_align.aligners.chain import EVERYONES_CLIP, AlignerChain, Timed, fits
+from crisp_align.backends import Backend, DecodeOptions, LoadOptions, Transcription, backend_class, load_backend
+from crisp_align.errors import AlignmentError, CrispAlignError, ModelError
+from crisp_align.events import (
+    Advanced,
+    ClipDone,
+    ClipResult,
+    Event,
+    Failed,
+    Finished,
+    Noticed,
+    Ready,
+    SegmentReady,
+    Stage,
+    Staged,
+    Started,
+)
+from crisp_align.languages import script_language
+from crisp_align.media.audio import MediaOptions
+from crisp_align.models.devices import release_memory
+from crisp_align.pipeline.partition import by_hearing, by_voice
+from crisp_align.pipeline.prefetch import ROOM, Feed, Listed, Read, Reading, Step, Task, read
+from crisp_align.pipeline.reference_text import GivenText, fit
+from crisp_align.pipeline.segments import cut
+from crisp_align.pipeline.stages import Heard, Hearing, Timing, timed_words
+from crisp_align.speech.clips import VadOptions
+from crisp_align.text.units import UnitMode, split_units
+from crisp_align.transcript import Clip, Segment, Transcript, Unit, Word
+
+__all__ = [
+    "Advanced",
+    "Event",
+    "Failed",
+    "Finished",
+    "Noticed",
+    "Pipeline",
+    "SegmentReady",
+    "Settings",
+    "Staged",
+    "Started",
+    "run",
+]
+
+Source: TypeAlias = str | os.PathLike[str]
+
+_GIVEN = 64  # clips of a given text that are timed in one call
+_GROUP = 3600.0  # s of sound that may be heard before it is timed, where the models take turns: 230 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that decides what comes out, made once at the edge."""
+
+    backend: str = "auto"
+    model: str = "auto"
+    aligner: str = "auto"
+    """An aligner's name, or the path or Hub id of an aligner's model."""
+    load: LoadOptions = field(default_factory=LoadOptions)
+    decode: DecodeOptions = field(default_factory=DecodeOptions)
+    media: MediaOptions = field(default_factory=MediaOptions)
+    vad: VadOptions = field(default_factory=VadOptions)
+    units: UnitMode = "word"
+    """char: every ideograph, kana and Hangul syllable is a unit of its own."""
+    strict: bool = False
+    """An aligner that cannot do a clip is an error, not a reason to ask the next."""
+    sequential: bool = False
+    """Never have the backend's model and the aligner's in memory together; done anyway where both do not fit."""
+
+
+@dataclass(slots=True)
+class _File:
+    """A source on its way: what has come out so far, and how many of its clips are still in a batch."""
+
+    source: str
+    segments: list[Segment] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    stand_ins: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    remarks: list[str] = field(default_factory=list)
+    """What there is to say of the file as a whole."""
+    waiting: int = 0
+    ended: bool = False
+    failed: bool = False
+    position: float = 0.0
+
+    def add(self, result: ClipResult) -> None:
+        """Take over what came of a clip."""
+        self.segments.extend(result.segments)
+        self.notices.extend(result.notices)
+        self.stand_ins.update(result.stand_ins)
+
+    def fail(self, error: CrispAlignError) -> Iterator[Event]:
+        """Give it up; said once."""
+        if not self.failed:
+            self.failed = True
+            yield Failed(self.source, error)
+
+    def remark(self, texts: Iterable[str], *, detail: bool = False) -> Iterator[Event]:
+        """Say something of the file as a whole."""
+        for text in texts:
+            self.remarks.append(text)
+            yield Noticed(self.source, text, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A clip on its way."""
+
+    file: _File
+    number: int
+    clip: Clip
+
+
+@dataclass(frozen=True, slots=True)
+class _HeardBy:
+    """What is known of the backend, loaded or not."""
+
+    name: str
+    model: str
+    max_clip: float
+    batch_size: int
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Clips that were heard together and are being timed, or wait to be."""
+
+    entries: list[_Entry]
+    heard: list[Heard | CrispAlignError]
+    timed: Future[list[ClipResult | CrispAlignError]] | None
+
+
+class Pipeline:
+    """Loaded models and the route through them. One thread at a time may use it; another thread loads its own.
+
+    Args:
+        settings: what the user asked for.
+        backend: loaded, the options checked against it; None: loaded when it is needed.
+        aligners: loaded, or, with `in_turn`, released.
+        in_turn: have the model of one side only in memory at a time; `backend` is then None.
+    """
+
+    def __init__(
+        self, settings: Settings, backend: Backend | None, aligners: AlignerChain, *, in_turn: bool = False
+    ) -> None:
+        self.settings = settings
+        self.aligners = aligners
+        self.in_turn = in_turn
+        self._timing = Timing(aligners)
+        self._hearing: Hearing | None = None
+        self._heard_by: _HeardBy | None = None
+        if backend is not None:
+            self._hearing, self._heard_by = self._take(backend)
+
+    @classmethod
+    def load(cls, settings: Settings, *, transcribes: bool = True) -> Pipeline:
+        """Load the models and check the options against them, before any audio is read.
+
+        Args:
+            settings: what the user asked for.
+            transcribes: False when only given texts are timed: the backend is then loaded if it is ever needed.
+
+        Raises:
+            OptionError: no such backend or aligner, or an option it cannot honour.
+            ModelError: weights missing, damaged or of the wrong kind; an engine not installed.
+        """
+        kind = backend_class(settings.backend)
+        attentive = settings.aligner == "attention" and kind.name == "whisper"  # it shares the backend's model
+        if settings.sequential and not attentive:
+            return cls._load_in_turn(settings, transcribes=transcribes)
+        backend = None
+        if transcribes or attentive:
+            backend = _loaded_backend(settings)
+            if not fits(settings.aligner, settings.load, native_words=backend.native_words):
+                del backend
+                release_memory()
+                return cls._load_in_turn(settings, transcribes=transcribes)
+        aligners = AlignerChain(settings.aligner, settings.load, backend, strict=settings.strict)
+        return cls(settings, backend, aligners)
+
+    @classmethod
+    def _load_in_turn(cls, settings: Settings, *, transcribes: bool) -> Pipeline:
+        """Load each side once, to be sure of it, and keep the one that is needed first."""
+        kind = backend_class(settings.backend)
+        aligners = AlignerChain(
+            settings.aligner,
+            settings.load,
+            strict=settings.strict,
+            native_words=transcribes and kind.native_words,
+            attention=settings.model if kind.name == "whisper" else "auto",
+        )
+        pipeline = cls(settings, None, aligners, in_turn=True)
+        if transcribes:
+            pipeline.hearing  # noqa: B018 (loads it)
+        return pipeline
+
+    def _take(self, backend: Backend) -> tuple[Hearing, _HeardBy]:
+        size = self.settings.decode.batch_size or backend.batch_size
+        known = _HeardBy(backend.name, backend.model, backend.max_clip, size)
+        return Hearing(backend, self.settings.decode, self.settings.units), known
+
+    @property
+    def hearing(self) -> Hearing:
+        """The backend at work, loaded by now.
+
+        Raises:
+            ModelError: it was not needed before, and its weights are missing or damaged.
+        """
+        if self._hearing is None:
+            if self.in_turn:
+                self.aligners.release()
+                release_memory()
+            self._hearing, self._heard_by = self._take(_loaded_backend(self.settings))
+        return self._hearing
+
+    @property
+    def timing(self) -> Timing:
+        """The aligners at work."""
+        if self.in_turn and self._hearing is not None:
+            self._hearing = None
+            release_memory()
+        return self._timing
+
+    @property
+    def backend(self) -> Backend:
+        """The speech backend, loaded by now.
+
+        Raises:
+            ModelError: it was not needed before, and its weights are missing or damaged.
+        """
+        return self.hearing.backend
+
+    @property
+    def _backend(self) -> _HeardBy:
+        return self._heard_by or self._take(self.backend)[1]
+
+    @property
+    def ready(self) -> Ready:
+        """What was loaded."""
+        aligner = self.aligners.names[0]
+        if self._heard_by is None:
+            return Ready(f"aligner {aligner}", self._advice(), 1)
+        described = f"{self._heard_by.name} {self._heard_by.model}, timed by {aligner}"
+        return Ready(described + (", one after the other" if self.in_turn else ""), self._advice(), self.batch_size)
+
+    def _advice(self) -> str | None:
+        ways = []
+        if self.settings.model == "auto" and self._heard_by is not None and self._heard_by.model in ("base", "tiny.en"):
+            better = "large-v3" if self.settings.decode.translate else "large-v3-turbo"  # which translates nothing
+            ways.append(f"better text: crisp-align models pull {better}")
+        if self.aligners.left_out is not None:
+            name, error = self.aligners.left_out
+            ways.append(f"{name} is left out: {error.what}" + (f"; {error.hint}" if error.hint else ""))
+        elif self.settings.aligner == "auto" and self.aligners.names[0] != "qwen3":
+            ways.append("better times: crisp-align models pull qwen3-forcedaligner-0.6b-hf")
+        return "; ".join(ways) or None
+
+    def transcribe(self, sources: Source | Iterable[Source]) -> Iterator[Event]:
+        """Run files through, in order; clips of several share a batch.
+
+        Args:
+            sources: paths, or a single one; "-" is standard input. Only so many are taken as are read ahead.
+
+        Yields:
+            Started, then Advanced, SegmentReady, ClipDone and Noticed in any number, then Finished; or Failed at any
+            point.
+        """
+        limit: Future[float] = Future()
+        limit.set_result(self.max_clip)
+        listed = [sources] if isinstance(sources, str | os.PathLike) else sources
+        feed = Listed(Task(os.fspath(source)) for source in listed)
+        with Reading(feed, self.settings.media, self.settings.vad, limit) as reading:
+            yield from self.route(reading)
+
+    @property
+    def max_clip(self) -> float:
+        """s, the longest clip that backend and aligners take."""
+        return min(self._backend.max_clip, self.aligners.max_clip)
+
+    def route(self, reading: Reading) -> Iterator[Event]:
+        """What `transcribe` does, with sources that are being read already."""
+        yield from _Route(self).go(reading)
+
+    def align(self, source: Source, text: str) -> Iterator[Event]:
+        """Time a given text: every word of it once, in order, each line a segment.
+
+        Args:
+            source: a path; "-" is standard input.
+            text: what is said in it; lines that hold nothing to say stay with the line before.
+
+        Yields:
+            The same events as `transcribe`.
+        """
+        file = _File(os.fspath(source))
+        try:
+            yield from self._align_given(file, text)
+        except CrispAlignError as error:
+            yield from file.fail(error)
+            return
+        yield from self._finish(file)
+
+    def _align_given(self, file: _File, text: str) -> Iterator[Event]:
+        voiced: list[Clip] = []
+        limit: Future[float] = Future()
+        limit.set_result(EVERYONES_CLIP)
+        for step in read(Task(file.source), self.settings.media, self.settings.vad, limit):
+            match step:
+                case Started():
+                    yield step
+                case Read(position, notices):
+                    file.position = position
+                    yield from file.remark(notices)
+                case (_, clip):
+                    voiced.append(clip)
+        if not voiced:
+            raise AlignmentError("no speech was found", subject=file.source, hint="lower -vt, or use --no-vad")
+        language, heard = self._listen(voiced, text)
+        given = GivenText.read(text, language, self.settings.units)
+        if not given.units:
+            raise AlignmentError("the text holds nothing that can be said", subject=file.source)
+        numbers, share = [0] * len(given.units), 1.0
+        if heard is not None:
+            numbers, share = by_hearing(given.units, heard)
+        elif len(voiced) > 1:
+            numbers = by_voice(given.units, given.line_ends, voiced)
+        placed = [
+            Utterance(clip, tuple(u for u, n in zip(given.units, numbers, strict=True) if n == number), language)
+            for number, clip in enumerate(voiced)
+        ]
+        placed = [utterance for utterance in placed if utterance.units]
+        timed = self._timed(placed)
+        for segment in self._lines(file, given, placed, timed):
+            file.segments.append(segment)
+            yield SegmentReady(file.source, segment)
+        yield from file.remark(fit(file.segments, share))
+
+    def _listen(self, voiced: Sequence[Clip], text: str) -> tuple[str | None, list[list[Unit]] | None]:
+        """Language of a given text and, where there are several clips, the units heard in each.
+
+        Without a backend's weights the language stays unknown unless the script tells, and nothing is heard.
+        """
+        language = self.settings.decode.language or script_language(text)
+        if language is not None and len(voiced) == 1:
+            return language, None
+        try:
+            hearing = self.hearing
+        except ModelError:
+            if self.settings.model != "auto":
+                raise
+            return language, None
+        size = self.batch_size
+        wanted = voiced if len(voiced) > 1 else voiced[:1]
+        heard = [each for i in range(0, len(wanted), size) for each in hearing.hear(wanted[i : i + size])]
+        transcriptions = [each.transcription if isinstance(each, Heard) else Transcription("") for each in heard]
+        language = language or next((t.language for t in transcriptions if t.text and t.language), None)
+        if len(voiced) == 1:
+            return language, None
+        return language, [split_units(t.text, language, self.settings.units) for t in transcriptions]
+
+    def _timed(self, utterances: Sequence[Utterance]) -> list[Timed]:
+        done: list[Timed] = []
+        for i in range(0, len(utterances), _GIVEN):
+            for result in self.timing.align(utterances[i : i + _GIVEN]):
+                if isinstance(result, CrispAlignError):
+                    raise result
+                done.append(result)
+        return done
+
+    def _lines(
+        self, file: _File, given: GivenText, placed: Sequence[Utterance], timed: Sequence[Timed]
+    ) -> list[Segment]:
+        spoken: list[Word] = []
+        aligners: list[str] = []
+        for utterance, result in zip(placed, timed, strict=True):
+            file.stand_ins.update((name, result.aligner, reason) for name, reason in result.refusals)
+            file.notices.extend(result.notices)
+            spoken.extend(timed_words(utterance, result))
+            aligners.extend([result.aligner] * len(utterance.units))
+        made, at = [], 0
+        for segment in cut(spoken, placed[0].language, "", given.line_ends):
+            made.append(replace(segment, aligner=aligners[at]))
+            at += len(segment.words)
+        return made
+
+    @property
+    def batch_size(self) -> int:
+        """Clips in one call of the models."""
+        return self._backend.batch_size
+
+    def _finish(self, file: _File) -> Iterator[Event]:
+        for (asked, used, reason), count in file.stand_ins.items():
+            clips_ = "1 clip" if count == 1 else f"{count} clips"
+            said = f"{clips_} timed by {used}, not {asked}: {reason}"
+            yield from file.remark((said,), detail=self.settings.aligner == "auto")
+        yield Advanced(file.source, file.position)
+        yield Finished(file.source, self._transcript(file))
+
+    def _transcript(self, file: _File) -> Transcript:
+        return Transcript(
+            segments=tuple(file.segments),
+            duration=round(file.position, 3),
+            source=file.source,
+            backend=self._heard_by.name if self._heard_by else None,
+            model=self._heard_by.model if self._heard_by else None,
+            aligner=self.aligners.names[0],
+            version=crisp_align.__version__,
+            notices=(*file.notices, *file.remarks),
+        )
+
+
+class _Route:
+    """One way through the pipeline: what gathers, what is being heard, what is being timed.
+
+    An aligner that needs nothing of the backend times one batch beside it while it hears the next. Where the models
+    are in memory in turn, batches wait for the aligner until they hold an hour of sound.
+    """
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.first = True  # the first batch is one clip and told at once, so that the first lines come soon
+        self.size = 1
+        self.batch: list[_Entry] = []
+        self.files: list[_File] = []
+        self.waiting: deque[_Batch] = deque()
+        beside = getattr(pipeline.aligners.first_class, "beside_backend", False)
+        beside = beside and pipeline.settings.load.cpu_threads > 1  # else they would only be in each other's way
+        self.beside = ThreadPoolExecutor(1, "timing") if beside and not pipeline.in_turn else None
+
+    def go(self, reading: Reading) -> Iterator[Event]:
+        """Everything that is read, in order."""
+        try:
+            for entry in reading:
+                if entry is None:  # nothing more for now
+                    yield from self._catch_up()
+                else:
+                    yield from self._go_through(*entry)
+            yield from self._catch_up()
+        finally:
+            if self.beside is not None:
+                self.beside.shutdown(wait=False, cancel_futures=True)
+
+    def _go_through(self, task: Task, steps: Iterator[Step]) -> Iterator[Event]:
+        file = _File(task.source)
+        self.files.append(file)
+        while not file.failed:
+            try:
+                step = next(steps, None)
+            except CrispAlignError as error:
+                yield from file.fail(error)
+                break
+            if step is None:
+                break
+            yield from self._take(file, task, step)
+        file.ended = True
+        yield from self._finished()
+
+    def _take(self, file: _File, task: Task, step: Step) -> Iterator[Event]:
+        match step:
+            case Started():
+                yield step
+                yield from _gone_on_with(file, task)
+            case Read(position, notices):
+                file.position = position
+                yield from file.remark(notices)
+            case (number, clip):
+                file.waiting += 1
+                self.batch.append(_Entry(file, number, clip))
+        if len(self.batch) >= self.size:
+            yield from self._hear()
+            yield from self._time(all_of_them=self.first and not self.pipeline.in_turn)
+            self.first = False
+            self.size = min(self.size * 4, self.pipeline.batch_size)
+
+    def _catch_up(self) -> Iterator[Event]:
+        yield from self._hear()
+        yield from self._time(all_of_them=True)
+
+    def _hear(self) -> Iterator[Event]:
+        """Have the batch that has gathered heard, and begin to time it where that can be done beside."""
+        entries = [entry for entry in self.batch if not entry.file.failed]
+        self.batch.clear()
+        if not entries:
+            return
+        yield from _staged(entries, "transcribing")
+        heard = self.pipeline.hearing.hear([entry.clip for entry in entries])
+        said = [each for each in heard if isinstance(each, Heard)]
+        begun = None if self.beside is None else self.beside.submit(self.pipeline.timing.time, said)
+        self.waiting.append(_Batch(entries, heard, begun))
+        if begun is not None:
+            yield from _staged(entries, "aligning")
+
+    def _time(self, *, all_of_them: bool) -> Iterator[Event]:
+        """Tell of what was heard and has its times; see to it that not too much is waiting for them."""
+        while self.waiting and (all_of_them or self._is_too_much()):
+            yield from self._told(self.waiting.popleft())
+        yield from self._finished()
+
+    def _is_too_much(self) -> bool:
+        if self.pipeline.in_turn:
+            return sum(entry.clip.duration for batch in self.waiting for entry in batch.entries) >= _GROUP
+        return len(self.waiting) > (0 if self.beside is None else 1)
+
+    def _told(self, batch: _Batch) -> Iterator[Event]:
+        if batch.timed is not None:
+            results = batch.timed.result()
+        else:
+            yield from _staged(batch.entries, "aligning")
+            results = self.pipeline.timing.time([each for each in batch.heard if isinstance(each, Heard)])
+        timed = iter(results)
+        for entry, each in zip(batch.entries, batch.heard, strict=True):
+            result = each if isinstance(each, CrispAlignError) else next(timed)
+            entry.file.waiting -= 1
+            if isinstance(result, CrispAlignError):
+                yield from entry.file.fail(result)
+            elif not entry.file.failed:
+                yield from _done(entry, result)
+        for file in {id(entry.file): entry.file for entry in batch.entries if not entry.file.failed}.values():
+            yield Advanced(file.source, max(entry.clip.end for entry in batch.entries if entry.file is file))
+
+    def _finished(self) -> Iterator[Event]:
+        """Finish, in order, the files at the head of the queue whose last clip is done."""
+        while self.files and (self.files[0].failed or (self.files[0].ended and self.files[0].waiting == 0)):
+            file = self.files.pop(0)
+            if not file.failed:
+                yield from self.pipeline._finish(file)
+
+
+def _staged(entries: Sequence[_Entry], stage: Stage) -> Iterator[Event]:
+    """Tell what becomes of the files of a batch."""
+    for source in dict.fromkeys(entry.file.source for entry in entries if not entry.file.failed):
+        yield Staged(source, stage)
+
+
+def _done(entry: _Entry, result: ClipResult) -> Iterator[Event]:
+    entry.file.add(result)
+    source = entry.file.source
+    yield from (Noticed(source, text, detail=True) for text in result.notices)
+    yield from (SegmentReady(source, segment) for segment in result.segments)
+    yield ClipDone(source, entry.number, result)
+
+
+def _loaded_backend(settings: Settings) -> Backend:
+    return load_backend(settings.backend, settings.model, options=settings.load, decode=settings.decode)
+
+
+def run(settings: Settings, feed: Feed, room: int = ROOM) -> Generator[Ready | Event]:
+    """Load the models and run a feed of tasks through them; the first files are decoded meanwhile.
+
+    Args:
+        settings: what the user asked for.
+        feed: of tasks.
+        room: bytes of sound that may wait for the models.
+
+    Yields:
+        Ready, then what `Pipeline.transcribe` gives.
+
+    Raises:
+        OptionError: no such backend or aligner, or an option it cannot honour.
+        ModelError: weights missing, damaged or of the wrong kind; an engine not installed.
+    """
+    limit: Future[float] = Future()
+    with Reading(feed, settings.media, settings.vad, limit, room) as reading:
+        pipeline = Pipeline.load(settings)
+        reading.batch_size = pipeline.batch_size
+        limit.set_result(pipeline.max_clip)
+        yield pipeline.ready
+        yield from pipeline.route(reading)
+
+
+def _gone_on_with(file: _File, task: Task) -> Iterator[Event]:
+    """Take over what an earlier run finished."""
+    for result in task.finished:
+        file.add(result)
+    if task.finished:
+        file.position = max((segment.end for segment in file.segments), default=0.0)
+        yield Noticed(file.source, f"{len(task.finished)} clips were done before; goes on after them")
+        yield Advanced(file.source, file.position)

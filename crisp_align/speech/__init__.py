@@ -1,0 +1,1 @@
+"""Voice activity, and sound cut into clips at pauses."""
