@@ -11,7 +11,7 @@ from typing import Literal
 
 from crisp_align.errors import OptionError, TranscriptError
 from crisp_align.formats import find_format, format_of_path, format_of_text, parse_format
-from crisp_align.formats.cue_text import clock, cue_lines, goes_on
+from crisp_align.formats.cue_text import clock, cue_lines, joins_without_space
 from crisp_align.formats.encodings import read_text
 from crisp_align.formats.format import CueReader, Entry, Format
 from crisp_align.formats.json import read_json_cues
@@ -320,7 +320,7 @@ def _fits(first: Cue, second: Cue, rules: Rules) -> bool:
     texts: list[str] = []
     for line in (*first.lines, *second.lines):
         shown = [word.text for word in line if word.text.strip()]
-        if texts and shown and not shown[0][0].isspace() and not goes_on(texts[-1], shown[0]):
+        if texts and shown and not shown[0][0].isspace() and not joins_without_space(texts[-1], shown[0]):
             shown[0] = f" {shown[0]}"
         texts += shown
     lines, width = 1, 0

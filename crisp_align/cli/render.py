@@ -58,7 +58,7 @@ def _render(
     from crisp_align.cli.crew import console_line
     from crisp_align.cli.streams import write_bytes
     from crisp_align.formats import refuse_untimed
-    from crisp_align.formats.encodings import damage
+    from crisp_align.formats.encodings import mojibake_notice
     from crisp_align.layout import cues, rules_for
 
     encoding, language = text
@@ -67,7 +67,7 @@ def _render(
         segments = tuple(replace(segment, language=language) for segment in transcript.segments)
         transcript = replace(transcript, segments=segments)
     name = "standard input" if job.source == "-" else job.source
-    if told := damage(transcript.text):
+    if told := mojibake_notice(transcript.text):
         display.say(f"{name}: {told}")
     blocks = cues(transcript.segments, rules)
     if job.outputs:

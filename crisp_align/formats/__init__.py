@@ -13,7 +13,7 @@ from crisp_align.errors import OptionError, TranscriptError
 from crisp_align.files.atomic import write_atomically
 from crisp_align.formats.ass import read_ass, write_ass, write_ssa
 from crisp_align.formats.cue_text import transcript_of
-from crisp_align.formats.encodings import damage, read_text
+from crisp_align.formats.encodings import mojibake_notice, read_text
 from crisp_align.formats.format import Format, WriteOptions
 from crisp_align.formats.html import write_html
 from crisp_align.formats.json import transcript_from_json, transcript_to_json
@@ -187,7 +187,7 @@ def parse_format(text: str, source: str, name: str | None = None) -> Transcript:
         assert format.cue_reader  # noqa: S101 (_readable saw to it)
         language = format.language(text) if format.language else None
         transcript = transcript_of(format.cue_reader(text, source), source, language)
-    told = damage(transcript.text)
+    told = mojibake_notice(transcript.text)
     if told and told not in transcript.notices:
         return replace(transcript, notices=(*transcript.notices, told))
     return transcript

@@ -9,7 +9,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from crisp_align.errors import TranscriptError
-from crisp_align.formats.cue_text import BLANKS, Run, clock, lit, milliseconds, read_runs, shown, visible
+from crisp_align.formats.cue_text import (
+    BLANKS,
+    Run,
+    clock,
+    highlight_spans,
+    milliseconds,
+    read_runs,
+    visible,
+    visible_cues,
+)
 from crisp_align.formats.format import WriteOptions
 from crisp_align.text.display import displayed, is_right_to_left
 from crisp_align.transcript import Cue, Transcript, Word
@@ -40,7 +49,7 @@ def write_ssa(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions
 def _write(cues: Sequence[Cue], options: WriteOptions, form: str) -> str:
     from pysubs2 import Alignment, Color, SSAEvent, SSAFile, SSAStyle
 
-    kept = shown(cues)
+    kept = visible_cues(cues)
     file = SSAFile()
     file.info = {
         "ScriptType": "v4.00+" if form == "ass" else "v4.00",
@@ -100,11 +109,11 @@ def _events(cue: Cue, options: WriteOptions) -> list[tuple[float, float, str]]:
     if options.highlight_words:
         return [
             (start, end, r"\N".join("".join(_coloured(text, word is spoken) for word, text in line) for line in lines))
-            for start, end, spoken in lit(cue)
+            for start, end, spoken in highlight_spans(cue)
             if _hundredths(end) > _hundredths(start)
         ]
     if options.karaoke == "none":
-        text = r"\N".join(escaped("".join(text for _, text in line)) for line in lines)
+        text = r"\N".join(escape("".join(text for _, text in line)) for line in lines)
     else:
         text = _karaoke(cue, lines, r"\kf" if options.karaoke == "fill" else r"\k")
     return [(cue.start, max(cue.end, cue.start + 0.01), text)]
@@ -113,7 +122,7 @@ def _events(cue: Cue, options: WriteOptions) -> list[tuple[float, float, str]]:
 def _coloured(text: str, spoken: bool) -> str:
     core = text.lstrip()
     blank = text[: len(text) - len(core)]
-    return f"{blank}{_LIT}{escaped(core)}{{\\1c}}" if spoken else blank + escaped(core)
+    return f"{blank}{_LIT}{escape(core)}{{\\1c}}" if spoken else blank + escape(core)
 
 
 def _karaoke(cue: Cue, lines: list[list[tuple[Word, str]]], tag: str) -> str:
@@ -128,14 +137,14 @@ def _karaoke(cue: Cue, lines: list[list[tuple[Word, str]]], tag: str) -> str:
             parts.append(text[: len(text) - len(core)])
             if start > now:
                 parts.append(f"{{{tag}{(start - now) // 10}}}")
-            parts.append(f"{{{tag}{(end - start) // 10}}}{escaped(core)}")
+            parts.append(f"{{{tag}{(end - start) // 10}}}{escape(core)}")
             now = end
     if (rest := _hundredths(cue.end) - now) > 0:
         parts.append(f"{{{tag}{rest // 10}}}")
     return "".join(parts)
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """`text` with nothing in it that is an override or a line break."""
     return _SPECIAL.sub(_JOINER, text).replace("{", r"\{").replace("}", r"\}")
 

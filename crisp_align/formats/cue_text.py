@@ -17,18 +17,18 @@ from crisp_align.transcript import Cue, Segment, Transcript, Word
 __all__ = [
     "BLANKS",
     "Run",
+    "as_one_line",
     "blank_edges",
     "clock",
     "cue_lines",
-    "goes_on",
-    "joined",
-    "lit",
+    "highlight_spans",
+    "joins_without_space",
     "milliseconds",
     "read_cue",
     "read_runs",
-    "shown",
     "transcript_of",
     "visible",
+    "visible_cues",
     "words_of_line",
 ]
 
@@ -49,7 +49,7 @@ def cue_lines(cue: Cue) -> list[str]:
     return [line for line in lines if line.strip()]
 
 
-def joined(cue: Cue, show: Callable[[Sequence[Word]], str] | None = None) -> str:
+def as_one_line(cue: Cue, show: Callable[[Sequence[Word]], str] | None = None) -> str:
     """The lines of a cue as one; a space parts them where one stood, or none of the letters there is wide.
 
     Args:
@@ -72,7 +72,7 @@ def _is_wide(chars: str) -> bool:
     return any(columns(char) == 2 and not _is_hangul(char) for char in chars)
 
 
-def shown(cues: Iterable[Cue]) -> list[tuple[Cue, list[str]]]:
+def visible_cues(cues: Iterable[Cue]) -> list[tuple[Cue, list[str]]]:
     """Cues with their lines, without those that show nothing."""
     return [(cue, lines) for cue in cues if (lines := cue_lines(cue))]
 
@@ -93,7 +93,7 @@ def visible(line: Sequence[Word]) -> list[tuple[Word, str]]:
     return pairs if any(text.strip() for _, text in pairs) else []
 
 
-def lit(cue: Cue) -> list[tuple[float, float, Word | None]]:
+def highlight_spans(cue: Cue) -> list[tuple[float, float, Word | None]]:
     """Stretches of a cue and the word that is spoken in each, None between words; in order, without a gap.
 
     Times are whole milliseconds; no stretch is empty.
@@ -253,7 +253,11 @@ def transcript_of(cues: Sequence[Cue], source: str, language: str | None = None)
         for line in cue.lines:
             for number, word in enumerate(line):
                 text = word.text
-                if number == 0 and not text[:1].isspace() and not goes_on(words[-1].text if words else "", text):
+                if (
+                    number == 0
+                    and not text[:1].isspace()
+                    and not joins_without_space(words[-1].text if words else "", text)
+                ):
                     text = f" {text}"
                 words.append(Word(text, word.start, word.end, word.score, word.speaker))
         if words:
@@ -263,7 +267,7 @@ def transcript_of(cues: Sequence[Cue], source: str, language: str | None = None)
     return Transcript(tuple(segments), duration, source)
 
 
-def goes_on(left: str, right: str) -> bool:
+def joins_without_space(left: str, right: str) -> bool:
     """Whether a line that ends in `left` goes on in `right` without a space."""
     if not left:
         return columns(right[:1]) == 2 and not _is_hangul(right[0])

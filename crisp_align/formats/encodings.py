@@ -9,7 +9,7 @@ from pathlib import Path
 
 from crisp_align.errors import TranscriptError
 
-__all__ = ["damage", "decoded", "read_text"]
+__all__ = ["decoded", "mojibake_notice", "read_text"]
 
 MAX_BYTES = 512 << 20
 SAMPLE = 64 << 10  # bytes that an encoding is guessed from
@@ -68,7 +68,7 @@ def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def damage(text: str) -> str | None:
+def mojibake_notice(text: str) -> str | None:
     """One line about characters of `text` that could not be read; None: there are none."""
     count = len(re.findall("[\ufffd\udc80-\udcff]+", text))
     if not count:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from crisp_align.errors import OutputError
-from crisp_align.formats.cue_text import shown, visible
+from crisp_align.formats.cue_text import visible, visible_cues
 from crisp_align.formats.format import WriteOptions
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Segment, Transcript
@@ -46,7 +46,8 @@ def write_html(transcript: Transcript, cues: Sequence[Cue], options: WriteOption
         "peaks": base64.b64encode(bytes(round(255 * min(1.0, max(0.0, p))) for p in options.peaks)).decode("ascii"),
         "segments": [_segment(segment) for segment in transcript.segments],
         "cues": [
-            {"start": round(c.start, 3), "end": round(c.end, 3), "text": "\n".join(lines)} for c, lines in shown(cues)
+            {"start": round(c.start, 3), "end": round(c.end, 3), "text": "\n".join(lines)}
+            for c, lines in visible_cues(cues)
         ],
     }
     script = _resource("review.js")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from crisp_align.errors import TranscriptError
-from crisp_align.formats.cue_text import BLANKS, Run, joined, milliseconds, read_runs, shown, visible
+from crisp_align.formats.cue_text import BLANKS, Run, as_one_line, milliseconds, read_runs, visible, visible_cues
 from crisp_align.formats.format import WriteOptions
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript, Word
@@ -26,9 +26,9 @@ _GUARD = re.compile(rf"(?<=[\[<]){_JOINER}+(?=\d)")
 def write_lrc(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
     """A line a cue; an empty line where nothing is said for a second or more."""
     rows: list[str] = []
-    kept = shown(cues)
+    kept = visible_cues(cues)
     for number, (cue, _) in enumerate(kept):
-        text = _DANGEROUS.sub(_JOINER, joined(cue)) if options.karaoke == "none" else joined(cue, _stamped)
+        text = _DANGEROUS.sub(_JOINER, as_one_line(cue)) if options.karaoke == "none" else as_one_line(cue, _stamped)
         rows.append(f"[{_clock(cue.start)}]{text}")
         if number + 1 == len(kept) or kept[number + 1][0].start - cue.end >= _CLEAR:
             rows.append(f"[{_clock(cue.end)}]")
@@ -58,11 +58,11 @@ def read_lrc(text: str, name: str) -> list[Cue]:
     """
     lines: list[tuple[float, str]] = []
     match = _OFFSET.search(text)
-    sooner = int(match.group(1)) / 1000 if match else 0.0
+    offset = int(match.group(1)) / 1000 if match else 0.0
     for line in text.split("\n"):
         rest, stamps = line.strip(BLANKS), []
         while match := _STAMP.match(rest):
-            stamps.append(_seconds(match, sooner))
+            stamps.append(_seconds(match, offset))
             rest = rest[match.end() :].lstrip(BLANKS)
         lines += [(stamp, rest) for stamp in stamps]
     if not lines and not all(_TAG.fullmatch(line.strip()) for line in text.split("\n") if line.strip()):
@@ -72,16 +72,16 @@ def read_lrc(text: str, name: str) -> list[Cue]:
     for number, (start, rest) in enumerate(lines):
         end = lines[number + 1][0] if number + 1 < len(lines) else start + 2.0
         if displayed(_WORD_STAMP.sub("", rest)):
-            cues.append(read_runs(start, end, [_runs(rest, sooner)]))
+            cues.append(read_runs(start, end, [_runs(rest, offset)]))
     return cues
 
 
-def _runs(rest: str, sooner: float) -> list[Run]:
+def _runs(rest: str, offset: float) -> list[Run]:
     runs: list[Run] = []
     said_at: float | None = None
     for part in re.split(r"(<\d{1,4}:\d{1,2}(?:[.:]\d{1,3})?>)", rest):
         if match := _WORD_STAMP.fullmatch(part):
-            said_at = _seconds(match, sooner)
+            said_at = _seconds(match, offset)
         elif shown := displayed(_GUARD.sub("", part)):
             blank = " " if runs and (part[0] in BLANKS or runs[-1].text[-1] in BLANKS) else ""
             runs.append(Run(blank + shown + (" " if part[-1] in BLANKS else ""), None, said_at))
@@ -89,6 +89,6 @@ def _runs(rest: str, sooner: float) -> list[Run]:
     return [Run(run.text.rstrip(BLANKS), run.speaker, run.start) for run in runs]
 
 
-def _seconds(match: re.Match[str], sooner: float) -> float:
+def _seconds(match: re.Match[str], offset: float) -> float:
     minutes, seconds, fraction = match.groups()
-    return max(0.0, round(int(minutes) * 60 + int(seconds) + float(f"0.{fraction or 0}") - sooner, 3))
+    return max(0.0, round(int(minutes) * 60 + int(seconds) + float(f"0.{fraction or 0}") - offset, 3))

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from crisp_align.errors import TranscriptError
-from crisp_align.formats.cue_text import lit, milliseconds, read_cue, shown, visible
+from crisp_align.formats.cue_text import highlight_spans, milliseconds, read_cue, visible, visible_cues
 from crisp_align.formats.format import Entry, WriteOptions
 from crisp_align.transcript import Cue, Transcript, Word
 
-__all__ = ["guarded", "read_srt", "srt_entries", "unguarded", "without_tags", "write_srt"]
+__all__ = ["escape", "read_srt", "srt_entries", "unescape", "without_tags", "write_srt"]
 
 # SRT has no escapes. A word joiner, invisible and of no width, keeps text from being read as an arrow or a tag; the
 # reader takes it out again.
@@ -33,11 +33,11 @@ def write_srt(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions
     import srt
 
     blocks: list[tuple[float, float, str]] = []
-    for cue, lines in shown(cues):
+    for cue, lines in visible_cues(cues):
         if options.highlight_words:
-            blocks += [(start, end, _underlined(cue, word)) for start, end, word in lit(cue)]
+            blocks += [(start, end, _underlined(cue, word)) for start, end, word in highlight_spans(cue)]
         else:
-            blocks.append((cue.start, cue.end, "\n".join(guarded(line) for line in lines)))
+            blocks.append((cue.start, cue.end, "\n".join(escape(line) for line in lines)))
     entries = [
         srt.Subtitle(
             index=number,
@@ -53,13 +53,13 @@ def write_srt(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions
 def _underlined(cue: Cue, spoken: Word | None) -> str:
     lines = [[(word, text) for word, text in visible(line)] for line in cue.lines]
     return "\n".join(
-        "".join(_marked(text) if word is spoken else guarded(text) for word, text in line) for line in lines if line
+        "".join(_marked(text) if word is spoken else escape(text) for word, text in line) for line in lines if line
     )
 
 
 def _marked(text: str) -> str:
     core = text.lstrip()
-    return f"{text[: len(text) - len(core)]}<u>{guarded(core)}</u>"
+    return f"{text[: len(text) - len(core)]}<u>{escape(core)}</u>"
 
 
 def srt_entries(text: str, name: str) -> list[Entry]:
@@ -106,18 +106,18 @@ def read_srt(text: str, name: str) -> list[Cue]:
         TranscriptError: a part of the file is not SubRip; names its line.
     """
     return [
-        read_cue(entry.start, entry.end, [unguarded(without_tags(line)) for line in entry.text.split("\n")])
+        read_cue(entry.start, entry.end, [unescape(without_tags(line)) for line in entry.text.split("\n")])
         for entry in srt_entries(text, name)
     ]
 
 
-def guarded(line: str) -> str:
+def escape(line: str) -> str:
     """`line` with nothing in it that reads as an arrow or a tag."""
     return _DANGEROUS.sub(_JOINER, line)
 
 
-def unguarded(line: str) -> str:
-    """`line` as it was before `guarded`."""
+def unescape(line: str) -> str:
+    """`line` as it was before `escape`."""
     return _GUARD.sub("", line)
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from crisp_align.formats.cue_text import joined, milliseconds, shown
+from crisp_align.formats.cue_text import as_one_line, milliseconds, visible_cues
 from crisp_align.formats.format import WriteOptions
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript, Word
@@ -18,7 +18,7 @@ __all__ = ["no_formula", "write_csv", "write_ctm", "write_labels", "write_rttm",
 
 def write_sbv(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
     """YouTube's SubViewer: H:MM:SS.mmm,H:MM:SS.mmm, the lines, an empty line."""
-    blocks = [f"{_clock(cue.start)},{_clock(cue.end)}\n" + "\n".join(lines) + "\n" for cue, lines in shown(cues)]
+    blocks = [f"{_clock(cue.start)},{_clock(cue.end)}\n" + "\n".join(lines) + "\n" for cue, lines in visible_cues(cues)]
     return "\n".join(blocks)
 
 
@@ -33,8 +33,8 @@ def write_csv(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions
     target = io.StringIO()
     table = csv.writer(target, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     target.write("start,end,text,speaker\n" if speakers else "start,end,text\n")
-    for cue, _ in shown(cues):
-        row: list[int | str] = [milliseconds(cue.start), milliseconds(cue.end), no_formula(joined(cue))]
+    for cue, _ in visible_cues(cues):
+        row: list[int | str] = [milliseconds(cue.start), milliseconds(cue.end), no_formula(as_one_line(cue))]
         table.writerow([*row, no_formula(_speakers(cue))] if speakers else row)
     return target.getvalue()
 
@@ -51,7 +51,9 @@ def _speakers(cue: Cue) -> str:
 
 def write_tsv(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
     """start, end, text in milliseconds, as openai-whisper writes it."""
-    rows = [f"{milliseconds(c.start)}\t{milliseconds(c.end)}\t{no_formula(joined(c))}\n" for c, _ in shown(cues)]
+    rows = [
+        f"{milliseconds(c.start)}\t{milliseconds(c.end)}\t{no_formula(as_one_line(c))}\n" for c, _ in visible_cues(cues)
+    ]
     return "start\tend\ttext\n" + "".join(rows)
 
 
@@ -68,7 +70,7 @@ def write_ctm(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions
 
 def write_labels(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
     """Audacity's labels: start, end in seconds and text, parted by tabs; a label a cue."""
-    return "".join(f"{cue.start:.6f}\t{cue.end:.6f}\t{joined(cue)}\n" for cue, _ in shown(cues))
+    return "".join(f"{cue.start:.6f}\t{cue.end:.6f}\t{as_one_line(cue)}\n" for cue, _ in visible_cues(cues))
 
 
 def write_rttm(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
 from crisp_align.errors import TranscriptError
-from crisp_align.formats.cue_text import Run, blank_edges, clock, read_cue, read_runs, shown
+from crisp_align.formats.cue_text import Run, blank_edges, clock, read_cue, read_runs, visible_cues
 from crisp_align.formats.format import WriteOptions
 from crisp_align.languages import NAMES
 from crisp_align.text.display import displayed, is_right_to_left
@@ -52,7 +52,7 @@ _TAIL = """    </div>
 
 def write_ttml(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
     """A paragraph a cue, with its direction where that is right to left; speakers are agents."""
-    kept = shown(cues)
+    kept = visible_cues(cues)
     names = sorted({name for cue, _ in kept if (name := _speaker(cue))})
     ids = {name: f"speaker{number}" for number, name in enumerate(names, start=1)}
     agents = "".join(

@@ -7,7 +7,16 @@ import re
 from collections.abc import Sequence
 
 from crisp_align.errors import TranscriptError
-from crisp_align.formats.cue_text import Run, blank_edges, clock, lit, milliseconds, read_runs, shown, visible
+from crisp_align.formats.cue_text import (
+    Run,
+    blank_edges,
+    clock,
+    highlight_spans,
+    milliseconds,
+    read_runs,
+    visible,
+    visible_cues,
+)
 from crisp_align.formats.format import Entry, WriteOptions
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript, Word
@@ -26,8 +35,8 @@ def write_vtt(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions
     """Cues without identifiers; a speaker is a voice, and words may carry times or be lit one after the other."""
     settings = f" {options.cue_settings}" if options.cue_settings else ""
     blocks = ["WEBVTT\n"]
-    for cue, _ in shown(cues):
-        stretches = lit(cue) if options.highlight_words else [(cue.start, cue.end, None)]
+    for cue, _ in visible_cues(cues):
+        stretches = highlight_spans(cue) if options.highlight_words else [(cue.start, cue.end, None)]
         for start, end, word in stretches:
             text = _payload(cue, word, options.karaoke != "none" and not options.highlight_words)
             blocks.append(f"{clock(start)} --> {clock(end)}{settings}\n{text}\n")
@@ -52,17 +61,17 @@ def _payload(cue: Cue, spoken: Word | None, timed: bool) -> str:
             if timed and said_at < milliseconds(word.start) < milliseconds(cue.end):
                 said_at = milliseconds(word.start)
                 parts.append(f"<{clock(word.start)}>")
-            parts.append(f"<u>{escaped(core)}</u>" if word is spoken else escaped(core))
+            parts.append(f"<u>{escape(core)}</u>" if word is spoken else escape(core))
         parts.append("</v>" if last else "")
     return "".join(parts)
 
 
 def _annotation(speaker: str) -> str:
     """A name as it may stand in a voice tag."""
-    return escaped(displayed(speaker)).replace("&lt;", "(").replace("&gt;", ")") or "?"
+    return escape(displayed(speaker)).replace("&lt;", "(").replace("&gt;", ")") or "?"
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """`text` with the characters that WebVTT acts upon as entities."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     # A lenient reader takes any two times on a line for a timing.

@@ -31,7 +31,7 @@ from crisp_align.formats import (
     write_atomically,
     write_format,
 )
-from crisp_align.formats.cue_text import shown, visible
+from crisp_align.formats.cue_text import visible, visible_cues
 from crisp_align.formats.encodings import decoded
 from crisp_align.layout import cues, profile_rules
 from crisp_align.layout.rules import Rules
@@ -71,7 +71,7 @@ def laid(transcript: Transcript, rules: Rules = NETFLIX) -> list[Cue]:
 
 
 def times(laid_out: list[Cue]) -> list[tuple[int, int]]:
-    return [(round(cue.start * 1000), round(cue.end * 1000)) for cue, _ in shown(laid_out)]
+    return [(round(cue.start * 1000), round(cue.end * 1000)) for cue, _ in visible_cues(laid_out)]
 
 
 @given(anything())
@@ -103,7 +103,7 @@ def test_pysubs2_reads_what_we_write(name: str, transcript: Transcript) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error", RuntimeWarning)
             file = pysubs2.SSAFile.from_string(write_format(name, transcript, made).decode(), format_=name)
-        assert len(file.events) == len(shown(made))
+        assert len(file.events) == len(visible_cues(made))
 
 
 @given(anything())
@@ -178,7 +178,7 @@ def test_libass_draws_what_we_write(tmp_path: Path, options: WriteOptions) -> No
 @given(transcript=every_script(), options=st.sampled_from([WriteOptions(), WriteOptions(karaoke="fill")]))
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
 def test_libass_draws_every_script_we_write(transcript: Transcript, options: WriteOptions) -> None:
-    made = [cue for cue, _ in shown(laid(transcript))]
+    made = [cue for cue, _ in visible_cues(laid(transcript))]
     moments = [(cue.start + cue.end) / 2 for cue in made[:: max(1, len(made) // 12)]]
     clock = "+".join(f"eq(N,{number})*{moment:.3f}" for number, moment in enumerate(moments))
     width, height = 480, 270
@@ -212,7 +212,7 @@ def again(name: str, data: bytes, options: WriteOptions = PLAIN) -> bytes:
 @settings(max_examples=60, deadline=None)
 def test_cues_written_read_and_written_again_are_the_same(name: str, transcript: Transcript) -> None:
     made = laid(transcript)
-    if not shown(made):
+    if not visible_cues(made):
         return
     first = write_format(name, transcript, made)
     assert again(name, first).decode() == first.decode()
@@ -251,7 +251,7 @@ def test_spaces_that_belong_to_the_text_stay(name: str, options: WriteOptions, t
     assert reader
     cue = Cue(0.0, 2.0, ((Word(text, 0.0, 1.0), Word(" so", 1.0, 2.0)),))
     read = reader(write_format(name, Transcript((), 2.0, "x"), [cue], options).decode(), "x")
-    assert [lines for _, lines in shown(read)] == [[displayed(f"{text} so")]]
+    assert [lines for _, lines in visible_cues(read)] == [[displayed(f"{text} so")]]
 
 
 def test_a_no_break_space_parts_no_words() -> None:
