@@ -125,5 +125,5 @@ class Parakeet:
 
 def _is_english(model: str) -> bool:
     """Whether it is one of the published models that know English only, in either form."""
-    known = models.known(model.removesuffix(".nemo"), "parakeet")
+    known = models.lookup(model.removesuffix(".nemo"), "parakeet")
     return known is not None and known.is_english

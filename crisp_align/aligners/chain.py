@@ -11,7 +11,7 @@ from crisp_align.aligners import Aligner, Alignment, Flagged, Refusal, Result, U
 from crisp_align.backends import Backend, LoadOptions, loading
 from crisp_align.errors import AlignmentError, CrispAlignError, ModelError, OptionError
 from crisp_align.models import store as models
-from crisp_align.models.catalogue import known
+from crisp_align.models.catalogue import lookup
 from crisp_align.models.devices import free_memory
 from crisp_align.timing import spread
 
@@ -211,7 +211,7 @@ def _order(asked: str, *, native_words: bool) -> list[str]:
             hint=f"installed: {', '.join(installed)}; or the path or Hub id of an aligner's model",
         )
     ranking = ["hmm", "native", "attention"] if native_words else ["hmm", "attention", "native"]
-    if "qwen3" in installed and models.best("qwen3-aligner") is not None:
+    if "qwen3" in installed and models.best_local("qwen3-aligner") is not None:
         ranking.insert(0, "qwen3")
     first = [] if asked == "auto" else [asked if asked in installed else "qwen3"]
     return list(dict.fromkeys([*first, *(name for name in ranking if name in installed)]))
@@ -219,7 +219,7 @@ def _order(asked: str, *, native_words: bool) -> list[str]:
 
 def _may_be_model(asked: str) -> bool:
     """Whether this is a path, a Hub id or a model's name, about which `models` knows best what is wrong."""
-    named = "/" in asked or "qwen" in asked.lower() or known(asked) is not None
+    named = "/" in asked or "qwen" in asked.lower() or lookup(asked) is not None
     return named or os.path.exists(asked)  # noqa: PTH110 (Path's own raises for a name too long)
 
 

@@ -74,7 +74,7 @@ def _present(family: str) -> str:
     here = []
     for weights in models.CATALOGUE:
         try:
-            if weights.family == family and models.local(weights.family, weights.name) is not None:
+            if weights.family == family and models.find_local(weights.family, weights.name) is not None:
                 here.append(weights.name)
         except CrispAlignError:
             here.append(f"{weights.name} (damaged)")

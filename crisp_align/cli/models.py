@@ -41,10 +41,10 @@ def _place(weights: Weights) -> str | None:
     from crisp_align.models import store as models
 
     try:
-        path = models.local(weights.family, weights.name)
+        path = models.find_local(weights.family, weights.name)
     except ModelError as error:
         return f"unusable: {error.what}"
-    return None if path is None else models.origin(path)
+    return None if path is None else models.source_of(path)
 
 
 def _path(params: Params) -> int:
@@ -61,7 +61,7 @@ def _present(family: Family, name: str) -> Path:
     """
     from crisp_align.models import store as models
 
-    path = models.local(family, name)
+    path = models.find_local(family, name)
     if path is None:
         raise ModelError("is not on this machine", subject=name, hint=f"crisp-align models pull {name}")
     return path
@@ -72,7 +72,7 @@ def _pull(params: Params) -> int:
     from crisp_align.models import store as models
 
     family, name = _family(params), params["name"]
-    path = models.obtain(family, name, offline=params["offline"])
+    path = models.ensure(family, name, offline=params["offline"])
     click.echo(os.fspath(path))
     return 0
 
@@ -102,7 +102,7 @@ def _verified(params: Params) -> list[tuple[str, Path]]:
 
     if params["name"] is not None:
         return [(params["name"], _present(_family(params), params["name"]))]
-    here = [(weights, models.local(weights.family, weights.name)) for weights in models.CATALOGUE]
+    here = [(weights, models.find_local(weights.family, weights.name)) for weights in models.CATALOGUE]
     found = {path: weights.name for weights, path in here if path is not None}
     return [(name, path) for path, name in found.items()]
 
@@ -120,7 +120,7 @@ def _family(params: Params) -> Family:
             return family
     if params["family"] is not None:
         raise OptionError(f"no family is called {params['family']!r}", hint=f"families: {', '.join(models.FAMILIES)}")
-    weights = models.known(params["name"])
+    weights = models.lookup(params["name"])
     return weights.family if weights is not None else "whisper"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-__all__ = ["CATALOGUE", "FAMILIES", "RANKING", "Family", "Weights", "known", "needs"]
+__all__ = ["CATALOGUE", "FAMILIES", "RANKING", "Family", "Weights", "lookup", "required_files"]
 
 Family: TypeAlias = Literal["whisper", "qwen3-aligner", "qwen3-asr", "parakeet", "canary"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
@@ -33,13 +33,13 @@ class Weights:
     """Hub id of the repository."""
     megabytes: int
     """About how much is downloaded; 0: not known."""
-    needs: tuple[str, ...]
+    required: tuple[str, ...]
     """Files without which it does not load; `a|b`: one of them."""
 
     @property
     def archive(self) -> str | None:
         """The file's name, where all of the model is one .nemo archive."""
-        return self.needs[0] if self.needs[0].endswith(".nemo") else None
+        return self.required[0] if self.required[0].endswith(".nemo") else None
 
     @property
     def is_english(self) -> bool:
@@ -128,12 +128,12 @@ RANKING: dict[Family, tuple[str, ...]] = {
 it shares with a decoder of 4 layers instead of 32."""
 
 
-def needs(family: Family) -> tuple[str, ...]:
+def required_files(family: Family) -> tuple[str, ...]:
     """The files without which a model of the family does not load; `a|b`: one of them."""
     return _CTRANSLATE2 if family == "whisper" else _TRANSFORMERS
 
 
-def known(name: str, family: Family | None = None) -> Weights | None:
+def lookup(name: str, family: Family | None = None) -> Weights | None:
     """The catalogue's entry for a name or Hub id, whatever its case; None if it has none.
 
     The name of a model that there is only as an archive need not end in .nemo.

@@ -1,6 +1,6 @@
 """Which weights exist, where they are on this machine, and how to get and check them.
 
-Looking (`local`, `best`) never touches the network; only `obtain` does, and only for a model that was named.
+Looking (`find_local`, `best_local`) never touches the network; only `ensure` does, and only for a model that was named.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from crisp_align.errors import ModelError
 from crisp_align.models.bundled import bundled_tiny_en, bundled_whisper, damaged, is_bundled
-from crisp_align.models.catalogue import CATALOGUE, FAMILIES, RANKING, Family, Weights, known, needs
+from crisp_align.models.catalogue import CATALOGUE, FAMILIES, RANKING, Family, Weights, lookup, required_files
 
 __all__ = [
     "CATALOGUE",
@@ -25,14 +25,14 @@ __all__ = [
     "Family",
     "Verdict",
     "Weights",
-    "best",
+    "best_local",
     "bundled_tiny_en",
     "bundled_whisper",
+    "ensure",
+    "find_local",
     "hub_cache",
-    "known",
-    "local",
-    "obtain",
-    "origin",
+    "lookup",
+    "source_of",
     "verify",
 ]
 
@@ -46,7 +46,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)
 _BUNDLED = {"base": bundled_whisper, "tiny.en": bundled_tiny_en}
 
 
-def local(family: Family, name: str) -> Path | None:
+def find_local(family: Family, name: str) -> Path | None:
     """Where the weights are on this machine; None if they are not, or not whole. Never touches the network.
 
     Args:
@@ -60,11 +60,11 @@ def local(family: Family, name: str) -> Path | None:
     Raises:
         ModelError: a path was given and it does not hold such a model, or bundled weights are not the published ones.
     """
-    weights = known(name, family)
+    weights = lookup(name, family)
     if weights is None and (path := _given_path(name)) is not None:
         return _checked_path(family, path)
     weights = weights or _from_hub_id(family, name)
-    snapshot = next((folder for folder in _snapshots(weights.repo) if not _missing(folder, weights.needs)), None)
+    snapshot = next((folder for folder in _snapshots(weights.repo) if not _missing(folder, weights.required)), None)
     if snapshot is not None:
         return snapshot / weights.archive if weights.archive else snapshot
     if family == "whisper" and weights.name in _BUNDLED:
@@ -72,7 +72,7 @@ def local(family: Family, name: str) -> Path | None:
     return None
 
 
-def best(family: Family, suits: Callable[[str], bool] = bool) -> str | None:
+def best_local(family: Family, suits: Callable[[str], bool] = bool) -> str | None:
     """The name of the best model of a family that is already on this machine: what "auto" means; None: there is none.
 
     Args:
@@ -82,22 +82,22 @@ def best(family: Family, suits: Callable[[str], bool] = bool) -> str | None:
     Raises:
         ModelError: the only one is bundled and its bytes are not the published ones.
     """
-    return next((name for name in RANKING[family] if suits(name) and local(family, name) is not None), None)
+    return next((name for name in RANKING[family] if suits(name) and find_local(family, name) is not None), None)
 
 
-def origin(path: Path) -> str:
-    """How a path of `local` came to this machine, for messages: "bundled", "cached", or the path itself."""
+def source_of(path: Path) -> str:
+    """How a path of `find_local` came to this machine, for messages: "bundled", "cached", or the path itself."""
     if is_bundled(path):
         return "bundled"
     return "cached" if path.is_relative_to(hub_cache()) else str(path)
 
 
-def obtain(family: Family, name: str, *, offline: bool = False, progress: bool = True) -> Path:
+def ensure(family: Family, name: str, *, offline: bool = False, progress: bool = True) -> Path:
     """Where the weights are; downloaded first, into the ordinary Hugging Face cache, when they are not here.
 
     Args:
         family: what kind of model it must be.
-        name: as for `local`.
+        name: as for `find_local`.
         offline: never download; `HF_HUB_OFFLINE=1` in the environment says the same.
         progress: show a bar on stderr while downloading.
 
@@ -106,18 +106,20 @@ def obtain(family: Family, name: str, *, offline: bool = False, progress: bool =
     """
     from huggingface_hub import constants
 
-    found = local(family, name)
+    found = find_local(family, name)
     if found is not None:
         return found
-    weights = known(name, family) or _from_hub_id(family, name)
+    weights = lookup(name, family) or _from_hub_id(family, name)
     if offline or constants.HF_HUB_OFFLINE:
-        raise ModelError("is not on this machine, and downloads are switched off", subject=name, hint=_ways(weights))
+        raise ModelError(
+            "is not on this machine, and downloads are switched off", subject=name, hint=_how_to_get(weights)
+        )
     folder = _download(weights, progress)
-    if missing := _missing(folder, weights.needs):
+    if missing := _missing(folder, weights.required):
         raise ModelError(
             f"the download of {weights.repo} lacks {', '.join(missing)}: not a model for this backend, or cut short",
             subject=name,
-            hint=_ways(weights),
+            hint=_how_to_get(weights),
         )
     if weights.archive:
         return folder / weights.archive
@@ -135,7 +137,7 @@ def _download(weights: Weights, progress: bool) -> Path:
         with _bars(progress):
             return Path(snapshot_download(weights.repo, allow_patterns=list(patterns)))
     except Exception as error:  # the hub's client lets its own, its HTTP library's and the system's errors through
-        raise ModelError(_why(error, weights), subject=weights.name, hint=_ways(weights)) from error
+        raise ModelError(_explain(error, weights), subject=weights.name, hint=_how_to_get(weights)) from error
 
 
 @contextmanager
@@ -153,7 +155,7 @@ def _bars(shown: bool) -> Iterator[None]:
         enable_progress_bars()
 
 
-def _why(error: Exception, weights: Weights) -> str:
+def _explain(error: Exception, weights: Weights) -> str:
     """The hub client's many errors in one clause each."""
     from huggingface_hub import errors
 
@@ -169,17 +171,17 @@ def _why(error: Exception, weights: Weights) -> str:
     return f"{weights.repo} cannot be downloaded ({first})"
 
 
-def _ways(weights: Weights) -> str:
+def _how_to_get(weights: Weights) -> str:
     """How to get a model, and what is here instead."""
     here = [entry.name for entry in CATALOGUE if entry.family == weights.family and _is_here(entry)]
     have = f"on this machine: {', '.join(here)}" if here else f"no {weights.family} model is on this machine"
-    pull = weights.name if known(weights.name) else f"--family {weights.family} {weights.name}"
+    pull = weights.name if lookup(weights.name) else f"--family {weights.family} {weights.name}"
     return f"run `crisp-align models pull {pull}` where there is a connection, or give a folder; {have}"
 
 
 def _is_here(weights: Weights) -> bool:
     try:
-        return local(weights.family, weights.name) is not None
+        return find_local(weights.family, weights.name) is not None
     except ModelError:
         return False
 
@@ -206,7 +208,7 @@ def _snapshots(repo: str) -> Iterator[Path]:
     yield from (folder for folder in others if folder.name != main)
 
 
-def _missing(folder: Path, needs: tuple[str, ...]) -> list[str]:
+def _missing(folder: Path, required: tuple[str, ...]) -> list[str]:
     """Which needed files are absent or empty; the shards that a safetensors index names count as needed."""
 
     def present(name: str) -> bool:
@@ -215,7 +217,7 @@ def _missing(folder: Path, needs: tuple[str, ...]) -> list[str]:
         except OSError:
             return False
 
-    absent = [need.replace("|", " or ") for need in needs if not any(map(present, need.split("|")))]
+    absent = [file.replace("|", " or ") for file in required if not any(map(present, file.split("|")))]
     index = folder / "model.safetensors.index.json"
     if present(index.name) and not present("model.safetensors"):
         absent += [shard for shard in _shards(index) or (f"the shards of {index.name}",) if not present(shard)]
@@ -239,10 +241,12 @@ def _from_hub_id(family: Family, name: str) -> Weights:
     """
     if _HUB_ID.fullmatch(name):
         repo = name.removesuffix(".nemo")
-        return Weights(name, family, repo, 0, needs(family) if repo == name else (f"{repo.split('/')[1]}.nemo",))
+        return Weights(
+            name, family, repo, 0, required_files(family) if repo == name else (f"{repo.split('/')[1]}.nemo",)
+        )
     names = [weights.name for weights in CATALOGUE if weights.family == family]
     near = get_close_matches(name.lower(), names, n=1)
-    other = known(name)
+    other = lookup(name)
     if other is not None:
         hint = f"that is a {other.family} model, and a {family} model is needed here"
     else:
@@ -275,7 +279,7 @@ def _checked_path(family: Family, path: Path) -> Path:
             return path
         kinds = "a folder with CTranslate2 weights" if family == "whisper" else "a folder, a .gguf or a .nemo file"
         raise ModelError(f"is a file; a {family} model is {kinds}", subject=str(path))
-    missing = _missing(path, needs(family))
+    missing = _missing(path, required_files(family))
     if missing and family == "whisper" and (path / "model.safetensors").is_file():
         raise ModelError(
             "holds weights for transformers, and this backend reads CTranslate2 ones",

@@ -75,9 +75,12 @@ def test_a_name_stands_for_its_archive_where_nemo_is_to_run_it(
 def test_the_archive_of_a_name_is_found_in_the_cache(cache: Path) -> None:
     snapshot = fill_cache(cache, V2, {"parakeet-tdt-0.6b-v2.nemo": b"archive"})
     for name in ("parakeet-tdt-0.6b-v2", "parakeet-tdt-0.6b-v2.nemo", V2):
-        assert models.local("parakeet", name) == snapshot / "parakeet-tdt-0.6b-v2.nemo"
+        assert models.find_local("parakeet", name) == snapshot / "parakeet-tdt-0.6b-v2.nemo"
     other = fill_cache(cache, "nvidia/parakeet-ctc-1.1b", {"parakeet-ctc-1.1b.nemo": b"archive"})
-    assert models.local("parakeet", _named("parakeet", "parakeet-ctc-1.1b", "nemo")) == other / "parakeet-ctc-1.1b.nemo"
+    assert (
+        models.find_local("parakeet", _named("parakeet", "parakeet-ctc-1.1b", "nemo"))
+        == other / "parakeet-ctc-1.1b.nemo"
+    )
 
 
 def test_a_folder_is_none_that_nemo_reads(tmp_path: Path) -> None:
@@ -87,4 +90,4 @@ def test_a_folder_is_none_that_nemo_reads(tmp_path: Path) -> None:
 
 def test_a_name_that_is_nobodys_stays_unknown() -> None:
     with pytest.raises(CrispAlignError, match="no parakeet model has this name"):
-        models.local("parakeet", _named("parakeet", "parakeet-tdt-0.6b-v9", "auto"))
+        models.find_local("parakeet", _named("parakeet", "parakeet-tdt-0.6b-v9", "auto"))

@@ -174,9 +174,9 @@ def test_a_type_or_runtime_that_it_has_not_is_named() -> None:
 
 
 def test_damaged_weights_are_refused_by_name(tmp_path: Path) -> None:
-    from crisp_align.models.store import obtain
+    from crisp_align.models.store import ensure
 
-    whole = obtain("whisper", "base")
+    whole = ensure("whisper", "base")
     for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
         (tmp_path / name).write_bytes((whole / name).read_bytes())
     (tmp_path / "model.bin").write_bytes((whole / "model.bin").read_bytes()[:1_000_000])

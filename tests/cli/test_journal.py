@@ -21,7 +21,7 @@ from benchmarks.batch.command import events, start
 from benchmarks.batch.material import VAD, joined, make_hostile, pieces, write_wav
 from crisp_align.batch.journal import Journal, Stamp, journal_key
 from crisp_align.formats import read_format
-from crisp_align.models.catalogue import known
+from crisp_align.models.catalogue import lookup
 from tests.plugin import install_plugin
 
 
@@ -143,11 +143,11 @@ def test_a_model_that_is_fetched_between_two_runs_finishes_no_file_of_another(
     sayer = {**sayer, "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
     args = ["in", *MODEL, *VAD, "-osrt", "--journal", "j.sqlite"]
     assert told(start(args, tmp_path, None, sayer))[-1]["done"] == 2
-    aligner = known("qwen3-forcedaligner-0.6b-hf")
+    aligner = lookup("qwen3-forcedaligner-0.6b-hf")
     assert aligner is not None
     snapshot = tmp_path / "hub" / f"models--{aligner.repo.replace('/', '--')}" / "snapshots" / "0123"
     snapshot.mkdir(parents=True)
-    for need in aligner.needs:
+    for need in aligner.required:
         (snapshot / need.partition("|")[0]).write_text("{}")
     assert told(start(args, tmp_path, None, sayer))[-1]["done"] == 2
     assert told(start(args, tmp_path, None, sayer))[-1]["skipped"] == 2

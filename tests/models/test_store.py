@@ -165,41 +165,41 @@ class TestBundled:
             models.bundled_whisper()
 
     def test_tiny_en_is_used_where_it_lies(self, own_cache: Path, tiny_en: Path) -> None:
-        assert models.local("whisper", "tiny.en") == tiny_en
+        assert models.find_local("whisper", "tiny.en") == tiny_en
         assert "site-packages" in tiny_en.parts or "dist-packages" in tiny_en.parts
-        assert models.origin(tiny_en) == "bundled"
+        assert models.source_of(tiny_en) == "bundled"
 
 
 class TestLooking:
     def test_auto_is_the_bundled_base_where_nothing_else_is(self) -> None:
-        assert models.best("whisper") == "base"
-        assert models.best("qwen3-aligner") is None
+        assert models.best_local("whisper") == "base"
+        assert models.best_local("qwen3-aligner") is None
 
     def test_auto_is_the_best_that_is_whole(self, no_hub_cache: Path) -> None:
         fill_cache(no_hub_cache, "Systran/faster-whisper-small", WHISPER)
         fill_cache(no_hub_cache, "Systran/faster-whisper-large-v3", WHISPER)  # lacks preprocessor_config.json
-        assert models.best("whisper") == "small"
+        assert models.best_local("whisper") == "small"
 
     def test_a_cached_model_comes_before_the_bundled_one(self, no_hub_cache: Path) -> None:
         snapshot = fill_cache(no_hub_cache, "Systran/faster-whisper-base", WHISPER)
-        assert models.local("whisper", "base") == snapshot
-        assert models.origin(snapshot) == "cached"
+        assert models.find_local("whisper", "base") == snapshot
+        assert models.source_of(snapshot) == "cached"
 
     @pytest.mark.parametrize("absent", ["config.json", "model.bin", "tokenizer.json", "vocabulary.txt"])
     def test_a_snapshot_with_a_file_missing_is_not_taken(self, no_hub_cache: Path, absent: str) -> None:
         files = {name: data for name, data in WHISPER.items() if name != absent}
         fill_cache(no_hub_cache, "Systran/faster-whisper-small", files)
-        assert models.local("whisper", "small") is None
+        assert models.find_local("whisper", "small") is None
 
     def test_a_link_whose_blob_is_gone_counts_as_missing(self, no_hub_cache: Path) -> None:
         snapshot = fill_cache(no_hub_cache, "Systran/faster-whisper-small", WHISPER)
         (snapshot / "model.bin").resolve().unlink()
-        assert models.local("whisper", "small") is None
+        assert models.find_local("whisper", "small") is None
 
     def test_an_older_whole_snapshot_stands_in_for_a_broken_newer_one(self, no_hub_cache: Path) -> None:
         whole = fill_cache(no_hub_cache, "Systran/faster-whisper-small", WHISPER, "old", main=False)
         fill_cache(no_hub_cache, "Systran/faster-whisper-small", {"config.json": b"{}"}, "new")
-        assert models.local("whisper", "small") == whole
+        assert models.find_local("whisper", "small") == whole
 
     def test_every_shard_of_an_index_is_needed(self, no_hub_cache: Path) -> None:
         index = json.dumps({"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}).encode()
@@ -207,20 +207,20 @@ class TestLooking:
         del files["model.safetensors"]
         repo = "Qwen/Qwen3-ForcedAligner-0.6B"
         fill_cache(no_hub_cache, repo, files, "one")
-        assert models.local("qwen3-aligner", repo) is None
+        assert models.find_local("qwen3-aligner", repo) is None
         fill_cache(no_hub_cache, repo, {**files, "model-2.safetensors": b"w"}, "two")
-        assert models.local("qwen3-aligner", repo) is not None
+        assert models.find_local("qwen3-aligner", repo) is not None
 
     @pytest.mark.parametrize("index", [b"", b"{", b"[]", b'{"weight_map": 3}', b'{"weight_map": {"a": "../../x"}}'])
     def test_a_broken_index_makes_a_model_not_whole(self, no_hub_cache: Path, index: bytes) -> None:
         files = {**QWEN, "model.safetensors.index.json": index}
         del files["model.safetensors"]
         fill_cache(no_hub_cache, "Qwen/Qwen3-ForcedAligner-0.6B", files)
-        assert models.local("qwen3-aligner", "qwen3-forcedaligner-0.6b") is None
+        assert models.find_local("qwen3-aligner", "qwen3-forcedaligner-0.6b") is None
 
     @pytest.mark.parametrize("name", ["Systran/faster-whisper-tiny.en", "TINY.EN", "systran/FASTER-whisper-tiny.en"])
     def test_names_and_hub_ids_of_any_case_are_known(self, name: str, tiny_en: Path) -> None:
-        assert models.local("whisper", name) == tiny_en
+        assert models.find_local("whisper", name) == tiny_en
 
     def test_looking_does_not_touch_the_network(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def refuse(*args: object) -> None:
@@ -229,16 +229,16 @@ class TestLooking:
         monkeypatch.setattr("socket.socket.connect", refuse)
         monkeypatch.setattr("socket.getaddrinfo", refuse)
         for family in models.FAMILIES:
-            models.best(family)
-        assert models.local("whisper", "someone/unheard-of") is None
+            models.best_local(family)
+        assert models.find_local("whisper", "someone/unheard-of") is None
         with pytest.raises(ModelError, match="switched off"):
-            models.obtain("whisper", "small", offline=True)
+            models.ensure("whisper", "small", offline=True)
 
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(name=st.text(max_size=30), family=st.sampled_from(models.FAMILIES))
     def test_any_name_gives_a_path_or_nothing_or_one_line(self, name: str, family: models.Family) -> None:
         try:
-            found = models.local(family, name)
+            found = models.find_local(family, name)
         except ModelError as error:
             assert "\n" not in str(error)
         else:
@@ -248,7 +248,7 @@ class TestLooking:
 class TestGivenPaths:
     def test_a_folder_with_weights_is_taken(self, tiny_en: Path, tmp_path: Path) -> None:
         (tmp_path / "mine").symlink_to(tiny_en)
-        assert models.local("whisper", str(tmp_path / "mine")) == tmp_path / "mine"
+        assert models.find_local("whisper", str(tmp_path / "mine")) == tmp_path / "mine"
 
     @pytest.mark.parametrize(
         ("family", "files", "told"),
@@ -269,7 +269,7 @@ class TestGivenPaths:
         self, tmp_path: Path, family: models.Family, files: dict[str, bytes], told: str
     ) -> None:
         with pytest.raises(ModelError, match=told.replace("(", r"\(")):
-            models.local(family, str(write_all(tmp_path / "given", files)))
+            models.find_local(family, str(write_all(tmp_path / "given", files)))
 
     @pytest.mark.parametrize(
         ("family", "config"),
@@ -285,37 +285,38 @@ class TestGivenPaths:
         self, tmp_path: Path, family: models.Family, config: bytes
     ) -> None:
         folder = write_all(tmp_path / "given", {**QWEN, "config.json": config})
-        assert models.local(family, str(folder)) == folder
+        assert models.find_local(family, str(folder)) == folder
 
     def test_files_of_other_engines_are_passed_on(self, tmp_path: Path) -> None:
         (tmp_path / "model.nemo").write_bytes(b"x")
-        assert models.local("parakeet", str(tmp_path / "model.nemo")) == tmp_path / "model.nemo"
+        assert models.find_local("parakeet", str(tmp_path / "model.nemo")) == tmp_path / "model.nemo"
         with pytest.raises(ModelError, match="is a file"):
-            models.local("whisper", str(tmp_path / "model.nemo"))
+            models.find_local("whisper", str(tmp_path / "model.nemo"))
 
     @pytest.mark.parametrize("name", ["./nowhere", "/no/such/folder", "~/no such model", "../\n", "./" + "x" * 5000])
     def test_a_path_that_does_not_exist_is_not_taken_for_a_hub_id(self, name: str) -> None:
         with pytest.raises(ModelError):
-            models.local("whisper", name)
+            models.find_local("whisper", name)
 
     def test_a_near_miss_is_suggested(self) -> None:
         with pytest.raises(ModelError, match="did you mean large-v3-turbo"):
-            models.local("whisper", "large-v3-trubo")
+            models.find_local("whisper", "large-v3-trubo")
 
     def test_a_name_of_another_family_says_so(self) -> None:
         with pytest.raises(ModelError, match="that is a canary model"):
-            models.local("whisper", "canary-1b-v2")
+            models.find_local("whisper", "canary-1b-v2")
 
 
 class TestFetching:
     """The hub's own client against a hub on this machine, in processes of their own: it reads the endpoint once."""
 
     @pytest.fixture
-    def obtain(self, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    def ensure(self, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         def run(endpoint: str, family: str, name: str, **environment: str) -> subprocess.CompletedProcess[str]:
             code = (
-                "import sys; from crisp_align.models import store as models; from crisp_align.errors import CrispAlignError\n"
-                "try: print(models.obtain(*sys.argv[1:]))\n"
+                "import sys; from crisp_align.models import store as models\n"
+                "from crisp_align.errors import CrispAlignError\n"
+                "try: print(models.ensure(*sys.argv[1:]))\n"
                 "except CrispAlignError as error: print(error); sys.exit(error.exit_code)"
             )
             env = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HUB_CACHE": str(tmp_path / "fetched"), **environment}
@@ -326,46 +327,46 @@ class TestFetching:
         return run
 
     def test_a_named_model_is_downloaded_into_the_hub_cache(
-        self, obtain: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+        self, ensure: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
     ) -> None:
         extra = {"pytorch_model.bin": b"pickle", "evil.py": b"code"}
         with hub({"Systran/faster-whisper-small": {**WHISPER, **extra}}) as endpoint:
-            told = obtain(endpoint, "whisper", "small")
+            told = ensure(endpoint, "whisper", "small")
             assert told.returncode == 0, told.stdout + told.stderr
             folder = Path(told.stdout.strip())
             assert folder.is_relative_to(tmp_path / "fetched")
             assert {path.name for path in folder.iterdir()} == set(WHISPER)
-        again = obtain("http://127.0.0.1:9", "whisper", "small")
+        again = ensure("http://127.0.0.1:9", "whisper", "small")
         assert again.stdout == told.stdout, "what was fetched once needs no network"
 
     @pytest.mark.parametrize(
         "name", ["parakeet-tdt-0.6b-v3.nemo", "nvidia/parakeet-tdt-0.6b-v3.nemo", "some/body.nemo"]
     )
     def test_an_archive_is_downloaded_alone(
-        self, obtain: Callable[..., subprocess.CompletedProcess[str]], name: str
+        self, ensure: Callable[..., subprocess.CompletedProcess[str]], name: str
     ) -> None:
         repo = name.removesuffix(".nemo") if "/" in name else "nvidia/parakeet-tdt-0.6b-v3"
         archive = f"{repo.split('/')[1]}.nemo"
         with hub(
             {repo: {archive: b"tar", "config.json": b"{}", "model.safetensors": b"x", "evil.py": b""}}
         ) as endpoint:
-            told = obtain(endpoint, "parakeet", name)
+            told = ensure(endpoint, "parakeet", name)
         assert told.returncode == 0, told.stdout + told.stderr
         file = Path(told.stdout.strip())
         assert (file.name, file.read_bytes()) == (archive, b"tar")
         assert [path.name for path in file.parent.iterdir()] == [archive]
 
     def test_a_repository_that_lacks_files_is_refused(
-        self, obtain: Callable[..., subprocess.CompletedProcess[str]]
+        self, ensure: Callable[..., subprocess.CompletedProcess[str]]
     ) -> None:
         with hub({"a/b": {"config.json": b"{}", "README.md": b""}}) as endpoint:
-            told = obtain(endpoint, "whisper", "a/b")
+            told = ensure(endpoint, "whisper", "a/b")
         assert told.returncode == 3
         assert "lacks model.bin, tokenizer.json" in told.stdout
 
-    def test_an_unknown_repository_is_told(self, obtain: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    def test_an_unknown_repository_is_told(self, ensure: Callable[..., subprocess.CompletedProcess[str]]) -> None:
         with hub({}) as endpoint:
-            told = obtain(endpoint, "whisper", "nobody/nothing")
+            told = ensure(endpoint, "whisper", "nobody/nothing")
         assert told.returncode == 3
         assert "no model nobody/nothing" in told.stdout
         assert told.stdout.count("\n") == 1
@@ -379,12 +380,12 @@ class TestFetching:
     )
     def test_without_a_connection_it_says_what_is_here(
         self,
-        obtain: Callable[..., subprocess.CompletedProcess[str]],
+        ensure: Callable[..., subprocess.CompletedProcess[str]],
         endpoint: str,
         environment: dict[str, str],
         told: str,
     ) -> None:
-        result = obtain(endpoint, "whisper", "medium", **environment)
+        result = ensure(endpoint, "whisper", "medium", **environment)
         assert result.returncode == 3
         assert told in result.stdout
         assert "crisp-align models pull medium" in result.stdout
@@ -422,7 +423,7 @@ def test_no_entry_of_the_catalogue_hides_another() -> None:
     names = [weights.name for weights in models.CATALOGUE]
     assert len(names) == len(set(names))
     assert all(name == name.lower() for name in names)
-    assert all(models.known(weights.name) == weights for weights in models.CATALOGUE)
+    assert all(models.lookup(weights.name) == weights for weights in models.CATALOGUE)
 
 
 def test_whisper_names_are_those_of_the_engine() -> None:

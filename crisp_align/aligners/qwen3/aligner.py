@@ -337,8 +337,8 @@ def _checkpoint(model: str, options: LoadOptions) -> tuple[str, Checkpoint]:
     """What is meant by `model`, and its files."""
     from crisp_align.models.qwen3_checkpoint import inspect
 
-    name = (models.best("qwen3-aligner") or DEFAULT) if model.lower() in SHORT_NAMES else model
-    return name, inspect(models.obtain("qwen3-aligner", name, offline=options.offline), "aligner")
+    name = (models.best_local("qwen3-aligner") or DEFAULT) if model.lower() in SHORT_NAMES else model
+    return name, inspect(models.ensure("qwen3-aligner", name, offline=options.offline), "aligner")
 
 
 def _warm_up(network: Network) -> None:
