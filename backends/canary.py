@@ -12,7 +12,7 @@ from crisp_align.backends.capabilities import Limits
 from crisp_align.transcript import Clip
 
 from .batching import in_batches
-from .loops import cut_loops
+from .loops import collapse_repeats
 from .runtimes import EUROPEAN, NEMO, TRANSFORMERS, locate
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Canary:
 
 
 def _transcription(text: str, ended: bool, language: str) -> Transcription:
-    kept = cut_loops(text.strip())
+    kept = collapse_repeats(text.strip())
     notices = []
     if kept != text.strip():
         notices.append(f"cut a loop: {kept[:80]!r}")

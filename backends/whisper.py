@@ -31,18 +31,19 @@ __all__ = ["Whisper"]
 _WINDOW = 30.0  # s, what the encoder sees, whatever the clip holds
 _FRAMES = 3000  # mel frames in a window
 _FRAME_RATE = 100  # mel frames a second
-_SURE = 0.7  # probability from which a clip's own language is believed; fragments of a word say English with 0.6
-_LEADS = {(512, True): 0.05, (384, False): -0.09}
-"""Width of the model and whether it is multilingual (base and tiny.en) → s by which its attention runs ahead of the
-voice, the mean against hmm and hand labels over four English recordings. It differs from model to model in size and
-sign; one that nobody measured is left alone."""
-_KEPT = 2  # batches whose encoding is kept: what is being timed, while the next is heard
+_MIN_LANGUAGE_PROB = 0.7
+"""The probability from which the language detected in a clip is trusted; fragments of a word give English 0.6."""
+_ATTENTION_LAG = {(512, True): 0.05, (384, False): -0.09}
+"""The width of a model and whether it is multilingual (base and tiny.en) → s by which its attention runs ahead of the
+voice: the mean against hmm and hand labels over four English recordings. It differs between models in size and sign;
+a model that has not been measured is left unshifted."""
+_CACHED_ENCODINGS = 2  # batches whose encoding is cached: the one being timed while the next is transcribed
 _BATCH = {"cpu": 8, "cuda": 16}
 
 
 @dataclass(frozen=True, slots=True)
-class _Draft:
-    """What one decoding of one clip gave."""
+class _Hypothesis:
+    """The result of one decoding of one clip."""
 
     text: str
     log_prob: float
@@ -52,7 +53,7 @@ class _Draft:
 
     @property
     def compression(self) -> float:
-        """How much smaller zlib makes the text; loops compress well."""
+        """The ratio by which zlib shrinks the text; loops compress well."""
         raw = self.text.encode()
         return len(raw) / len(zlib.compress(raw))
 
@@ -79,7 +80,7 @@ class Whisper:
         self.device = device
         self.batch_size = _BATCH.get(device, 8)
         self._last_languages = LastLanguages()
-        self._encoded: deque[tuple[list[NDArray[np.float32]], Any]] = deque(maxlen=_KEPT)
+        self._encoded: deque[tuple[list[NDArray[np.float32]], Any]] = deque(maxlen=_CACHED_ENCODINGS)
 
     @classmethod
     def load(cls, model: str, options: LoadOptions) -> Self:
@@ -136,7 +137,7 @@ class Whisper:
 
     @cached_property
     def _is_english(self) -> bool:
-        """Whether it knows English only; a distilled model has the vocabulary for more."""
+        """Whether the model knows English only; a distilled model has the vocabulary for more."""
         known = models.lookup(self.model, "whisper")
         return not self._engine.model.is_multilingual or (known is not None and known.is_english)
 
@@ -156,12 +157,12 @@ class Whisper:
         encoded = self._encode(clips)
         found = self._languages(clips, encoded, options.language)
         languages = [language for language, _ in found]
-        drafts = self._generate(encoded, languages, options)
-        suspects = [i for i, draft in enumerate(drafts) if _is_suspect(draft, options)]
-        retried = dict(zip(suspects, self._retry(encoded, suspects, languages, options), strict=True))
+        hypotheses = self._generate(encoded, languages, options)
+        doubtful = [i for i, hypothesis in enumerate(hypotheses) if _needs_fallback(hypothesis, options)]
+        fallback = dict(zip(doubtful, self._fallback(encoded, doubtful, languages, options), strict=True))
         return [
-            replace(_judge(draft, retried.get(i), language, options), certain=certain)
-            for i, (draft, (language, certain)) in enumerate(zip(drafts, found, strict=True))
+            replace(_accept(hypothesis, fallback.get(i), language, options), certain=certain)
+            for i, (hypothesis, (language, certain)) in enumerate(zip(hypotheses, found, strict=True))
         ]
 
     def token_times(
@@ -171,43 +172,43 @@ class Whisper:
 
         Args:
             clips: at most 30 s each.
-            texts: for each clip, pieces of text that are said in it, leading spaces included.
+            texts: for each clip, the pieces of text that are spoken in it, leading spaces included.
             language: of all the clips.
             translated: the texts are translations into English.
 
         Returns:
-            One span a piece, s from the clip's start, on a 20 ms grid; the score is the mean token probability. None
-            for a text that is longer than the decoder takes.
+            One span a piece of text, s from the clip's start, on a 20 ms grid; the score is the mean token
+            probability. None for a text that is longer than the decoder takes.
         """
         tokenizer = self._tokenizer(language, "translate" if translated else "transcribe")
-        pieces = [[tokenizer.encode(piece) for piece in text] for text in texts]
+        token_groups = [[tokenizer.encode(piece) for piece in text] for text in texts]
         room = self._engine.max_length - len(tokenizer.sot_sequence) - 2  # the engine adds two tokens of its own
-        fits = [i for i, text in enumerate(pieces) if sum(map(len, text)) <= room]
-        spans: list[list[Span] | None] = [None] * len(pieces)
+        fits = [i for i, text in enumerate(token_groups) if sum(map(len, text)) <= room]
+        spans: list[list[Span] | None] = [None] * len(token_groups)
         if not fits:
             return spans
         encoded = self._encode([clips[i] for i in fits])
         results = self._engine.model.align(
             encoded,
             tokenizer.sot_sequence,
-            [[token for piece in pieces[i] for token in piece] for i in fits],
+            [[token for token_group in token_groups[i] for token in token_group] for i in fits],
             [max(round(clips[i].duration * _FRAME_RATE), 1) for i in fits],
             median_filter_width=7,
         )
-        lead = _LEADS.get((encoded.shape[-1], self._engine.model.is_multilingual), 0.0)
+        lag = _ATTENTION_LAG.get((encoded.shape[-1], self._engine.model.is_multilingual), 0.0)
         for i, result in zip(fits, results, strict=True):
-            spans[i] = _piece_spans(result, pieces[i], lead)
+            spans[i] = _token_group_spans(result, token_groups[i], lag)
         return spans
 
     def _encode(self, clips: Sequence[Clip]) -> Any:
-        """Encoder output of a batch; the last ones are kept, since alignment follows transcription."""
+        """Encoder output of a batch; the last ones are cached, since alignment follows transcription."""
         import numpy as np
 
         for kept, encoded in tuple(self._encoded):
             places = [next((i for i, old in enumerate(kept) if old is clip.samples), -1) for clip in clips]
             if -1 not in places:
-                return encoded if places == list(range(len(kept))) else _rows(encoded, places)
-        while len(self._encoded) >= _KEPT:  # free it before the next one is made
+                return encoded if places == list(range(len(kept))) else _select_rows(encoded, places)
+        while len(self._encoded) >= _CACHED_ENCODINGS:  # free it before the next one is made
             self._encoded.popleft()
         # More threads add up the same numbers in another order, and a word may hang on the last digit.
         with one_blas_thread():
@@ -225,7 +226,7 @@ class Whisper:
         return padded
 
     def _languages(self, clips: Sequence[Clip], encoded: Any, asked: str | None) -> list[tuple[str, bool]]:
-        """Language of each clip and whether it is certain; one that is unsure follows the last sure one."""
+        """Language of each clip and whether it is certain; an uncertain one follows the last certain one."""
         if asked is not None:
             return [(asked, True)] * len(clips)
         if self._is_english:
@@ -233,15 +234,15 @@ class Whisper:
         found = []
         for clip, ranking in zip(clips, self._engine.model.detect_language(encoded), strict=True):
             token, probability = ranking[0]
-            guess, sure = token.strip("<|>"), probability >= _SURE
+            guess, sure = token.strip("<|>"), probability >= _MIN_LANGUAGE_PROB
             found.append((self._last_languages.settle(clip, guess, sure=sure) or guess, sure))
         return found
 
     def _generate(
-        self, encoded: Any, languages: Sequence[str], options: DecodeOptions, *, against_loops: bool = False
-    ) -> list[_Draft]:
+        self, encoded: Any, languages: Sequence[str], options: DecodeOptions, *, block_repeats: bool = False
+    ) -> list[_Hypothesis]:
         prompts = [self._prompt(language, options) for language in languages]
-        sampled = options.temperature > 0 and not against_loops  # the second decoding is to be a safe one
+        sampled = options.temperature > 0 and not block_repeats  # the fallback is deterministic
         results = self._engine.model.generate(
             encoded,
             prompts,
@@ -252,24 +253,24 @@ class Whisper:
             suppress_tokens=self._suppressed,
             return_scores=True,
             return_no_speech_prob=True,
-            repetition_penalty=1.1 if against_loops else 1.0,
-            no_repeat_ngram_size=4 if against_loops else 0,
+            repetition_penalty=1.1 if block_repeats else 1.0,
+            no_repeat_ngram_size=4 if block_repeats else 0,
         )
-        drafts = []
+        hypotheses = []
         for result, language in zip(results, languages, strict=True):
             tokens = result.sequences_ids[0]
             text = self._tokenizer(language).decode(tokens)
             score = result.scores[0] * len(tokens) / (len(tokens) + 1)
-            drafts.append(_Draft(text.strip(), score, result.no_speech_prob))
-        return drafts
+            hypotheses.append(_Hypothesis(text.strip(), score, result.no_speech_prob))
+        return hypotheses
 
-    def _retry(
+    def _fallback(
         self, encoded: Any, which: Sequence[int], languages: Sequence[str], options: DecodeOptions
-    ) -> list[_Draft]:
-        """Decode suspect clips again with loops forbidden; deterministic, unlike sampling at a temperature."""
+    ) -> list[_Hypothesis]:
+        """Decode doubtful clips again with repeats blocked; deterministic, unlike sampling at a temperature."""
         if not which:
             return []
-        return self._generate(_rows(encoded, which), [languages[i] for i in which], options, against_loops=True)
+        return self._generate(_select_rows(encoded, which), [languages[i] for i in which], options, block_repeats=True)
 
     def _prompt(self, language: str, options: DecodeOptions) -> list[int]:
         tokenizer = self._tokenizer(language, "translate" if options.translate else "transcribe")
@@ -296,7 +297,7 @@ def _translates(name: str) -> bool:
     return known is not None and known.translates
 
 
-def _rows(encoded: Any, which: Sequence[int]) -> Any:
+def _select_rows(encoded: Any, which: Sequence[int]) -> Any:
     """Some rows of a batch of encoder output, as a new storage view."""
     import ctranslate2
     import numpy as np
@@ -306,20 +307,26 @@ def _rows(encoded: Any, which: Sequence[int]) -> Any:
     )
 
 
-def _piece_spans(result: Any, pieces: Sequence[Sequence[int]], lead: float) -> list[Span]:
-    """Spans of pieces from the path that dynamic time warping found through the attention, 20 ms a step and `lead`."""
+def _token_group_spans(result: Any, token_groups: Sequence[Sequence[int]], lag: float) -> list[Span]:
+    """Spans of groups of tokens from the path that dynamic time warping found through the attention.
+
+    Args:
+        result: of CTranslate2's `align`.
+        token_groups: the tokens of each piece of text.
+        lag: s, added to each time; a step of the path is 20 ms.
+    """
     first: dict[int, int] = {}
     for token, frame in result.alignments:
         first.setdefault(token, frame)
     probabilities = result.text_token_probs
     spans, at = [], 0
-    for piece in pieces:
-        stop = at + len(piece)
+    for token_group in token_groups:
+        stop = at + len(token_group)
         scores = probabilities[at:stop]
         spans.append(
             Span(
-                first.get(at, 0) / 50 + lead,
-                first.get(stop, first.get(at, 0)) / 50 + lead,
+                first.get(at, 0) / 50 + lag,
+                first.get(stop, first.get(at, 0)) / 50 + lag,
                 min(max(sum(scores) / len(scores), 0.0), 1.0) if scores else 0.0,
             )
         )
@@ -327,27 +334,31 @@ def _piece_spans(result: Any, pieces: Sequence[Sequence[int]], lead: float) -> l
     return spans
 
 
-def _is_suspect(draft: _Draft, options: DecodeOptions) -> bool:
-    return bool(draft.text) and (
-        draft.compression > options.compression_ratio_threshold or draft.log_prob < options.log_prob_threshold
+def _needs_fallback(hypothesis: _Hypothesis, options: DecodeOptions) -> bool:
+    return bool(hypothesis.text) and (
+        hypothesis.compression > options.compression_ratio_threshold or hypothesis.log_prob < options.log_prob_threshold
     )
 
 
-def _judge(draft: _Draft, retried: _Draft | None, language: str, options: DecodeOptions) -> Transcription:
-    """Keep, replace or drop what was decoded, and say so."""
-    if draft.no_speech > options.no_speech_threshold and draft.log_prob < options.log_prob_threshold:
-        notice = f"dropped as no speech (probability {draft.no_speech:.2f}): {draft.text!r}"
-        return Transcription("", language, notices=(notice,) if draft.text else ())
-    if retried is None:
-        return Transcription(draft.text, language)
-    sound = retried.compression <= options.compression_ratio_threshold and retried.log_prob > options.log_prob_threshold
-    looping = draft.compression > options.compression_ratio_threshold
-    if sound and (looping or retried.log_prob > draft.log_prob):
-        why = "a loop" if looping else f"unlikely (log-probability {draft.log_prob:.2f})"
-        return Transcription(retried.text, language, notices=(f"decoded again as {why}: {draft.text[:80]!r}",))
+def _accept(
+    hypothesis: _Hypothesis, fallback: _Hypothesis | None, language: str, options: DecodeOptions
+) -> Transcription:
+    """Keep, replace or drop a hypothesis, with a notice."""
+    if hypothesis.no_speech > options.no_speech_threshold and hypothesis.log_prob < options.log_prob_threshold:
+        notice = f"dropped as no speech (probability {hypothesis.no_speech:.2f}): {hypothesis.text!r}"
+        return Transcription("", language, notices=(notice,) if hypothesis.text else ())
+    if fallback is None:
+        return Transcription(hypothesis.text, language)
+    sound = (
+        fallback.compression <= options.compression_ratio_threshold and fallback.log_prob > options.log_prob_threshold
+    )
+    looping = hypothesis.compression > options.compression_ratio_threshold
+    if sound and (looping or fallback.log_prob > hypothesis.log_prob):
+        why = "a loop" if looping else f"unlikely (log-probability {hypothesis.log_prob:.2f})"
+        return Transcription(fallback.text, language, notices=(f"decoded again as {why}: {hypothesis.text[:80]!r}",))
     if looping:
-        return Transcription("", language, notices=(f"dropped as a loop: {draft.text[:80]!r}",))
-    return Transcription(draft.text, language)
+        return Transcription("", language, notices=(f"dropped as a loop: {hypothesis.text[:80]!r}",))
+    return Transcription(hypothesis.text, language)
 
 
 def _device(asked: str) -> tuple[str, int]:

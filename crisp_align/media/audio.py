@@ -1,7 +1,7 @@
 """Any file or pipe that ffmpeg reads, as blocks of 16 kHz mono; errors in plain words.
 
 Time 0 is the start of the container, as in a player: sound that begins later than the picture is preceded by
-silence, and gaps in it are filled with silence, so that sample n is always heard n / 16000 s into the film.
+silence, and gaps in it are filled with silence, so that sample n always lies n / 16000 s into the film.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from crisp_align.files.scratch import scratch_folder
 from crisp_align.media.ffmpeg import Decoder, find_ffmpeg, input_options
 from crisp_align.media.folders import is_media, media_files
 from crisp_align.media.pipes import Pipe, index_is_last, open_pipe
-from crisp_align.media.probe import MediaInfo, Stream, check_file, file_url, inspect, probe, reason
-from crisp_align.media.wav import Wave
+from crisp_align.media.probe import MediaInfo, Stream, check_file, file_url, probe, probe_url, telling_message
+from crisp_align.media.wav import WavReader
 from crisp_align.transcript import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -44,17 +44,20 @@ __all__ = [
     "read_audio",
 ]
 
-BLOCK = 10 * SAMPLE_RATE  # samples: little memory, and the first words of a live pipe soon
-HEADS = (1 << 16, 1 << 20, 1 << 24)  # bytes of a pipe looked at, until they tell what it holds
+BLOCK_SAMPLES = 10 * SAMPLE_RATE  # samples: little memory, and the first words of a live pipe soon
+PROBE_SIZES = (1 << 16, 1 << 20, 1 << 24)  # bytes of a pipe looked at, until they identify what it holds
 MAX_ALLOC = 1 << 29  # bytes that a file can make ffmpeg allocate at once: a gap of 2.3 h in its time stamps
-WIDTH = 4  # bytes of a float32
-SHORTFALL = (2.0, 0.05)  # s, and share of the announced length, by which sound may fall short untold
+SAMPLE_BYTES = 4  # bytes of a float32
+TOLERATED_SHORTFALL = (
+    2.0,
+    0.05,
+)  # s, and share of the announced length, by which sound may fall short without a notice
 AFTER_SEEK = 4  # lines of complaint about the half frame that a seek may land in
-FAINT = 0.01  # peak, -40 dB full scale, below which Silero misses speech (measured on four languages)
-LATEST = 20.0  # s; a film whose sound seems to begin later than this has time stamps that are no good
+FAINT_PEAK = 0.01  # peak, -40 dB full scale, below which Silero misses speech (measured on four languages)
+MAX_LEAD = 20.0  # s; a film whose sound seems to begin later than this has time stamps that are no good
 # Time stamps of these formats may jump, so ffmpeg lets time begin with the stream that is read, not with the film.
-_OWN_CLOCK = frozenset(("mpegts", "mpeg", "ogg"))
-_CUT_OFF = re.compile(
+_UNRELIABLE_TIMESTAMPS = frozenset(("mpegts", "mpeg", "ogg"))
+_TRUNCATED = re.compile(
     r"partial file|truncat|ended prematurely|end of file|unexpected eof|invalid as first byte of an EBML", re.IGNORECASE
 )
 
@@ -80,7 +83,7 @@ class MediaOptions:
             raise OptionError(f"a duration of {self.duration:g} s makes no sense", hint="give more than 0")
 
 
-_WHOLE = (MediaOptions(), MediaOptions(audio_track=0))
+_DEFAULT_TRACK = (MediaOptions(), MediaOptions(audio_track=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ class AudioStream:
     Memory does not grow with the length of the source.
     """
 
-    def __init__(self, source: _Source, options: MediaOptions, decoder: Decoder | Wave, stack: ExitStack) -> None:
+    def __init__(self, source: _Source, options: MediaOptions, decoder: Decoder | WavReader, stack: ExitStack) -> None:
         self.source = source.name
         """Its name, for display."""
         self.info = source.info
@@ -113,7 +116,7 @@ class AudioStream:
         self.duration = None if source.feed else _expected(source.info, options)
         """s to come, as far as the container says; None: unknown."""
         self.notices: list[str] = []
-        """What a careful reader should know; complete when the stream is exhausted."""
+        """Notices about the sound for the user; complete when the stream is exhausted."""
         self._decoder = decoder
         self._stack = stack
         # ffmpeg cannot seek in a pipe: what comes before the offset is decoded and dropped.
@@ -151,8 +154,8 @@ class AudioStream:
         try:
             block = self._next()
             if not len(block):
-                self._judge()
-                self._weigh()
+                self._check_end()
+                self._check_level()
         except BaseException:
             self.close()
             raise
@@ -170,13 +173,13 @@ class AudioStream:
         import numpy as np
 
         while self._drop:
-            dropped = len(self._decoder.read(min(self._drop, BLOCK) * WIDTH)) // WIDTH
+            dropped = len(self._decoder.read(min(self._drop, BLOCK_SAMPLES) * SAMPLE_BYTES)) // SAMPLE_BYTES
             self._drop -= dropped
             if not dropped:
                 break
-        left = BLOCK if self._wanted is None else min(BLOCK, self._wanted - self._given)
-        data = self._decoder.read(left * WIDTH)
-        block = np.frombuffer(bytearray(data[: len(data) // WIDTH * WIDTH]), dtype=np.float32)
+        left = BLOCK_SAMPLES if self._wanted is None else min(BLOCK_SAMPLES, self._wanted - self._given)
+        data = self._decoder.read(left * SAMPLE_BYTES)
+        block = np.frombuffer(bytearray(data[: len(data) // SAMPLE_BYTES * SAMPLE_BYTES]), dtype=np.float32)
         if self._lead and len(block):
             block = np.concatenate([np.zeros(self._lead, np.float32), block])[: self._wanted]
             self._lead = 0
@@ -186,40 +189,42 @@ class AudioStream:
         self._peak = max(self._peak, float(np.abs(block).max(initial=0.0)))
         return block
 
-    def _judge(self) -> None:
-        """At the end: tell what was wrong with the source, or raise when nothing came out of it."""
+    def _check_end(self) -> None:
+        """At the end: record what was wrong with the source, or raise when it gave no sound."""
         if self._wanted is not None and self._given >= self._wanted:
             return
         status = self._decoder.finish()
         said = self._decoder.messages()
         if not self._given:
-            raise self._nothing(status, said)
-        end = clock(self.start + self._given / SAMPLE_RATE)
+            raise self._nothing_decoded(status, said)
+        end = hms(self.start + self._given / SAMPLE_RATE)
         missing = 0.0 if self.duration is None else self.duration - self._given / SAMPLE_RATE
-        short = not self.info.estimated and missing > max(SHORTFALL[0], SHORTFALL[1] * (self.duration or 0))
-        if self.info.truncated or any(_CUT_OFF.search(line) for line in said):
+        short = not self.info.estimated and missing > max(
+            TOLERATED_SHORTFALL[0], TOLERATED_SHORTFALL[1] * (self.duration or 0)
+        )
+        if self.info.truncated or any(_TRUNCATED.search(line) for line in said):
             self.notices.append(f"audio cut off at {end}: used what decodes")
         elif short:
-            whole = clock(self.start + (self.duration or 0))
+            whole = hms(self.start + (self.duration or 0))
             self.notices.append(f"audio ends at {end} of {whole}: used what there is")
         elif len(said) > (AFTER_SEEK if self.start else 0) or status:
-            because = f" ({reason(said)})" if reason(said) else ""
+            because = f" ({telling_message(said)})" if telling_message(said) else ""
             self.notices.append(f"audio damaged in places{because}: used what decodes")
 
-    def _weigh(self) -> None:
-        """At the end: tell when there was little or nothing to hear."""
+    def _check_level(self) -> None:
+        """At the end: record when there was little or no sound."""
         if not self._peak:
             self.notices.append("audio is silent throughout")
-        elif self._peak < FAINT:
+        elif self._peak < FAINT_PEAK:
             level = 20 * math.log10(self._peak)
             self.notices.append(f"audio is very quiet (peak {level:.0f} dB): without voice activity more may be found")
 
-    def _nothing(self, status: int, said: list[str]) -> MediaError:
+    def _nothing_decoded(self, status: int, said: list[str]) -> MediaError:
         if self.start and not status:
-            return MediaError(f"has no sound from {clock(self.start)} on", subject=self.source)
+            return MediaError(f"has no sound from {hms(self.start)} on", subject=self.source)
         if not status and not said:
             return MediaError("has an audio stream with nothing in it", subject=self.source)
-        because = f" ({reason(said)})" if reason(said) else ""
+        because = f" ({telling_message(said)})" if telling_message(said) else ""
         return MediaError(f"its audio cannot be decoded{because}", subject=self.source)
 
 
@@ -237,7 +242,7 @@ def open_audio(source: str | os.PathLike[str], options: MediaOptions = MediaOpti
     if stat.S_ISFIFO(check_file(path, name).st_mode):
         return _open_pipe(open_pipe(path), name, options)
     with ExitStack() as stack:
-        if options in _WHOLE and (plain := Wave.open(path)) is not None:
+        if options in _DEFAULT_TRACK and (plain := WavReader.open(path)) is not None:
             stack.callback(plain.close)
             return AudioStream(_Source(file_url(path), name, plain.info), options, plain, stack.pop_all())
         return _open(_Source(file_url(path), name, probe(path)), options, stack)
@@ -256,7 +261,7 @@ def read_audio(source: str | os.PathLike[str], options: MediaOptions = MediaOpti
         return np.concatenate(list(stream))
 
 
-def clock(seconds: float) -> str:
+def hms(seconds: float) -> str:
     """Seconds as people write them: 12:34, 1:02:03."""
     minutes, second = divmod(int(seconds), 60)
     hours, minute = divmod(minutes, 60)
@@ -268,26 +273,26 @@ def _open_pipe(stream: IO[bytes], name: str, options: MediaOptions) -> AudioStre
         pipe = Pipe(stream)
         stack.callback(pipe.close)
         try:
-            head = pipe.look(HEADS[0])
+            head = pipe.peek(PROBE_SIZES[0])
         except OSError as error:
             raise MediaError(f"cannot be read ({error.strerror})", subject=name) from error
         if index_is_last(head):
             stored = stack.enter_context(scratch_folder()) / "piped.media"
             pipe.spool(stored, name)
             url = file_url(stored)
-            return _open(_Source(url, name, inspect(url, name, head=b"")), options, stack)
+            return _open(_Source(url, name, probe_url(url, name, head=b"")), options, stack)
         return _open(_Source("pipe:0", name, _inspect_pipe(pipe, name)), options, stack, pipe)
 
 
 def _inspect_pipe(pipe: Pipe, name: str) -> MediaInfo:
-    """What a pipe holds, judged by as few of its first bytes as tell of any sound."""
-    for size in HEADS:
-        head = pipe.look(size)
+    """What a pipe holds, judged by as few of its first bytes as show an audio stream."""
+    for size in PROBE_SIZES:
+        head = pipe.peek(size)
         if not head:
             raise MediaError("is empty (0 bytes)", subject=name)
-        final = len(head) < size or size == HEADS[-1]
+        final = len(head) < size or size == PROBE_SIZES[-1]
         try:
-            info = inspect("pipe:0", name, head=head, feed=pipe.head())
+            info = probe_url("pipe:0", name, head=head, feed=pipe.head())
         except MediaError:
             if final:
                 raise
@@ -303,29 +308,29 @@ def _open(source: _Source, options: MediaOptions, stack: ExitStack, pipe: Pipe |
     track = _track(info, source.name, options)
     end = None if pipe or info.estimated else info.duration
     if end is not None and options.offset >= end > 0:
-        raise MediaError(f"ends at {clock(end)}, before the offset of {clock(options.offset)}", subject=source.name)
-    lead = _lead(source, track, pipe.head() if pipe else None)
+        raise MediaError(f"ends at {hms(end)}, before the offset of {hms(options.offset)}", subject=source.name)
+    lead = _start_lead(source, track, pipe.head() if pipe else None)
     source = replace(source, lead=lead, feed=pipe.feed() if pipe else None)
     decoder = Decoder(_command(source, track, options), source.feed)
     stack.callback(decoder.close)
     return AudioStream(source, options, decoder, stack.pop_all())
 
 
-def _lead(source: _Source, track: int, head: Callable[[], bytes] | None) -> float:
+def _start_lead(source: _Source, track: int, head: Callable[[], bytes] | None) -> float:
     """s by which an audio stream begins after its container, where ffmpeg would pass over that."""
-    if len(source.info.streams) < 2 or source.info.format not in _OWN_CLOCK:
+    if len(source.info.streams) < 2 or source.info.format not in _UNRELIABLE_TIMESTAMPS:
         return 0.0
     packet = _input(source)[f"a:{track}"].output(
         "pipe:1", format="framecrc", acodec="copy", copyts=None, **{"frames:a": 1}
     )
     decoder = Decoder(_arguments(packet, source), head)
     try:
-        report = decoder.read(BLOCK).decode("ascii", "replace")
+        report = decoder.read(BLOCK_SAMPLES).decode("ascii", "replace")
     finally:
         decoder.close()
     found = re.search(r"^#tb 0: (\d+)/(\d+)$.*^0, +-?\d+, +(-?\d+),", report, re.MULTILINE | re.DOTALL)
     lead = int(found[3]) * int(found[1]) / int(found[2]) - source.info.start if found else 0.0
-    return lead if 0 < lead <= LATEST else 0.0
+    return lead if 0 < lead <= MAX_LEAD else 0.0
 
 
 def _track(info: MediaInfo, name: str, options: MediaOptions) -> int:

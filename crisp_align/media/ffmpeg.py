@@ -1,4 +1,4 @@
-"""The ffmpeg program: where it is, how it is started, fed, heard and stopped.
+"""The ffmpeg program: where it is, how it is started, fed, read and stopped.
 
 It gets local files and pipes only, and only demuxers that read nothing but their input, so that a playlist or a
 manifest cannot make it open anything else.
@@ -27,14 +27,14 @@ if sys.platform == "linux":
 __all__ = ["Decoder", "find_ffmpeg", "input_options"]
 
 INSTALL_HINT = "install ffmpeg (apt install ffmpeg, brew install ffmpeg), or: pip install imageio-ffmpeg"
-CHUNK = 1 << 16  # bytes moved at once into ffmpeg
-AHEAD = 1 << 20  # bytes of output that may wait to be read: 16 s
-KEPT = 4000  # lines kept from the start and from the end of what ffmpeg says; an audiobook may have 1000 chapters
-LINE = 2000  # characters kept of one line; metadata can be of any size
+CHUNK_BYTES = 1 << 16  # bytes moved at once into ffmpeg
+PIPE_BYTES = 1 << 20  # bytes of output that may wait to be read: 16 s
+KEPT_LINES = 4000  # lines kept from the start and from the end of what ffmpeg says; an audiobook may have 1000 chapters
+MAX_LINE = 2000  # characters kept of one line; metadata can be of any size
 
-# Demuxers that open other files or the network (image2 expands patterns in names; mlv and vobsub open what lies
-# beside the file), and tty, which takes any text for a picture. Single pictures are known to the *_pipe demuxers.
-_OUTSIDE = frozenset(
+# Demuxers that open other files or the network (image2 expands patterns in names; mlv and vobsub open neighbours
+# of the file), and tty, which takes any text for a picture. Single pictures are known to the *_pipe demuxers.
+_UNSAFE_DEMUXERS = frozenset(
     (
         "applehttp",
         "avisynth",
@@ -98,7 +98,7 @@ def _demuxers(ffmpeg: str) -> str:
     names = {name for row in rows for name in row.split(",")} - {"d"}
     if not names:
         raise MissingDependencyError("is not an ffmpeg that can read media", subject=ffmpeg, hint=INSTALL_HINT)
-    return ",".join(sorted(names - _OUTSIDE))
+    return ",".join(sorted(names - _UNSAFE_DEMUXERS))
 
 
 def input_options(ffmpeg: str, url: str) -> dict[str, str]:
@@ -131,16 +131,16 @@ class Decoder:
             ) from error
         _enlarge(self._process.stdout)
         self._first: list[str] = []
-        self._last: deque[str] = deque(maxlen=KEPT)
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
+        self._last: deque[str] = deque(maxlen=KEPT_LINES)
+        self._stderr_reader = threading.Thread(target=self._read_stderr, daemon=True)
+        self._stderr_reader.start()
         if feed is not None:
-            threading.Thread(target=self._pump, args=(feed,), daemon=True).start()
+            threading.Thread(target=self._write_stdin, args=(feed,), daemon=True).start()
 
     def read(self, size: int) -> bytes:
         """Up to `size` bytes of its output; fewer only at the end."""
         parts = []
-        while size > 0 and (data := self._next(size)):
+        while size > 0 and (data := self._read_once(size)):
             parts.append(data)
             size -= len(data)
         return b"".join(parts)
@@ -149,7 +149,7 @@ class Decoder:
         """Wait for its end; the exit status, negative for a signal."""
         status = self._process.wait()
         # A child that outlives a close of the pipes cannot exist; the join is bounded all the same.
-        self._listener.join(timeout=5)
+        self._stderr_reader.join(timeout=5)
         return status
 
     def messages(self) -> list[str]:
@@ -164,7 +164,7 @@ class Decoder:
         for stream in (self._process.stdout, self._process.stderr):
             _pipe(stream).close()
 
-    def _next(self, size: int) -> bytes:
+    def _read_once(self, size: int) -> bytes:
         stream = _pipe(self._process.stdout).fileno()
         if sys.platform != "win32":
             # A Ctrl-C that comes just before a blocking read would wait for its end; this looks up twice a second.
@@ -174,14 +174,14 @@ class Decoder:
                 pass
         return os.read(stream, size)
 
-    def _listen(self) -> None:
+    def _read_stderr(self) -> None:
         stream = _pipe(self._process.stderr)
         with contextlib.suppress(OSError, ValueError):
-            while line := stream.readline(CHUNK):
-                text = line[:LINE].decode("utf-8", "replace").rstrip("\r\n")
-                (self._first if len(self._first) < KEPT else self._last).append(text)
+            while line := stream.readline(CHUNK_BYTES):
+                text = line[:MAX_LINE].decode("utf-8", "replace").rstrip("\r\n")
+                (self._first if len(self._first) < KEPT_LINES else self._last).append(text)
 
-    def _pump(self, feed: Callable[[], bytes]) -> None:
+    def _write_stdin(self, feed: Callable[[], bytes]) -> None:
         stream = _pipe(self._process.stdin)
         # ffmpeg may stop reading whenever it has enough.
         with contextlib.suppress(OSError, ValueError):
@@ -196,7 +196,7 @@ def _enlarge(stream: IO[bytes] | None) -> None:
     """Let ffmpeg decode some seconds ahead, where the system allows it."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            fcntl.fcntl(_pipe(stream).fileno(), fcntl.F_SETPIPE_SZ, AHEAD)
+            fcntl.fcntl(_pipe(stream).fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

@@ -1,4 +1,4 @@
-"""The media files of a folder, told by their names and, where a name says too little, by their first bytes."""
+"""The media files of a folder, identified by their names and, where a name says too little, by their first bytes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def begins_like_media(head: bytes) -> bool:
 def is_media(path: str | os.PathLike[str]) -> bool:
     """Whether a file is worth opening: by its extension, or its first bytes where the extension may mean anything.
 
-    A broken file with a media extension counts, so that its failure is told rather than passed over in silence.
+    A broken file with a media extension counts, so that its failure is reported, not silent.
     A hidden file, a folder, and anything that cannot be read do not.
     """
     path = Path(path)
@@ -74,7 +74,7 @@ def media_files(
     Args:
         folder: where to look.
         recursive: look into its folders too.
-        on_error: told of every folder inside that cannot be listed; None: the first one is raised.
+        on_error: called with an error for every folder inside that cannot be listed; None: the first one is raised.
 
     Raises:
         MediaError: `folder` is missing, no folder, or cannot be listed.
@@ -94,10 +94,10 @@ def fixed_head(pattern: str) -> str:
 
 def _walk(top: Path, recursive: bool, on_error: Callable[[MediaError], None] | None) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
-        told = MediaError(f"folder cannot be listed ({error.strerror})", subject=str(error.filename))
+        failure = MediaError(f"folder cannot be listed ({error.strerror})", subject=str(error.filename))
         if on_error is None or error.filename == str(top):
-            raise told from error
-        on_error(told)
+            raise failure from error
+        on_error(failure)
 
     for here, folders, files in os.walk(top, onerror=refuse):
         folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))

@@ -25,7 +25,7 @@ class Pipe:
         self._head = b""
         self._ended = False
 
-    def look(self, size: int) -> bytes:
+    def peek(self, size: int) -> bytes:
         """The first `size` bytes, or all there are.
 
         Raises:
@@ -67,7 +67,7 @@ class Pipe:
             ) from error
 
     def close(self) -> None:
-        """Let go of it; a reader that is waiting for bytes ends with the next ones."""
+        """Release it; a reader that is waiting for bytes ends with the next ones."""
         self._ended = True
         self._stream.close()
 
@@ -105,7 +105,7 @@ def open_pipe(path: Path | None) -> IO[bytes]:
     if not hasattr(stdin, "buffer"):
         raise MediaError("holds text, not bytes", subject="standard input", hint="pipe media into it, or name a file")
     try:
-        # A handle of our own: a thread that waits in sys.stdin's lock would keep Python from ending.
+        # A duplicate handle: a thread that waits in sys.stdin's lock would keep Python from ending.
         return os.fdopen(os.dup(stdin.fileno()), "rb", buffering=0)
     except (OSError, io.UnsupportedOperation):
         return stdin.buffer

@@ -1,4 +1,4 @@
-"""What a media file holds, as ffmpeg tells it: its streams and its length, and why it cannot be read."""
+"""What a media file holds, as ffmpeg reports it: its streams and its length, and why it cannot be read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from crisp_align.errors import MediaError
 from crisp_align.media.ffmpeg import Decoder, find_ffmpeg, input_options
 from crisp_align.media.folders import begins_like_media
 
-__all__ = ["MediaInfo", "Stream", "check_file", "inspect", "probe"]
+__all__ = ["MediaInfo", "Stream", "check_file", "probe", "probe_url"]
 
 _STREAM = re.compile(
     r"^ {2,6}Stream #0:(?P<index>\d+)(?:\[0x[0-9a-f]+\])?(?:\((?P<language>[^)]*)\))?: "
@@ -25,7 +25,7 @@ _FORMAT = re.compile(r"^Input #0, (\S+), from ")
 _PICTURE = re.compile(
     rb"\xff\xd8\xff|\x89PNG|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*|.{4}JXL |.{4}ftyp(avif|heic|mif1)", re.DOTALL
 )
-_SAYS_NOTHING = re.compile(
+_UNINFORMATIVE = re.compile(
     r"Invalid (data found|argument)|End of file|Input/output error|could not seek", re.IGNORECASE
 )
 _PREFIX = re.compile(
@@ -78,7 +78,7 @@ class MediaInfo:
 
     @property
     def default_track(self) -> int:
-        """Position in `audio` of the track to hear when none is asked for: the first one flagged, else the first."""
+        """Position in `audio` of the track to read when none is asked for: the first one flagged, else the first."""
         return next((number for number, stream in enumerate(self.audio) if stream.default), 0)
 
     def contents(self) -> str:
@@ -148,17 +148,17 @@ def probe(source: str | os.PathLike[str]) -> MediaInfo:
     if not stat.S_ISREG(status.st_mode):
         raise MediaError("is a pipe: what it holds shows only when it is read", subject=name)
     head = _head(path)
-    info = inspect(file_url(path), name, head=head)
+    info = probe_url(file_url(path), name, head=head)
     return replace(info, truncated=status.st_size < _announced_size(head))
 
 
-def inspect(url: str, name: str, *, head: bytes, feed: Callable[[], bytes] | None = None) -> MediaInfo:
+def probe_url(url: str, name: str, *, head: bytes, feed: Callable[[], bytes] | None = None) -> MediaInfo:
     """What `url` holds.
 
     Args:
         url: a `file:` URL or "pipe:0".
         name: what messages call it.
-        head: its first bytes, for telling what it is when ffmpeg cannot.
+        head: its first bytes, for identifying it when ffmpeg cannot.
         feed: the bytes for "pipe:0".
 
     Raises:
@@ -246,7 +246,7 @@ _PLAYLIST_NAMES = frozenset(
 
 
 def _diagnosis(lines: list[str], head: bytes, name: str) -> MediaError:
-    """What to tell about an input that ffmpeg could not open."""
+    """The error for an input that ffmpeg could not open."""
     hint = None
     said = "\n".join(lines)
     if _is_playlist(head, name):
@@ -278,11 +278,11 @@ def _is_text(head: bytes) -> bool:
 
 
 def _because(lines: list[str]) -> str:
-    told = reason(lines)
-    return f" ({told})" if told and not _SAYS_NOTHING.match(told) else ""
+    message = telling_message(lines)
+    return f" ({message})" if message and not _UNINFORMATIVE.match(message) else ""
 
 
-def reason(lines: list[str]) -> str:
+def telling_message(lines: list[str]) -> str:
     """The most telling line of what ffmpeg said, without its prefixes; "" where there is none."""
     plain = [_NOISE.sub("", line).strip() for line in lines if not line.startswith(" ")]
     plain = [_PREFIX.sub("", line) for line in plain]

@@ -1,4 +1,4 @@
-"""WAV files that hold what models hear, 16 kHz mono in 16 bits, read as they are.
+"""WAV files in the form that models read, 16 kHz mono in 16 bits, read as they are.
 
 Starting ffmpeg, once to look and once to decode, takes as long as a small model takes over a clip: for archives of
 short recordings, which come in this form as a rule, that is time worth saving. What is in any way unusual is left to
@@ -15,12 +15,12 @@ from typing import Self
 from crisp_align.media.probe import MediaInfo, Stream
 from crisp_align.transcript import SAMPLE_RATE
 
-__all__ = ["Wave"]
+__all__ = ["WavReader"]
 
 _WIDTH = 2  # bytes of a sample
 
 
-class Wave:
+class WavReader:
     """An open WAV file; in place of a `Decoder`."""
 
     def __init__(self, file: wave.Wave_read, stack: ExitStack) -> None:

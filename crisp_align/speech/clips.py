@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from crisp_align.speech.voice import DEFAULTS, Regions, VadOptions, VoiceDetector, voice_activity
+from crisp_align.speech.voice import DEFAULTS, SpeechRegions, VadOptions, VoiceDetector, voice_activity
 from crisp_align.transcript import SAMPLE_RATE, Clip
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ _Span: TypeAlias = tuple[int, int, list[tuple[int, int]] | None]  # begin, end, 
 
 LONG_PAUSE = 0.6  # s; a sentence has ended: a longer pause is no better place to cut
 # s of pause by which a cut at the end of the window beats one at its beginning; fills clips of fast speech to 87 %.
-FILL = 1.0
-SEARCH = 1 / 3  # share of the window, at its end, in which the quietest point is looked for
-HOP = SAMPLE_RATE // 100  # samples: energy is taken every 10 ms
-SMOOTH = 10  # hops: and averaged over 100 ms, so that the closure of a plosive is no pause
-SHORTEST = 1.0  # s; a cut without a pause leaves at least this much to the clip after it
+FILL_WEIGHT = 1.0
+SEARCH_SHARE = 1 / 3  # share of the window, at its end, in which the quietest point is looked for
+HOP_SAMPLES = SAMPLE_RATE // 100  # samples: energy is taken every 10 ms
+SMOOTHED_HOPS = 10  # hops: and averaged over 100 ms, so that the closure of a plosive is no pause
+MIN_LEFTOVER = 1.0  # s; a cut without a pause leaves at least this much to the clip after it
 
 
 def clips(
@@ -59,14 +59,14 @@ def clips(
     if not max_clip >= 1:
         raise ValueError(f"max_clip must be at least 1 s, not {max_clip}")
     limit = int(max_clip * SAMPLE_RATE)
-    sound = _Sound()
-    spans = _voiced(blocks, sound, limit, options) if options.enabled else _covering(blocks, sound, limit)
+    sound = _SampleBuffer()
+    spans = _pack_speech(blocks, sound, limit, options) if options.enabled else _cut_everything(blocks, sound, limit)
     for begin, end, regions in spans:
         speech = tuple(((first - begin) / SAMPLE_RATE, (last - begin) / SAMPLE_RATE) for first, last in regions or ())
         yield Clip(sound.slice(begin, end), start + begin / SAMPLE_RATE, source, None if regions is None else speech)
 
 
-class _Sound:
+class _SampleBuffer:
     """The part of the stream that may still be needed; positions are samples from its start."""
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class _Sound:
     def append(self, block: Samples) -> None:
         self._samples = np.concatenate([self._samples, block])
 
-    def forget(self, position: int) -> None:
+    def discard_before(self, position: int) -> None:
         """Drop what lies before `position`."""
         if position > self._base:
             self._samples = self._samples[position - self._base :]
@@ -92,42 +92,42 @@ class _Sound:
     def quietest(self, begin: int, end: int) -> int:
         """Where between `begin` and `end` there is the least sound for 100 ms; the last such point."""
         part = self.slice(begin, end)
-        count = len(part) // HOP
-        if count <= SMOOTH:
+        count = len(part) // HOP_SAMPLES
+        if count <= SMOOTHED_HOPS:
             return (begin + end) // 2
-        energy = np.square(part[: count * HOP]).reshape(count, HOP).mean(axis=1)
-        smooth = np.convolve(energy, np.full(SMOOTH, 1 / SMOOTH), mode="valid")
+        energy = np.square(part[: count * HOP_SAMPLES]).reshape(count, HOP_SAMPLES).mean(axis=1)
+        smooth = np.convolve(energy, np.full(SMOOTHED_HOPS, 1 / SMOOTHED_HOPS), mode="valid")
         last = len(smooth) - 1 - int(np.argmin(smooth[::-1]))
-        return begin + (last + SMOOTH // 2) * HOP
+        return begin + (last + SMOOTHED_HOPS // 2) * HOP_SAMPLES
 
 
-def _covering(blocks: Iterable[Samples], sound: _Sound, limit: int) -> Iterator[_Span]:
+def _cut_everything(blocks: Iterable[Samples], sound: _SampleBuffer, limit: int) -> Iterator[_Span]:
     """All of the sound, cut at its quietest points."""
     begin = 0
     margin = _margin(limit)
     for block in blocks:
         sound.append(block)
         while sound.end - begin >= limit + margin:
-            cut = sound.quietest(begin + limit - int(limit * SEARCH), begin + limit)
+            cut = sound.quietest(begin + limit - int(limit * SEARCH_SHARE), begin + limit)
             yield begin, cut, None
             begin = cut
-            sound.forget(begin)
+            sound.discard_before(begin)
     while sound.end - begin > limit:
-        cut = sound.quietest(begin + limit - int(limit * SEARCH), min(begin + limit, sound.end - margin))
+        cut = sound.quietest(begin + limit - int(limit * SEARCH_SHARE), min(begin + limit, sound.end - margin))
         yield begin, cut, None
         begin = cut
     if sound.end > begin:
         yield begin, sound.end, None
 
 
-def _voiced(blocks: Iterable[Samples], sound: _Sound, limit: int, options: VadOptions) -> Iterator[_Span]:
+def _pack_speech(blocks: Iterable[Samples], sound: _SampleBuffer, limit: int, options: VadOptions) -> Iterator[_Span]:
     """The speech in the sound, packed."""
     detector = VoiceDetector()
     packer = _Packer(sound, limit, options)
     for block in blocks:
         sound.append(block)
         yield from packer.advance(detector.feed(block))
-        packer.forget()
+        packer.discard_unneeded()
     yield from packer.advance(detector.flush())
     yield from packer.finish()
 
@@ -135,13 +135,13 @@ def _voiced(blocks: Iterable[Samples], sound: _Sound, limit: int, options: VadOp
 class _Packer:
     """Packs speech regions into spans of at most `limit` samples."""
 
-    def __init__(self, sound: _Sound, limit: int, options: VadOptions) -> None:
+    def __init__(self, sound: _SampleBuffer, limit: int, options: VadOptions) -> None:
         self._sound = sound
         self._limit = limit
         self._max_pause = int(max(options.max_pause, options.min_silence) * SAMPLE_RATE)
         # Never so much that it leaves no room for speech, or reaches into the speech after a pause.
         self._pad = min(int(options.pad * SAMPLE_RATE), limit // 4, self._max_pause // 2)
-        self._regions = Regions(options)
+        self._regions = SpeechRegions(options)
         self._closed: list[tuple[int, int]] = []
         self._floor = 0  # where the last span ended
 
@@ -149,24 +149,24 @@ class _Packer:
         for probability in probabilities.tolist():
             if region := self._regions.advance(probability):
                 self._closed.append(region)
-            while span := self._due():
+            while span := self._next_complete():
                 yield span
 
     def finish(self) -> Iterator[_Span]:
         """The spans that the end of the sound completes."""
         if region := self._regions.finish(self._sound.end):
             self._closed.append(region)
-        while span := self._due():
+        while span := self._next_complete():
             yield span
         if self._closed:
             yield self._emit(len(self._closed), self._closed[-1][1] + self._pad)
 
-    def forget(self) -> None:
-        """Let go of the sound that no span can need any more."""
+    def discard_unneeded(self) -> None:
+        """Release the sound that no later span can need."""
         first = self._closed[0][0] if self._closed else self._regions.candidate
-        self._sound.forget(max(self._floor, (self._regions.position if first is None else first) - self._pad))
+        self._sound.discard_before(max(self._floor, (self._regions.position if first is None else first) - self._pad))
 
-    def _due(self) -> _Span | None:
+    def _next_complete(self) -> _Span | None:
         """The next span, if its end is known by now."""
         open_region = self._regions.open
         if self._closed:
@@ -187,7 +187,7 @@ class _Packer:
         begin = self._begin(known[0])
         limit = begin + self._limit
         worth = [
-            min((after - end) / SAMPLE_RATE, LONG_PAUSE) + FILL * (end - begin) / self._limit
+            min((after - end) / SAMPLE_RATE, LONG_PAUSE) + FILL_WEIGHT * (end - begin) / self._limit
             for (_, end), (after, _) in pairwise(known)
             if end <= limit
         ]
@@ -195,7 +195,7 @@ class _Packer:
             count = worth.index(max(worth)) + 1
             end, after = known[count - 1][1], known[count][0]
             return self._emit(count, end + min(self._pad, (after - end) // 2))
-        cut = self._sound.quietest(limit - int(self._limit * SEARCH), limit - _margin(self._limit))
+        cut = self._sound.quietest(limit - int(self._limit * SEARCH_SHARE), limit - _margin(self._limit))
         if self._closed:
             self._closed[:1] = [(known[0][0], cut), (cut, known[0][1])]
         else:
@@ -214,4 +214,4 @@ class _Packer:
 
 
 def _margin(limit: int) -> int:
-    return min(int(SHORTEST * SAMPLE_RATE), limit // 4)
+    return min(int(MIN_LEFTOVER * SAMPLE_RATE), limit // 4)

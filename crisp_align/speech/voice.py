@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from crisp_align.transcript import Samples
 
-__all__ = ["FRAME", "Regions", "VadOptions", "VoiceDetector", "voice_activity"]
+__all__ = ["FRAME", "SpeechRegions", "VadOptions", "VoiceDetector", "voice_activity"]
 
 FRAME = 512  # samples the model judges at once: 32 ms
-CONTEXT = 64  # samples of the frame before that it sees, too
-STATE = (1, 1, 128)  # shape of each of the LSTM's two states
-BATCH = 1024  # frames in one call of the model: half a minute, 2.4 MB
+CONTEXT_SAMPLES = 64  # samples of the frame before that it sees, too
+STATE_SHAPE = (1, 1, 128)  # shape of each of the LSTM's two states
+BATCH_FRAMES = 1024  # frames in one call of the model: half a minute, 2.4 MB
 HYSTERESIS = 0.15  # how far below `threshold` speech goes on, where `neg_threshold` is not given; Silero's own default
 
 
@@ -113,40 +113,42 @@ class VoiceDetector:
 
     def __init__(self) -> None:
         self._model = _session()
-        self._hidden = np.zeros(STATE, np.float32)
-        self._cell = np.zeros(STATE, np.float32)
-        self._rest: Samples = np.zeros(CONTEXT, np.float32)  # the context, then what does not fill a frame
+        self._hidden = np.zeros(STATE_SHAPE, np.float32)
+        self._cell = np.zeros(STATE_SHAPE, np.float32)
+        self._rest: Samples = np.zeros(CONTEXT_SAMPLES, np.float32)  # the context, then what does not fill a frame
 
     def feed(self, samples: Samples) -> NDArray[np.float32]:
         """Speech probability of every frame that these samples complete: float32, shape (k,), in [0, 1]."""
         joined = np.concatenate([self._rest, samples])
-        count = (len(joined) - CONTEXT) // FRAME
+        count = (len(joined) - CONTEXT_SAMPLES) // FRAME
         self._rest = joined[count * FRAME :].copy()
         if not count:
             return np.zeros(0, np.float32)
-        frames = np.lib.stride_tricks.sliding_window_view(joined, CONTEXT + FRAME)[::FRAME][:count]
-        return np.concatenate([self._judge(frames[first : first + BATCH]) for first in range(0, count, BATCH)])
+        frames = np.lib.stride_tricks.sliding_window_view(joined, CONTEXT_SAMPLES + FRAME)[::FRAME][:count]
+        return np.concatenate(
+            [self._run_model(frames[first : first + BATCH_FRAMES]) for first in range(0, count, BATCH_FRAMES)]
+        )
 
     def flush(self) -> NDArray[np.float32]:
         """The probability of the last, incomplete frame, filled up with silence; shape (0,) or (1,)."""
-        missing = CONTEXT + FRAME - len(self._rest)
+        missing = CONTEXT_SAMPLES + FRAME - len(self._rest)
         return self.feed(np.zeros(missing if missing < FRAME else 0, np.float32))
 
-    def _judge(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _run_model(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         state = {"h": self._hidden, "c": self._cell}
         output, self._hidden, self._cell = self._model.run(None, {"input": np.ascontiguousarray(frames), **state})
         return np.asarray(output, np.float32).reshape(-1)
 
 
-class Regions:
-    """Speech regions from probabilities as they come, in samples."""
+class SpeechRegions:
+    """Speech regions, in samples, from probabilities in the order of the stream."""
 
     def __init__(self, options: VadOptions) -> None:
         self._options = options
         self._min_speech = options.min_speech * SAMPLE_RATE
         self._min_silence = max(options.min_silence * SAMPLE_RATE, 1)
         self._start: int | None = None
-        self._quiet: int | None = None
+        self._silence_start: int | None = None
         self._split = False
         self.position = 0
         """Samples judged so far."""
@@ -156,7 +158,7 @@ class Regions:
         """Speech that still goes on and is long enough to count, as far as it reaches; None: there is none."""
         if self._start is None:
             return None
-        end = self.position if self._quiet is None else self._quiet
+        end = self.position if self._silence_start is None else self._silence_start
         return (self._start, end) if self._counts(end) else None
 
     @property
@@ -170,17 +172,17 @@ class Regions:
         self.position += FRAME
         if probability >= self._options.threshold:
             self._start = here if self._start is None else self._start
-            self._quiet = None
+            self._silence_start = None
         elif self._start is not None and probability < self._options.off_threshold:
-            self._quiet = here if self._quiet is None else self._quiet
-            if self.position - self._quiet >= self._min_silence:
-                return self._close(self._quiet)
+            self._silence_start = here if self._silence_start is None else self._silence_start
+            if self.position - self._silence_start >= self._min_silence:
+                return self._close(self._silence_start)
         return None
 
     def finish(self, total: int) -> tuple[int, int] | None:
         """The region that the end of the sound, after `total` samples, closes, if there is one."""
         self.position = total
-        return self._close(total if self._quiet is None else self._quiet)
+        return self._close(total if self._silence_start is None else self._silence_start)
 
     def split(self, position: int) -> None:
         """Let the open region begin at `position`; what is left of it counts, however short it stays."""
@@ -193,7 +195,7 @@ class Regions:
 
     def _close(self, end: int) -> tuple[int, int] | None:
         region = (self._start, end) if self._start is not None and self._counts(end) else None
-        self._start = self._quiet = None
+        self._start = self._silence_start = None
         self._split = False
         return region
 
@@ -215,7 +217,7 @@ def voice_activity(samples: Samples, options: VadOptions = DEFAULTS) -> tuple[tu
 
 def _regions(samples: Samples, options: VadOptions) -> Iterator[tuple[int, int]]:
     detector = VoiceDetector()
-    regions = Regions(options)
+    regions = SpeechRegions(options)
     for probability in np.concatenate([detector.feed(samples), detector.flush()]).tolist():
         if region := regions.advance(probability):
             yield region

@@ -28,7 +28,7 @@ torch.set_num_threads(1)
 from crisp_align.backends import DecodeOptions, LoadOptions  # noqa: E402
 from crisp_align.errors import ModelError, OptionError  # noqa: E402
 from crisp_align.transcript import Clip  # noqa: E402
-from crisp_align_backends.loops import cut_loops  # noqa: E402
+from crisp_align_backends.loops import collapse_repeats  # noqa: E402
 from crisp_align_backends.nemo_archive import CONFIG, WEIGHTS, opened  # noqa: E402
 from crisp_align_backends.nemo_loading import quiet  # noqa: E402
 from crisp_align_backends.runtimes import NEMO  # noqa: E402
@@ -266,7 +266,7 @@ def test_canary_on_nemo_gives_what_nemo_gives(models: Path, clips: list[Clip]) -
     assert [one.text for one in heard] == [backend.transcribe([c], options)[0].text for c in clips]
     original = ASRModel.restore_from(str(models / "canary.nemo"), map_location="cpu").eval()
     expected = original.transcribe([clips[1].samples], source_lang="de", target_lang="en", pnc="yes", verbose=False)[0]
-    assert heard[1].text == cut_loops(expected.text.strip())
+    assert heard[1].text == collapse_repeats(expected.text.strip())
     assert heard[1].text
     assert heard[1].language == "de"
 

@@ -16,7 +16,7 @@ from crisp_align.backends import DecodeOptions, LoadOptions, Transcription  # no
 from crisp_align.errors import ModelError, OptionError  # noqa: E402
 from crisp_align.transcript import Clip, Word  # noqa: E402
 from crisp_align_backends.canary import Canary  # noqa: E402
-from crisp_align_backends.loops import cut_loops  # noqa: E402
+from crisp_align_backends.loops import collapse_repeats  # noqa: E402
 from crisp_align_backends.parakeet import Parakeet  # noqa: E402
 from tests import tiny_nvidia  # noqa: E402
 
@@ -212,7 +212,7 @@ def test_canary_writes_what_the_model_cards_code_writes(
         heard = backend.transcribe(clips[: i + 1], options)[i]
         most = 32 + -(-len(clips[i].samples) * 12 // 16_000)
         text = card_canary(checkpoints / "canary", clips[i], source, target, options.punctuation, most)
-        assert heard.text == cut_loops(text)
+        assert heard.text == collapse_repeats(text)
         assert heard.text
         assert heard.language == options.language
 

@@ -16,7 +16,7 @@ import pytest
 from crisp_align.errors import MediaError, MissingDependencyError, OptionError
 from crisp_align.media.audio import MediaOptions, find_ffmpeg, open_audio, read_audio
 from crisp_align.media.ffmpeg import Decoder
-from crisp_align.media.wav import Wave
+from crisp_align.media.wav import WavReader
 from crisp_align.transcript import SAMPLE_RATE
 from tests.reels import JFK, PICTURE, ROOT, TONE, lag, level, make, seconds
 
@@ -500,7 +500,7 @@ class TestPlainWaves:
         )
         with open_audio(plain) as stream:
             ours = np.concatenate(list(stream))
-            assert isinstance(stream._decoder, Wave)
+            assert isinstance(stream._decoder, WavReader)
             assert not stream.notices
         with open_audio(plain, MediaOptions(duration=1000.0)) as stream:
             assert isinstance(stream._decoder, Decoder)
@@ -520,4 +520,4 @@ class TestPlainWaves:
         make(tmp_path / "fast.wav", *TONE, "-ar", "48000")
         make(tmp_path / "wide.wav", *TONE, "-c:a", "pcm_f32le")
         make(tmp_path / "flac.wav", *TONE, "-f", "flac")
-        assert [path.name for path in sorted(tmp_path.iterdir()) if Wave.open(path) is not None] == []
+        assert [path.name for path in sorted(tmp_path.iterdir()) if WavReader.open(path) is not None] == []

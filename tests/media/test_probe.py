@@ -243,9 +243,9 @@ def test_a_playlist_is_refused_even_if_it_names_a_local_file_and_calls_itself_me
 
 @pytest.mark.parametrize("kind", ["hls", "ffconcat", "dash", "sdp"])
 def test_ffmpeg_itself_cannot_be_made_to_open_a_playlist(tmp_path: Path, kind: str) -> None:
-    from crisp_align.media.probe import file_url, inspect
+    from crisp_align.media.probe import file_url, probe_url
 
     path = tmp_path / f"list.{kind}"
     path.write_text(PLAYLISTS[kind].format(file=JFK))
     with pytest.raises(MediaError):
-        inspect(file_url(path), "list", head=b"\0" * 100)  # as if its first bytes had told nothing
+        probe_url(file_url(path), "list", head=b"\0" * 100)  # as if its first bytes had told nothing

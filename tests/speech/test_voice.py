@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from crisp_align.errors import MissingDependencyError, ModelError, OptionError
 from crisp_align.media.audio import read_audio
 from crisp_align.speech.clips import VadOptions, voice_activity
-from crisp_align.speech.voice import FRAME, Regions, VoiceDetector, _session
+from crisp_align.speech.voice import FRAME, SpeechRegions, VoiceDetector, _session
 from crisp_align.transcript import SAMPLE_RATE
 from tests.reels import JFK
 
@@ -168,7 +168,7 @@ def test_thresholds_that_make_no_sense_are_refused(options: dict[str, float]) ->
 
 def regions(track: list[float], options: VadOptions, total: int | None = None) -> list[tuple[int, int]]:
     """In frames."""
-    judge = Regions(options)
+    judge = SpeechRegions(options)
     found = [judge.advance(probability) for probability in track]
     found.append(judge.finish(len(track) * FRAME if total is None else total))
     return [(start // FRAME, end // FRAME) for start, end in filter(None, found)]
