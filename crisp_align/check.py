@@ -14,7 +14,6 @@ from crisp_align.formats import find_format, format_of_path, format_of_text, par
 from crisp_align.formats.cue_text import clock, cue_lines, joins_without_space
 from crisp_align.formats.encodings import read_text
 from crisp_align.formats.format import CueReader, Entry, Format
-from crisp_align.formats.json import read_json_cues
 from crisp_align.formats.srt import srt_entries
 from crisp_align.formats.vtt import vtt_entries
 from crisp_align.languages import script_language
@@ -27,7 +26,6 @@ from crisp_align.transcript import MIN_WORD, Cue, Word
 __all__ = ["Violation", "check", "check_file", "check_text", "hurry"]
 
 _MILLISECOND = 0.0011  # times are written in whole ones
-_COARSE = {"ass": 0.0101, "ssa": 0.0101, "lrc": 0.0101}  # formats that write hundredths
 _FASTEST = 40.0  # columns a second that anybody speaks; 25 are very fast
 _WARNINGS = frozenset({"kinsoku", "short-gap", "frame-gap", "frames", "encoding"})
 _HIGHEST_RATE = 60.0  # frames a second of any usual video
@@ -182,25 +180,27 @@ def check_text(text: str, rules: Rules, source: str, name: str | None = None) ->
     """
     format = find_format(name) if name else format_of_text(text)
     reader = _reader(format, source)
-    ours = reader is read_json_cues
+    ours = reader is format.inner_cue_reader
     try:
         found = [*_of_file(format, text, source)]
         cues = reader(text, source)
-        tolerance = _COARSE.get(format.name, _MILLISECOND)
+        tolerance = format.time_step + (_MILLISECOND - 0.001)
         if isinstance(rules, LanguageRules):
             told = parse_format(text, source, format.name).language
-            if format.name != "lrc":
+            if format.has_lines and format.has_ends:
                 return [*found, *_by_language(cues, rules, told, tolerance, measured=ours)]
             rules = rules.of(told)
-        if format.name == "lrc":  # it holds neither line breaks nor when a line goes out
-            rules = replace(rules, max_chars=0, max_duration=0.0, min_gap=0.0, min_gap_frames=0, close_gap=0.0)
+        if not format.has_lines:
+            rules = replace(rules, max_chars=0)
+        if not format.has_ends:
+            rules = replace(rules, max_duration=0.0, min_gap=0.0, min_gap_frames=0, close_gap=0.0)
         return [*found, *check(cues, rules, tolerance, measured=ours)]
     except TranscriptError as error:
         return [Violation("syntax", error.what)]
 
 
 def _reader(format: Format, source: str) -> CueReader:
-    reader = read_json_cues if format.name in ("json", "json-full") else format.cue_reader
+    reader = format.inner_cue_reader or format.cue_reader
     if not reader:
         raise OptionError(f"{format.name} files hold no cues to check", subject=source, hint="render it first")
     return reader

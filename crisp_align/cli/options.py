@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from crisp_align.errors import OptionError
+from crisp_align.formats.builtin import BUILTIN
 from crisp_align.languages import NAMES, language_code
 
 if TYPE_CHECKING:
@@ -309,26 +310,12 @@ _RULES = (
 )
 OUTPUT = (
     *(
-        flag(spelling, f"--output-{name}", f"to_{name}".replace("-", "_"), text=f"write {what}")
-        for spelling, name, what in (
-            ("-osrt", "srt", "SubRip subtitles"),
-            ("-ovtt", "vtt", "WebVTT subtitles"),
-            ("-oass", "ass", "Advanced SubStation Alpha"),
-            ("-ossa", "ssa", "SubStation Alpha"),
-            ("-ottml", "ttml", "TTML (IMSC 1.1 text profile)"),
-            ("-olrc", "lrc", "lyrics"),
-            ("-osbv", "sbv", "YouTube SubViewer"),
-            ("-otxt", "txt", "plain text"),
-            ("-oj", "json", "JSON: the transcript"),
-            ("-ojf", "json-full", "JSON: the transcript and its cues"),
-            ("-ocsv", "csv", "a table: start, end, text"),
-            ("-otsv", "tsv", "the same, parted by tabs"),
-            ("-otextgrid", "textgrid", "Praat TextGrid"),
-            ("-octm", "ctm", "NIST time-marked words"),
-            ("-olabels", "labels", "Audacity labels"),
-            ("-orttm", "rttm", "NIST speaker turns"),
-            ("-ohtml", "html", "a page to review the words on"),
+        flag(
+            *(format.flag, f"--output-{format.name}", f"to_{format.name}".replace("-", "_")),
+            text=f"write {format.description}",
         )
+        for format in BUILTIN
+        if format.flag
     ),
     option(
         *("-o", "--output", "named"),

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crisp_align.errors import OptionError, TranscriptError
-from crisp_align.files.atomic import write_atomically
-from crisp_align.formats.ass import read_ass, write_ass, write_ssa
-from crisp_align.formats.cue_text import transcript_of
-from crisp_align.formats.encodings import mojibake_notice, read_text
+from crisp_align.formats.builtin import BUILTIN
 from crisp_align.formats.format import Format, WriteOptions
-from crisp_align.formats.html import write_html
-from crisp_align.formats.json import transcript_from_json, transcript_to_json
-from crisp_align.formats.json_styles import read_json, write_full_json, write_json
-from crisp_align.formats.lrc import read_lrc, write_lrc
-from crisp_align.formats.srt import read_srt, write_srt
-from crisp_align.formats.tables import write_csv, write_ctm, write_labels, write_rttm, write_sbv, write_tsv
-from crisp_align.formats.textgrid import read_textgrid, write_textgrid
-from crisp_align.formats.ttml import read_ttml, ttml_language, write_ttml
-from crisp_align.formats.txt import read_txt, write_txt
-from crisp_align.formats.vtt import read_vtt, write_vtt
-from crisp_align.transcript import Cue, Transcript
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from crisp_align.files.atomic import write_atomically
+    from crisp_align.formats.json import transcript_from_json, transcript_to_json
+    from crisp_align.transcript import Cue, Transcript
 
 __all__ = [
     "FORMATS",
+    "GROUP",
     "Format",
     "WriteOptions",
     "find_format",
@@ -44,74 +40,85 @@ __all__ = [
     "write_format",
 ]
 
-FORMATS: dict[str, Format] = {
-    format.name: format
-    for format in (
-        Format("srt", ".srt", "SubRip", write_srt, cue_reader=read_srt),
-        Format("vtt", ".vtt", "WebVTT", write_vtt, cue_reader=read_vtt),
-        Format("ass", ".ass", "Advanced SubStation Alpha", write_ass, cue_reader=read_ass),
-        Format("ssa", ".ssa", "SubStation Alpha", write_ssa, cue_reader=read_ass),
-        Format(
-            "ttml", ".ttml", "TTML, IMSC 1.1 text profile", write_ttml, cue_reader=read_ttml, language=ttml_language
-        ),
-        Format("lrc", ".lrc", "lyrics", write_lrc, cue_reader=read_lrc),
-        Format("sbv", ".sbv", "YouTube SubViewer", write_sbv),
-        Format("txt", ".txt", "plain text, a line a segment", write_txt, transcript_reader=read_txt, timed=False),
-        Format("json", ".json", "the transcript, compact", write_json, transcript_reader=read_json, timed=False),
-        Format("json-full", ".json", "the transcript and its cues", write_full_json, transcript_reader=read_json),
-        Format("csv", ".csv", "a table: start, end, text; ms", write_csv),
-        Format("tsv", ".tsv", "a table parted by tabs", write_tsv),
-        Format("textgrid", ".TextGrid", "Praat: segments and words", write_textgrid, transcript_reader=read_textgrid),
-        Format("ctm", ".ctm", "NIST time-marked words", write_ctm),
-        Format("labels", ".labels.txt", "Audacity labels", write_labels),
-        Format("rttm", ".rttm", "NIST speaker turns", write_rttm),
-        Format("html", ".html", "a page to review words with", write_html),
-    )
-}
-"""Name → format. Where two share an extension, the first is the one that a path means."""
+GROUP = "crisp_align.formats"
+"""Entry-point group under which other packages publish a `Format`."""
 
-_BEGINNINGS = tuple(
-    (name, re.compile(pattern, re.IGNORECASE | re.MULTILINE))
-    for name, pattern in (
-        ("vtt", r"WEBVTT\b"),
-        ("ssa", r"\[Script Info\](?s:.)*?^ScriptType: *v4\.00 *$"),
-        ("ass", r"\[Script Info\]"),
-        ("textgrid", r"File type *= *\"ooText"),
-        ("ttml", r"<\?xml|<(?:\w+:)?tt\b|<!--"),
-        ("lrc", r"\[(?:\d+:\d\d|[a-z#]+:[^\]\n]*\] *$)"),
-        ("json", r"\{|\[\s*[{\]]"),
-        ("srt", r"(?:.*\n)?.*\d:\d\d[,.]\d+ *-+>"),
-    )
-)
+FORMATS: dict[str, Format] = {format.name: format for format in BUILTIN}
+"""Name → format, of those that come with this package. Where two share an extension, a path means the first."""
+
+_HOMES = {
+    "transcript_from_json": "crisp_align.formats.json",
+    "transcript_to_json": "crisp_align.formats.json",
+    "write_atomically": "crisp_align.files.atomic",
+}
+
+
+def __getattr__(name: str) -> object:
+    # The command line reads the table of formats for every --help; what is behind it loads when it is needed.
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _published() -> Iterator[Format]:
+    """Formats that other packages publish; a name of ours stays ours, and what does not load has no part in it."""
+    for name in sorted(_entry_points()):
+        if name not in FORMATS:
+            with suppress(OptionError):
+                yield _loaded(name)
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _loaded(name: str) -> Format:
+    point = _entry_points()[name]
+    try:
+        format = point.load()
+    except Exception as error:  # whatever a package of somebody else's raises
+        raise OptionError(
+            f"the format {name!r} does not load: {type(error).__name__}: {error}",
+            hint=f"update or remove the package that publishes it: {point.value}",
+        ) from error
+    if not isinstance(format, Format) or format.name != name:
+        raise OptionError(f"{point.value} is published as the format {name!r} and is none of that name")
+    return format
 
 
 def find_format(name: str) -> Format:
     """The format called `name`.
 
     Raises:
-        OptionError: there is none.
+        OptionError: there is none, or the package that publishes it does not load.
     """
-    if name not in FORMATS:
-        raise OptionError(f"no format is called {name!r}", hint=f"formats: {', '.join(FORMATS)}")
-    return FORMATS[name]
+    if name in FORMATS:
+        return FORMATS[name]
+    published = sorted(_entry_points())
+    if name in published:
+        return _loaded(name)
+    raise OptionError(f"no format is called {name!r}", hint=f"formats: {', '.join([*FORMATS, *published])}")
 
 
 def format_of_path(path: str | os.PathLike[str]) -> Format:
     """The format that the extension of `path` stands for.
 
     Raises:
-        OptionError: it stands for none.
+        OptionError: it stands for none, or the package that publishes it does not load.
     """
     name = os.fsdecode(Path(path).name).lower()
-    fits = [format for format in FORMATS.values() if name.endswith(format.extension.lower())]
-    if fits:
-        return max(fits, key=lambda format: len(format.extension))
+    for known in (FORMATS.values(), _published()):
+        fitting = [format for format in known if name.endswith(format.extension.lower())]
+        if fitting:
+            return max(fitting, key=lambda format: len(format.extension))
     extension = Path(path).suffix
-    known = ", ".join(dict.fromkeys(format.extension for format in FORMATS.values()))
+    extensions = ", ".join(dict.fromkeys(format.extension for format in FORMATS.values()))
     raise OptionError(
         f"no format has the extension {extension!r}" if extension else "without an extension it names no format",
         subject=os.fsdecode(path),
-        hint=f"extensions: {known}",
+        hint=f"extensions: {extensions}",
     )
 
 
@@ -123,7 +130,11 @@ def format_of_text(text: str) -> Format:
     head = text.lstrip("\ufeff \t\n")[:2000]
     if not head:
         return FORMATS["srt"]
-    return FORMATS[next((name for name, pattern in _BEGINNINGS if pattern.match(head)), "txt")]
+    for known in (FORMATS.values(), _published()):
+        for format in known:
+            if format.begins.match(head):
+                return format
+    return FORMATS["txt"]
 
 
 def write_format(name: str, transcript: Transcript, cues: Sequence[Cue], options: WriteOptions | None = None) -> bytes:
@@ -137,7 +148,7 @@ def write_format(name: str, transcript: Transcript, cues: Sequence[Cue], options
     if format.timed:
         refuse_untimed(transcript)
     text = format.writer(transcript, cues, options)
-    bom = options.bom and format.extension != ".json"  # which may have none
+    bom = options.bom and format.has_bom
     return (b"\xef\xbb\xbf" if bom else b"") + text.encode("utf-8", "replace")
 
 
@@ -164,6 +175,8 @@ def read_format(path: str | os.PathLike[str], name: str | None = None, encoding:
         TranscriptError: it cannot be read, or is not what it should be; names the file and the line.
         OptionError: no such format, or none that can be read.
     """
+    from crisp_align.formats.encodings import read_text
+
     format = _readable(path, name)
     return parse_format(read_text(path, encoding), os.fsdecode(path), format.name)
 
@@ -180,6 +193,9 @@ def parse_format(text: str, source: str, name: str | None = None) -> Transcript:
         TranscriptError: it is not what it should be; names the source and the line.
         OptionError: no such format, or none that can be read.
     """
+    from crisp_align.formats.cue_text import transcript_of
+    from crisp_align.formats.encodings import mojibake_notice
+
     format = _readable(source, name) if name else format_of_text(text)
     if format.transcript_reader:
         transcript = format.transcript_reader(text, source)
@@ -187,9 +203,9 @@ def parse_format(text: str, source: str, name: str | None = None) -> Transcript:
         assert format.cue_reader  # noqa: S101 (_readable saw to it)
         language = format.language(text) if format.language else None
         transcript = transcript_of(format.cue_reader(text, source), source, language)
-    told = mojibake_notice(transcript.text)
-    if told and told not in transcript.notices:
-        return replace(transcript, notices=(*transcript.notices, told))
+    notice = mojibake_notice(transcript.text)
+    if notice and notice not in transcript.notices:
+        return replace(transcript, notices=(*transcript.notices, notice))
     return transcript
 
 
@@ -200,6 +216,8 @@ def read_cues(path: str | os.PathLike[str], name: str | None = None, encoding: s
         TranscriptError: it cannot be read, or is not what it should be, or holds no cues.
         OptionError: no such format, or none that can be read.
     """
+    from crisp_align.formats.encodings import read_text
+
     format = _readable(path, name)
     if not format.cue_reader:
         raise TranscriptError(f"a {format.name} file holds no cues", subject=os.fsdecode(path))

@@ -1,15 +1,26 @@
-"""What a format is, and the choices its writer is given."""
+"""What a format is, and the choices that its reader and its writer are given."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from importlib import import_module
+from typing import Any, Literal, TypeAlias
 
 from crisp_align.errors import OptionError
 from crisp_align.transcript import Cue, Transcript
 
-__all__ = ["CueReader", "Entry", "Format", "TranscriptReader", "WriteOptions", "Writer"]
+__all__ = [
+    "BEGINS_NEVER",
+    "CueReader",
+    "Entry",
+    "Format",
+    "TranscriptReader",
+    "WriteOptions",
+    "Writer",
+    "lazy",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,30 +76,62 @@ CueReader: TypeAlias = Callable[[str, str], list[Cue]]
 TranscriptReader: TypeAlias = Callable[[str, str], Transcript]
 """(text, name of its file) → the transcript it holds. Raises TranscriptError."""
 
+BEGINS_NEVER = re.compile(r"(?!)")
+"""How a format begins that is never known by its content."""
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One way to write a transcript or its cues down, and to read it back.
+    """One way to write a transcript or its cues down, and to read it back. It says all there is to know of itself.
 
     To add one: (1) a module with a function of type `Writer`; (2) where it can be read, one of type `CueReader` (what
-    it holds is cues) or `TranscriptReader` (it holds words and segments); (3) an entry in `FORMATS`; (4) a section in
-    docs/formats.md.
+    it holds is cues) or `TranscriptReader` (it holds words and segments); (3) a `Format`, in `crisp_align.formats.
+    builtin` or, in a package of your own, under the entry-point group `crisp_align.formats`; (4) a section in
+    docs/formats.md. A published one is written with `--to NAME` or `-o FILE.EXT`.
     """
 
     name: str
-    """As typed after -o: srt for -osrt."""
+    """As typed after --to and --from."""
     extension: str
     """With its dot."""
     description: str
+    """What it is, as --help shows it after "write"."""
     writer: Writer
+    flag: str = ""
+    """The short option that asks for it, e.g. "-osrt"; only formats that come with this package have one."""
     cue_reader: CueReader | None = None
     transcript_reader: TranscriptReader | None = None
+    inner_cue_reader: CueReader | None = None
+    """Reads the cues that a file of a transcript may hold as well, laid out by us."""
     language: Callable[[str], str | None] | None = None
     """Finds the language that a file of cues says it is in."""
+    begins: re.Pattern[str] = BEGINS_NEVER
+    """Matches at the start of a text in this format, blanks and a byte-order mark before it left out."""
     timed: bool = True
     """Whether it means nothing without the times of the words."""
+    time_step: float = 0.001
+    """s; times are rounded to whole ones."""
+    has_lines: bool = True
+    """Whether the lines of a cue stay apart in it."""
+    has_ends: bool = True
+    """Whether it says when a cue goes out."""
+    has_bom: bool = True
+    """Whether a byte-order mark may stand in front of it."""
 
     @property
     def readable(self) -> bool:
         """Whether files of this format can be read back."""
         return self.cue_reader is not None or self.transcript_reader is not None
+
+
+def lazy(module: str, function: str) -> Callable[..., Any]:
+    """A function of a module that is imported when the function is first called.
+
+    The table of formats is read for every `--help`, and the modules behind it need none of that haste.
+    """
+
+    def call(*args: object) -> Any:
+        return getattr(import_module(module), function)(*args)
+
+    call.__name__ = call.__qualname__ = function
+    return call
