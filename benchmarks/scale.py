@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.throughput import speech_file
-from crisp_align.backends import DecodeOptions, LoadOptions
+from crisp_align.backends import DecodeOptions, LoadOptions, ModelChoice
 from crisp_align.pipeline.pipeline import Pipeline, Settings
 from crisp_align.pipeline.prefetch import Task, read
 from crisp_align.pipeline.stages import Heard
@@ -65,7 +65,10 @@ def main() -> None:
 
 def measured(path: Path, model: str, threads: int) -> Cost:
     """What an hour costs, from one pass over a recording, after one batch that is not counted."""
-    settings = Settings(model=model, load=LoadOptions(threads=threads), decode=DecodeOptions(language="en"))
+    load = LoadOptions(threads=threads)
+    settings = Settings(
+        ModelChoice(model=model, load=load), ModelChoice(load=load), decode=DecodeOptions(language="en")
+    )
     pipeline = Pipeline.load(settings)
     limit: Future[float] = Future()
     limit.set_result(pipeline.max_clip)

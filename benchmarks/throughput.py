@@ -26,7 +26,7 @@ from rich.table import Table
 
 from crisp_align.aligners import Utterance
 from crisp_align.aligners.chain import AlignerChain, Timed
-from crisp_align.backends import DecodeOptions, LoadOptions
+from crisp_align.backends import DecodeOptions, LoadOptions, ModelChoice
 from crisp_align.media.audio import open_audio, read_audio
 from crisp_align.pipeline.pipeline import Pipeline, Settings
 from crisp_align.speech.clips import clips
@@ -75,7 +75,8 @@ def speech_file(path: Path, seconds: float) -> Path:
 
 
 def _print_speed(path: Path, threads: int, repeats: int) -> None:
-    settings = Settings(load=LoadOptions(threads=threads), decode=DecodeOptions(language="en"))
+    load = LoadOptions(threads=threads)
+    settings = Settings(ModelChoice(load=load), ModelChoice(load=load), decode=DecodeOptions(language="en"))
     pipeline = Pipeline.load(settings)
     whisper = pipeline.backend
     assert isinstance(whisper, Whisper)
@@ -163,7 +164,8 @@ def _print_memory(short: Path, long: Path, threads: int) -> None:
 
 
 def _peak_of_run(path: str, threads: int) -> float:
-    pipeline = Pipeline.load(Settings(model="tiny.en", load=LoadOptions(threads=threads)))
+    load = LoadOptions(threads=threads)
+    pipeline = Pipeline.load(Settings(ModelChoice(model="tiny.en", load=load), ModelChoice(load=load)))
     for _ in pipeline.transcribe([path]):
         pass
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

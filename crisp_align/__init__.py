@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from crisp_align.aligners.chain import load_aligner
     from crisp_align.api import align, transcribe
-    from crisp_align.backends import load_backend
+    from crisp_align.backends import DecodeOptions, LoadOptions, ModelChoice, load_backend
     from crisp_align.errors import CrispAlignError
-    from crisp_align.pipeline.pipeline import Pipeline, Settings
+    from crisp_align.pipeline.pipeline import Pipeline
+    from crisp_align.pipeline.settings import Settings
     from crisp_align.transcript import Clip, Cue, Segment, Span, Transcript, Unit, Word
 
     __version__: str
@@ -19,9 +20,12 @@ _HOMES = {
     "Clip": "transcript",
     "CrispAlignError": "errors",
     "Cue": "transcript",
+    "DecodeOptions": "backends.options",
+    "LoadOptions": "backends.options",
+    "ModelChoice": "backends.options",
     "Pipeline": "pipeline.pipeline",
     "Segment": "transcript",
-    "Settings": "pipeline.pipeline",
+    "Settings": "pipeline.settings",
     "Span": "transcript",
     "Transcript": "transcript",
     "Unit": "transcript",
@@ -36,6 +40,9 @@ __all__ = [
     "Clip",
     "CrispAlignError",
     "Cue",
+    "DecodeOptions",
+    "LoadOptions",
+    "ModelChoice",
     "Pipeline",
     "Segment",
     "Settings",

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from crisp_align.events import Event, Failed, Finished
-from crisp_align.pipeline.pipeline import Pipeline, Settings
+from crisp_align.pipeline.pipeline import Pipeline
+from crisp_align.pipeline.settings import Settings
 from crisp_align.transcript import Transcript
 
 __all__ = ["align", "transcribe"]
@@ -89,9 +90,12 @@ def _settings(settings: Settings | None, backend: str, model: str, aligner: str,
     base = settings or Settings()
     return replace(
         base,
-        backend=backend if backend != "auto" else base.backend,
-        model=model if model != "auto" else base.model,
-        aligner=aligner if aligner != "auto" else base.aligner,
+        backend=replace(
+            base.backend,
+            name=backend if backend != "auto" else base.backend.name,
+            model=model if model != "auto" else base.backend.model,
+        ),
+        aligner=base.aligner if aligner == "auto" else replace(base.aligner, name=aligner, model="auto"),
         decode=base.decode if language is None else replace(base.decode, language=language),
     )
 

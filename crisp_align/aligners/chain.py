@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import dataclass
 
 from crisp_align.aligners import Aligner, Alignment, Flagged, Refusal, Result, Utterance, aligner_class, aligner_names
-from crisp_align.backends import Backend, LoadOptions, loading
+from crisp_align.backends import Backend, LoadOptions, ModelChoice, loading
 from crisp_align.errors import AlignmentError, CrispAlignError, ModelError, OptionError
 from crisp_align.models import store as models
 from crisp_align.models.catalogue import lookup
@@ -41,8 +41,7 @@ class AlignerChain:
 
     def __init__(
         self,
-        asked: str,
-        options: LoadOptions,
+        choice: ModelChoice,
         backend: Backend | None = None,
         *,
         strict: bool = False,
@@ -52,8 +51,7 @@ class AlignerChain:
         """Load the first aligner.
 
         Args:
-            asked: an aligner's name, "auto", or the path or Hub id of an aligner's model.
-            options: device, type, threads.
+            choice: which aligner, by its name or by its model, and where and how it runs.
             backend: the loaded backend, if there is one that aligners may share.
             strict: refuse to stand in: what the first aligner cannot do is an error.
             native_words: whether utterances may come with a backend's own times; None: if `backend` gives any.
@@ -63,12 +61,13 @@ class AlignerChain:
             OptionError: no such aligner, or its device or type is not there.
             ModelError: its weights are missing, damaged or of the wrong kind. Under "auto" the next one is taken then.
         """
-        self._options, self._backend, self.strict = options, backend, strict
+        asked = choice.name
+        self._options, self._backend, self.strict = choice.load, backend, strict
         if native_words is None:
             native_words = backend is not None and backend.native_words
         self.names = _order(asked, native_words=native_words)
         """Of the aligners, in the order they are asked."""
-        self._models = {"attention": attention, self.names[0]: _model(asked, attention)}
+        self._models = {"attention": attention, self.names[0]: _model(choice, attention)}
         self._loaded: dict[str, Aligner] = {}
         self._missing: dict[str, str] = {}
         self.left_out: tuple[str, CrispAlignError] | None = None
@@ -163,39 +162,40 @@ def load_aligner(name: str = "auto", *, options: LoadOptions | None = None, back
         OptionError: no such aligner.
         ModelError: its weights are missing, damaged or of the wrong kind.
     """
-    return AlignerChain(name, options or LoadOptions(), backend).first
+    return AlignerChain(ModelChoice(name, load=options or LoadOptions()), backend).first
 
 
-def fits(asked: str, options: LoadOptions, *, native_words: bool) -> bool:
+def fits(choice: ModelChoice, *, native_words: bool) -> bool:
     """Whether the aligner that is asked first fits into the memory left on its device.
 
     Args:
-        asked: as for `AlignerChain`.
-        options: device and type.
+        choice: as for `AlignerChain`.
         native_words: whether the backend gives times of its own.
 
     Raises:
         OptionError: no such aligner, or the device is not there.
         ModelError: its weights are missing or of the wrong kind. Under "auto" the chain will take another.
     """
-    aligner = aligner_class(_order(asked, native_words=native_words)[0])
+    aligner = aligner_class(_order(choice.name, native_words=native_words)[0])
     footprint = getattr(aligner, "footprint", None)
     if footprint is None:  # too small to ask
         return True
     try:
-        device, size = footprint(_model(asked, "auto"), options)
+        device, size = footprint(_model(choice, "auto"), choice.load)
     except (ModelError, OptionError):
-        if asked != "auto":
+        if choice.name != "auto":
             raise
         return True
     return bool(size <= free_memory(device))
 
 
-def _model(asked: str, attention: str) -> str:
+def _model(choice: ModelChoice, attention: str) -> str:
     """The model that is meant by what was asked for."""
-    if asked == "attention":
+    if choice.model != "auto":
+        return choice.model
+    if choice.name == "attention":
         return attention
-    return "auto" if asked == "auto" or asked in aligner_names() else asked
+    return "auto" if choice.name == "auto" or choice.name in aligner_names() else choice.name
 
 
 def _order(asked: str, *, native_words: bool) -> list[str]:

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import ClassVar, Protocol, Self, cast, runtime_checkable
 
 from crisp_align.backends.capabilities import Limits
-from crisp_align.backends.options import DecodeOptions, LoadOptions
+from crisp_align.backends.options import DecodeOptions, LoadOptions, ModelChoice
 from crisp_align.errors import CrispAlignError, MissingDependencyError, ModelError, OptionError
 from crisp_align.transcript import Clip, Word
 
@@ -23,6 +23,7 @@ __all__ = [
     "DecodeOptions",
     "Engine",
     "LoadOptions",
+    "ModelChoice",
     "Profile",
     "Transcription",
     "backend_class",

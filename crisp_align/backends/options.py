@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from crisp_align.errors import OptionError
 from crisp_align.languages import language_code
 
-__all__ = ["DecodeOptions", "LoadOptions"]
+__all__ = ["DecodeOptions", "LoadOptions", "ModelChoice"]
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,3})?")
 
@@ -35,6 +35,8 @@ class LoadOptions:
     """How the forced aligner reads times off its posteriors: the best path in order, or as its makers' code does."""
     align_refine: bool = False
     """Let the forced aligner's times fall between its 80 ms classes; not yet measured on real weights."""
+    extra: tuple[tuple[str, str], ...] = ()
+    """(name, value) of options that only this backend or aligner has; its `Profile` lists their names."""
 
     def __post_init__(self) -> None:
         """Refuse a name that no device has, whoever would run there, and ways to read times that exclude each other.
@@ -54,6 +56,17 @@ class LoadOptions:
             return self.threads
         affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
         return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """Which backend or aligner runs, with which model, where and how."""
+
+    name: str = "auto"
+    """A backend's or an aligner's name; for an aligner also the path or Hub id of its model."""
+    model: str = "auto"
+    """A name, Hub id or path; auto: the best that is already on this machine."""
+    load: LoadOptions = field(default_factory=LoadOptions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,17 +100,17 @@ def run(settings: Settings, feed: Feed, options: WorkerOptions | None = None) ->
 
 def shares(settings: Settings, count: int) -> list[Settings]:
     """The settings of each of `count` workers (0: as many as suit the machine)."""
-    device, threads = settings.load.device, settings.load.cpu_threads
-    gpus = _cuda_devices() if device in ("auto", "cuda") else 0
-    count = count or gpus or (max(threads // _CPUS, 1) if device in ("auto", "cpu") else 1)
-    each = max(threads // count, 1)
-    return [
-        replace(
-            settings,
-            load=replace(settings.load, threads=each, device=f"cuda:{number % gpus}" if gpus else device),
+    devices, threads = {settings.backend.load.device, settings.aligner.load.device}, settings.backend.load.cpu_threads
+    gpus = _cuda_devices() if devices & {"auto", "cuda"} else 0
+    count = count or gpus or (max(threads // _CPUS, 1) if devices <= {"auto", "cpu"} else 1)
+
+    def share(number: int) -> Settings:
+        own = f"cuda:{number % gpus}" if gpus else "cuda"
+        return settings.placed(
+            max(threads // count, 1), lambda device: own if device == "cuda" or (gpus and device == "auto") else device
         )
-        for number in range(count)
-    ]
+
+    return [share(number) for number in range(count)]
 
 
 @contextmanager
@@ -164,7 +164,7 @@ class _Worker:
         sweep(tempfile.gettempdir())
         log = temporary(tempfile.gettempdir())
         process = get_context("spawn").Process(target=_serve, args=(theirs, settings, room, str(log)), daemon=True)
-        with _modest(settings.load.cpu_threads):
+        with _modest(settings.backend.load.cpu_threads):
             process.start()
         theirs.close()
         return cls(settings, room, process, ours, log)

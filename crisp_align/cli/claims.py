@@ -132,15 +132,18 @@ class Claims:
 def _fingerprint(settings: Settings) -> str:
     """Digest of what decides the words of a file and their times."""
     # Where and when a model runs does not change what it says.
-    load = replace(settings.load, threads=0, device="auto", offline=False, compile=False)
-    settings = replace(settings, load=load, sequential=False)
+    backend, aligner = (
+        replace(choice, load=replace(choice.load, threads=0, device="auto", offline=False, compile=False))
+        for choice in (settings.backend, settings.aligner)
+    )
+    settings = replace(settings, backend=backend, aligner=aligner, sequential=False)
     return fingerprint(crisp_align.__version__, settings, _meant(settings))
 
 
 def _meant(settings: Settings) -> list[object]:
     """What "auto" stands for here and now: a model that is fetched between two runs must not finish another's file."""
-    backend = "whisper" if settings.backend == "auto" else settings.backend
-    heard = [family for family in RANKING if family == backend and settings.model == "auto"]
+    backend = "whisper" if settings.backend.name == "auto" else settings.backend.name
+    heard = [family for family in RANKING if family == backend and settings.backend.model == "auto"]
     attends: list[Family] = ["whisper"] if backend != "whisper" else []  # else it shares the backend's model
     families: list[Family] = [*heard, *attends, "qwen3-aligner"]
     return [*aligner_names(), *((family, _best(family)) for family in families)]

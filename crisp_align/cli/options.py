@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from crisp_align.cluster.run import ClusterOptions
     from crisp_align.formats import WriteOptions
     from crisp_align.layout import Rules
-    from crisp_align.pipeline.pipeline import Settings
+    from crisp_align.pipeline.settings import Settings
     from crisp_align.speech.voice import VadOptions
 
 __all__ = [
@@ -173,6 +173,9 @@ MODELS = (
     option("--dtype", "--compute-type", "dtype", metavar="T", text="number type, e.g. int8, float16", default="auto"),
     whole("-t", "--threads", metavar="N", text="CPU threads; 0: all there are", low=0, high=1024, default=0),
     option("--runtime", metavar="NAME", text="engine, where a backend has several", default="auto"),
+    option("--align-device", metavar="NAME", text="the aligner's, where it is another than --device"),
+    option("--align-dtype", metavar="T", text="the aligner's, where it is another than --dtype"),
+    option("--align-runtime", metavar="NAME", text="the aligner's, where it is another than --runtime"),
     flag("--offline", text="never use the network, even for a model that was named"),
     flag("--sequential", text="free the backend's model before the aligner's is loaded: for small GPUs"),
 )
@@ -541,23 +544,30 @@ def settings(params: Params) -> Settings:
     Raises:
         OptionError: an unknown language, or voice-activity thresholds that contradict each other.
     """
-    from crisp_align.backends import LoadOptions
+    from crisp_align.backends import LoadOptions, ModelChoice
     from crisp_align.media.audio import MediaOptions
-    from crisp_align.pipeline.pipeline import Settings
+    from crisp_align.pipeline.settings import Settings
 
+    load = LoadOptions(
+        device=params["device"],
+        dtype=params["dtype"],
+        threads=params["threads"],
+        runtime=params["runtime"],
+        offline=params["offline"],
+        compile=params["compile"],
+        align_decode=params["align_decode"],
+        align_refine=params["align_refine"],
+    )
     return Settings(
-        backend=params["backend"],
-        model=params["model"],
-        aligner=params["aligner"],
-        load=LoadOptions(
-            device=params["device"],
-            dtype=params["dtype"],
-            threads=params["threads"],
-            runtime=params["runtime"],
-            offline=params["offline"],
-            compile=params["compile"],
-            align_decode=params["align_decode"],
-            align_refine=params["align_refine"],
+        backend=ModelChoice(params["backend"], params["model"], load),
+        aligner=ModelChoice(
+            params["aligner"],
+            load=replace(
+                load,
+                device=_given(params["align_device"], load.device),
+                dtype=_given(params["align_dtype"], load.dtype),
+                runtime=_given(params["align_runtime"], load.runtime),
+            ),
         ),
         decode=_decode(params),
         media=MediaOptions(

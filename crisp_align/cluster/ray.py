@@ -31,8 +31,7 @@ _ANSWER = 10.0  # s that a cluster has to answer at all
 
 def _divided(settings: Settings, cpus: float) -> Settings:
     """The settings of a worker with so many CPUs; of GPUs it sees none but its own."""
-    device = settings.load.device.partition(":")[0]
-    return replace(settings, load=replace(settings.load, threads=max(int(cpus), 1), device=device))
+    return settings.placed(max(int(cpus), 1), lambda device: device.partition(":")[0])
 
 
 def look(ray: Any, settings: Settings, sizes: Sizes) -> Models:

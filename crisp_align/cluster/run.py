@@ -176,7 +176,8 @@ class _Run:
         """How the cluster is divided as it is now."""
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         cpus = [float(node.get("CPU", 0)) for node in nodes]
-        gpus = [0.0 if self.settings.load.device == "cpu" else float(node.get("GPU", 0)) for node in nodes]
+        devices = {self.settings.backend.load.device, self.settings.aligner.load.device}
+        gpus = [0.0 if devices == {"cpu"} else float(node.get("GPU", 0)) for node in nodes]
         return fitting(self.options, cpus, gpus)
 
     def round(self, ray: Any, number: int, tasks: list[Task]) -> Generator[Event, None, bool]:
@@ -305,7 +306,7 @@ class _Run:
         for (asked, used, reason), count in stand_ins.items():
             said = f"{'1 clip' if count == 1 else f'{count} clips'} timed by {used}, not {asked}: {reason}"
             remarks.append(said)
-            yield Noticed(source, said, detail=self.settings.aligner == "auto")
+            yield Noticed(source, said, detail=self.settings.aligner.name == "auto")
         yield Advanced(source, read.position)
         yield Finished(
             source,

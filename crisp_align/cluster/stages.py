@@ -189,8 +189,8 @@ class Hear:
         self.hearing = _loaded(self._load, order)
 
     def _load(self) -> Hearing:
-        settings = self.order.settings
-        backend = load_backend(settings.backend, settings.model, options=settings.load, decode=settings.decode)
+        settings, choice = self.order.settings, self.order.settings.backend
+        backend = load_backend(choice.name, choice.model, options=choice.load, decode=settings.decode)
         if (backend.name, backend.model) != (self.order.models.backend, self.order.models.model):
             raise ModelError(
                 f"finds {backend.name} {backend.model}, another node {self.order.models.model}",
@@ -222,10 +222,9 @@ class Time:
         settings, kind = self.order.settings, backend_class(self.order.models.backend)
         aligners = AlignerChain(
             settings.aligner,
-            settings.load,
             strict=settings.strict,
             native_words=kind.native_words,
-            attention=settings.model if kind.name == "whisper" else "auto",
+            attention=settings.backend.model if kind.name == "whisper" else "auto",
         )
         if aligners.names[0] != self.order.models.aligner:
             raise ModelError(

@@ -16,7 +16,7 @@ from typing import TypeAlias
 import crisp_align
 from crisp_align.aligners import Utterance
 from crisp_align.aligners.chain import EVERYONES_CLIP, AlignerChain, Timed, fits
-from crisp_align.backends import Backend, DecodeOptions, LoadOptions, Transcription, backend_class, load_backend
+from crisp_align.backends import Backend, Transcription, backend_class, load_backend
 from crisp_align.errors import AlignmentError, CrispAlignError, ModelError
 from crisp_align.events import (
     Advanced,
@@ -33,15 +33,14 @@ from crisp_align.events import (
     Started,
 )
 from crisp_align.languages import script_language
-from crisp_align.media.audio import MediaOptions
 from crisp_align.models.devices import release_memory
 from crisp_align.pipeline.partition import by_hearing, by_voice
 from crisp_align.pipeline.prefetch import ROOM, Feed, Listed, Read, Reading, Step, Task, read
 from crisp_align.pipeline.reference_text import GivenText, fit
 from crisp_align.pipeline.segments import cut
+from crisp_align.pipeline.settings import Settings
 from crisp_align.pipeline.stages import Heard, Hearing, Timing, timed_words
-from crisp_align.speech.clips import VadOptions
-from crisp_align.text.units import UnitMode, split_units
+from crisp_align.text.units import split_units
 from crisp_align.transcript import Clip, Segment, Transcript, Unit, Word
 
 __all__ = [
@@ -62,26 +61,6 @@ Source: TypeAlias = str | os.PathLike[str]
 
 _GIVEN = 64  # clips of a given text that are timed in one call
 _GROUP = 3600.0  # s of sound that may be heard before it is timed, where the models take turns: 230 MB
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Everything that decides what comes out, made once at the edge."""
-
-    backend: str = "auto"
-    model: str = "auto"
-    aligner: str = "auto"
-    """An aligner's name, or the path or Hub id of an aligner's model."""
-    load: LoadOptions = field(default_factory=LoadOptions)
-    decode: DecodeOptions = field(default_factory=DecodeOptions)
-    media: MediaOptions = field(default_factory=MediaOptions)
-    vad: VadOptions = field(default_factory=VadOptions)
-    units: UnitMode = "word"
-    """char: every ideograph, kana and Hangul syllable is a unit of its own."""
-    strict: bool = False
-    """An aligner that cannot do a clip is an error, not a reason to ask the next."""
-    sequential: bool = False
-    """Never have the backend's model and the aligner's in memory together; done anyway where both do not fit."""
 
 
 @dataclass(slots=True)
@@ -180,30 +159,29 @@ class Pipeline:
             OptionError: no such backend or aligner, or an option it cannot honour.
             ModelError: weights missing, damaged or of the wrong kind; an engine not installed.
         """
-        kind = backend_class(settings.backend)
-        attentive = settings.aligner == "attention" and kind.name == "whisper"  # it shares the backend's model
+        kind = backend_class(settings.backend.name)
+        attentive = settings.aligner.name == "attention" and kind.name == "whisper"  # it shares the backend's model
         if settings.sequential and not attentive:
             return cls._load_in_turn(settings, transcribes=transcribes)
         backend = None
         if transcribes or attentive:
             backend = _loaded_backend(settings)
-            if not fits(settings.aligner, settings.load, native_words=backend.native_words):
+            if not fits(settings.aligner, native_words=backend.native_words):
                 del backend
                 release_memory()
                 return cls._load_in_turn(settings, transcribes=transcribes)
-        aligners = AlignerChain(settings.aligner, settings.load, backend, strict=settings.strict)
+        aligners = AlignerChain(settings.aligner, backend, strict=settings.strict)
         return cls(settings, backend, aligners)
 
     @classmethod
     def _load_in_turn(cls, settings: Settings, *, transcribes: bool) -> Pipeline:
         """Load each side once, to be sure of it, and keep the one that is needed first."""
-        kind = backend_class(settings.backend)
+        kind = backend_class(settings.backend.name)
         aligners = AlignerChain(
             settings.aligner,
-            settings.load,
             strict=settings.strict,
             native_words=transcribes and kind.native_words,
-            attention=settings.model if kind.name == "whisper" else "auto",
+            attention=settings.backend.model if kind.name == "whisper" else "auto",
         )
         pipeline = cls(settings, None, aligners, in_turn=True)
         if transcribes:
@@ -261,13 +239,17 @@ class Pipeline:
 
     def _advice(self) -> str | None:
         ways = []
-        if self.settings.model == "auto" and self._heard_by is not None and self._heard_by.model in ("base", "tiny.en"):
+        if (
+            self.settings.backend.model == "auto"
+            and self._heard_by is not None
+            and self._heard_by.model in ("base", "tiny.en")
+        ):
             better = "large-v3" if self.settings.decode.translate else "large-v3-turbo"  # which translates nothing
             ways.append(f"better text: crisp-align models pull {better}")
         if self.aligners.left_out is not None:
             name, error = self.aligners.left_out
             ways.append(f"{name} is left out: {error.what}" + (f"; {error.hint}" if error.hint else ""))
-        elif self.settings.aligner == "auto" and self.aligners.names[0] != "qwen3":
+        elif self.settings.aligner.name == "auto" and self.aligners.names[0] != "qwen3":
             ways.append("better times: crisp-align models pull qwen3-forcedaligner-0.6b-hf")
         return "; ".join(ways) or None
 
@@ -361,7 +343,7 @@ class Pipeline:
         try:
             hearing = self.hearing
         except ModelError:
-            if self.settings.model != "auto":
+            if self.settings.backend.model != "auto":
                 raise
             return language, None
         size = self.batch_size
@@ -407,7 +389,7 @@ class Pipeline:
         for (asked, used, reason), count in file.stand_ins.items():
             clips_ = "1 clip" if count == 1 else f"{count} clips"
             said = f"{clips_} timed by {used}, not {asked}: {reason}"
-            yield from file.remark((said,), detail=self.settings.aligner == "auto")
+            yield from file.remark((said,), detail=self.settings.aligner.name == "auto")
         yield Advanced(file.source, file.position)
         yield Finished(file.source, self._transcript(file))
 
@@ -439,7 +421,9 @@ class _Route:
         self.files: list[_File] = []
         self.waiting: deque[_Batch] = deque()
         beside = getattr(pipeline.aligners.first_class, "beside_backend", False)
-        beside = beside and pipeline.settings.load.cpu_threads > 1  # else they would only be in each other's way
+        beside = (
+            beside and pipeline.settings.aligner.load.cpu_threads > 1
+        )  # else they would only be in each other's way
         self.beside = ThreadPoolExecutor(1, "timing") if beside and not pipeline.in_turn else None
 
     def go(self, reading: Reading) -> Iterator[Event]:
@@ -556,7 +540,8 @@ def _done(entry: _Entry, result: ClipResult) -> Iterator[Event]:
 
 
 def _loaded_backend(settings: Settings) -> Backend:
-    return load_backend(settings.backend, settings.model, options=settings.load, decode=settings.decode)
+    choice = settings.backend
+    return load_backend(choice.name, choice.model, options=choice.load, decode=settings.decode)
 
 
 def run(settings: Settings, feed: Feed, room: int = ROOM) -> Generator[Ready | Event]:

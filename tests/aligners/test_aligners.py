@@ -15,7 +15,7 @@ from crisp_align.aligners import Aligner, Alignment, Flagged, Refusal, Result, U
 from crisp_align.aligners.attention import AttentionAligner, snapped, spoken_pieces
 from crisp_align.aligners.chain import SPREAD, AlignerChain, load_aligner
 from crisp_align.aligners.native import NativeAligner, by_letters
-from crisp_align.backends import LoadOptions
+from crisp_align.backends import LoadOptions, ModelChoice
 from crisp_align.errors import AlignmentError, OptionError
 from crisp_align.text.units import split_units
 from crisp_align.transcript import Clip, Span, Unit, Word
@@ -191,7 +191,7 @@ def test_the_documented_aligner_satisfies_the_protocol() -> None:
 
 class TestChain:
     def test_what_the_first_refuses_the_next_one_times(self, whisper: Whisper, sample: Sample) -> None:
-        chain = AlignerChain("hmm", LoadOptions(), whisper)
+        chain = AlignerChain(ModelChoice("hmm"), whisper)
         english, german = chain.align(
             [utterance(sample("jfk.wav"), JFK, "en"), utterance(sample("de-fleurs.wav"), DE, "de")]
         )
@@ -202,7 +202,7 @@ class TestChain:
         assert "German" in german.refusals[0][1]
 
     def test_strict_makes_a_refusal_an_error(self, whisper: Whisper, sample: Sample) -> None:
-        chain = AlignerChain("hmm", LoadOptions(), whisper, strict=True)
+        chain = AlignerChain(ModelChoice("hmm"), whisper, strict=True)
         with pytest.raises(AlignmentError, match="German"):
             chain.align([utterance(sample("de-fleurs.wav"), DE, "de")])
 
@@ -219,13 +219,13 @@ class TestChain:
             def align(self, utterances: Sequence[Utterance]) -> list[Result]:  # type: ignore[override]
                 return answer
 
-        chain = AlignerChain("native", LoadOptions())
+        chain = AlignerChain(ModelChoice("native"))
         chain._loaded["native"] = Muddled()
         with pytest.raises(AlignmentError, match=said):
             chain.align([utterance(sample("jfk.wav"), " And so", "en")])
 
     def test_what_nobody_can_time_shares_the_voice(self, whisper: Whisper, sample: Sample) -> None:
-        chain = AlignerChain("native", LoadOptions(), whisper)
+        chain = AlignerChain(ModelChoice("native"), whisper)
         result: Alignment = chain.align([utterance(sample("jfk.wav"), " magandang umaga", "fil")])[0].alignment
         timed = chain.align([utterance(sample("jfk.wav"), " magandang umaga", "fil")])[0]
         assert timed.aligner == SPREAD

@@ -12,7 +12,7 @@ from huggingface_hub import constants
 from crisp_align.aligners import Utterance
 from crisp_align.aligners.chain import AlignerChain
 from crisp_align.aligners.qwen3.aligner import Qwen3Aligner
-from crisp_align.backends import LoadOptions
+from crisp_align.backends import LoadOptions, ModelChoice
 from crisp_align.errors import ModelError
 from crisp_align.text.units import split_units
 from crisp_align.transcript import Clip
@@ -99,9 +99,9 @@ def test_a_snapshot_cut_short_is_passed_over_for_a_whole_one(cached: Cached) -> 
 
 
 def test_auto_asks_it_first_where_its_weights_are(cached: Cached) -> None:
-    assert AlignerChain("auto", OFFLINE).names[0] == "hmm"
+    assert AlignerChain(ModelChoice("auto", load=OFFLINE)).names[0] == "hmm"
     cached(HF)
-    chain = AlignerChain("auto", OFFLINE)
+    chain = AlignerChain(ModelChoice("auto", load=OFFLINE))
     assert chain.names[0] == "qwen3"
     assert isinstance(chain.first, Qwen3Aligner)
 
@@ -109,7 +109,7 @@ def test_auto_asks_it_first_where_its_weights_are(cached: Cached) -> None:
 @pytest.mark.parametrize("name", ["qwen3", "qwen3-forced-aligner", HF])
 def test_a_chain_takes_it_by_short_name_and_hub_id(cached: Cached, name: str) -> None:
     cached(HF)
-    assert isinstance(AlignerChain(name, OFFLINE).first, Qwen3Aligner)
+    assert isinstance(AlignerChain(ModelChoice(name, load=OFFLINE)).first, Qwen3Aligner)
 
 
 @pytest.mark.parametrize("name", ["auto", "qwen3", "qwen3-forced-aligner"])
@@ -130,7 +130,7 @@ def test_what_is_left_out_keeps_nothing_of_the_weights(tmp_path: Path, monkeypat
     files: dict[str, bytes | Path] = {file.name: file for file in CHECKPOINT.iterdir()}
     fill_cache(tmp_path / "hub", ORIGINAL, {**files, "model.safetensors": b"not weights"})
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    chain = AlignerChain("auto", OFFLINE)
+    chain = AlignerChain(ModelChoice("auto", load=OFFLINE))
     assert chain.left_out is not None
     name, error = chain.left_out
     assert name == "qwen3"

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crisp_align.backends import LoadOptions
+from crisp_align.backends import ModelChoice
 from crisp_align.batch import workers
 from crisp_align.errors import ModelError, OptionError
 from crisp_align.events import Event, Failed, Finished, Noticed, Ready, Staged
@@ -95,7 +95,7 @@ def said(clip):
 @pytest.fixture
 def gauge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.syspath_prepend(install_plugin(tmp_path / "site", "gauge", GAUGE, "Gauge"))
-    return Settings(backend="gauge", aligner="native", vad=VadOptions(enabled=False))
+    return Settings(ModelChoice("gauge"), ModelChoice("native"), vad=VadOptions(enabled=False))
 
 
 def tone(path: Path, seconds: float) -> str:
@@ -185,7 +185,7 @@ def test_media_that_is_none_is_told_in_its_own_words(tmp_path: Path, gauge: Sett
 
 @pytest.mark.parametrize(("model", "told"), [("missing", "no such gauge"), ("broken", "crashed")])
 def test_a_model_that_does_not_load_ends_the_run(tmp_path: Path, gauge: Settings, model: str, told: str) -> None:
-    settings = Settings(backend="gauge", model=model, aligner="native", vad=gauge.vad)
+    settings = Settings(ModelChoice("gauge", model), ModelChoice("native"), vad=gauge.vad)
     with pytest.raises(ModelError, match=told):
         run(settings, tones(tmp_path, "a"))
 
@@ -230,13 +230,15 @@ def test_leaving_early_ends_the_workers(tmp_path: Path, gauge: Settings) -> None
     work.close()
 
 
+def on_cpu(threads: int) -> Settings:
+    return Settings().placed(threads, lambda _: "cpu")
+
+
 def test_threads_and_devices_are_divided() -> None:
-    settings = Settings(load=LoadOptions(device="cpu", threads=20))
-    assert [share.load.threads for share in workers.shares(settings, 0)] == [10, 10]
-    assert [share.load.threads for share in workers.shares(settings, 4)] == [5, 5, 5, 5]
-    assert [share.load.threads for share in workers.shares(Settings(load=LoadOptions(device="cpu", threads=1)), 3)] == [
-        1
-    ] * 3
+    settings = on_cpu(threads=20)
+    assert [share.backend.load.threads for share in workers.shares(settings, 0)] == [10, 10]
+    assert [share.backend.load.threads for share in workers.shares(settings, 4)] == [5, 5, 5, 5]
+    assert [share.backend.load.threads for share in workers.shares(on_cpu(threads=1), 3)] == [1] * 3
 
 
 def test_the_libraries_in_a_worker_keep_to_its_share_of_the_threads(
@@ -244,7 +246,7 @@ def test_the_libraries_in_a_worker_keep_to_its_share_of_the_threads(
 ) -> None:
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
-    settings = replace(gauge, load=LoadOptions(device="cpu", threads=2))
+    settings = gauge.placed(2, lambda _: "cpu")
     sources = tones(tmp_path, ["threads-a", "threads-b"])
     options = workers.WorkerOptions(count=2)
     for _ in workers.run(settings, Listed(Task(source) for source in sources), options):

@@ -10,7 +10,7 @@ import pytest
 
 from crisp_align import align, transcribe
 from crisp_align.aligners.chain import AlignerChain
-from crisp_align.backends import DecodeOptions, LoadOptions, Transcription
+from crisp_align.backends import DecodeOptions, LoadOptions, ModelChoice, Transcription
 from crisp_align.errors import AlignmentError, MediaError, OptionError
 from crisp_align.events import Advanced, ClipDone, ClipResult, Event, Failed, Finished, Noticed, SegmentReady, Started
 from crisp_align.media.audio import MediaOptions
@@ -56,7 +56,7 @@ class Parrot:
 
 
 def route(backend: Parrot, **settings: object) -> Pipeline:
-    return Pipeline(Settings(**settings), backend, AlignerChain("hmm", LoadOptions()))  # type: ignore[arg-type]
+    return Pipeline(Settings(**settings), backend, AlignerChain(ModelChoice("hmm")))  # type: ignore[arg-type]
 
 
 def finished(events: Sequence[Event]) -> list[Transcript]:
@@ -168,7 +168,7 @@ def test_nothing_but_punctuation_gives_no_segment_and_is_told() -> None:
 
 
 def test_a_stand_in_is_told_once_and_marked(whisper: object) -> None:
-    settings = Settings(aligner="hmm", decode=DecodeOptions(language="de"))
+    settings = Settings(aligner=ModelChoice("hmm"), decode=DecodeOptions(language="de"))
     transcript = transcribe(SAMPLES / "de-fleurs.wav", settings=settings)
     assert {segment.aligner for segment in transcript.segments} == {"attention"}
     assert len([notice for notice in transcript.notices if "not hmm" in notice]) == 1
@@ -177,7 +177,9 @@ def test_a_stand_in_is_told_once_and_marked(whisper: object) -> None:
 
 def test_strict_fails_the_file_instead(whisper: object) -> None:
     with pytest.raises(AlignmentError, match="German"):
-        transcribe(SAMPLES / "de-fleurs.wav", language="German", settings=Settings(aligner="hmm", strict=True))
+        transcribe(
+            SAMPLES / "de-fleurs.wav", language="German", settings=Settings(aligner=ModelChoice("hmm"), strict=True)
+        )
 
 
 def test_the_same_input_gives_the_same_transcript() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from crisp_align.aligners import Alignment, Utterance
 from crisp_align.aligners.chain import AlignerChain, fits
-from crisp_align.backends import DecodeOptions, LoadOptions, Transcription
+from crisp_align.backends import DecodeOptions, LoadOptions, ModelChoice, Transcription
 from crisp_align.events import Advanced, Event, Finished, SegmentReady
 from crisp_align.models.devices import free_memory
 from crisp_align.pipeline import pipeline as pipeline_module
@@ -24,7 +24,8 @@ from tests.conftest import SAMPLES
 from tests.reels import sentences
 
 CHECKPOINT = Path(__file__).parents[1] / "data" / "qwen3-aligner-jfk"
-SMALL = Settings(model="tiny.en", decode=DecodeOptions(language="en", batch_size=1))
+TINY = ModelChoice(model="tiny.en")
+SMALL = Settings(TINY, decode=DecodeOptions(language="en", batch_size=1))
 
 
 def transcript(events: Sequence[Event]) -> Transcript:
@@ -76,10 +77,12 @@ class TestSideBySide:
 
     def test_a_batch_is_timed_while_the_next_is_heard_and_told_in_order(self, tmp_path: Path) -> None:
         speaker = self.Speaker()
-        chain = AlignerChain("hmm", LoadOptions())
+        chain = AlignerChain(ModelChoice("hmm"))
         chain._loaded["hmm"] = self.Clock(speaker)  # type: ignore[assignment]
         path = str(sentences(tmp_path / "a.wav", 5))
-        events = list(Pipeline(Settings(load=LoadOptions(threads=2)), speaker, chain).transcribe([path]))
+        events = list(
+            Pipeline(Settings(aligner=ModelChoice(load=LoadOptions(threads=2))), speaker, chain).transcribe([path])
+        )
         assert [segment.text.strip() for segment in transcript(events).segments] == [f"clip {n}." for n in range(1, 6)]
         told = [type(event) for event in events if isinstance(event, SegmentReady | Advanced)]
         assert told == [SegmentReady, Advanced] * 5 + [Advanced]
@@ -89,7 +92,7 @@ class TestInTurn:
     def test_gives_the_same_and_never_holds_both_models(self, tmp_path: Path) -> None:
         path = str(sentences(tmp_path / "a.wav", 3))
         together = transcript(list(Pipeline.load(SMALL).transcribe([path])))
-        taking_turns = Pipeline.load(Settings(model="tiny.en", decode=SMALL.decode, sequential=True))
+        taking_turns = Pipeline.load(Settings(TINY, decode=SMALL.decode, sequential=True))
         backend = weakref.ref(taking_turns.backend)
         events: list[Event] = []
         for event in taking_turns.transcribe([path]):
@@ -101,7 +104,7 @@ class TestInTurn:
     def test_sound_is_timed_group_by_group(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(pipeline_module, "_GROUP", 6.0)
         path = str(sentences(tmp_path / "a.wav", 4))
-        taking_turns = Pipeline.load(Settings(model="tiny.en", decode=SMALL.decode, sequential=True))
+        taking_turns = Pipeline.load(Settings(TINY, decode=SMALL.decode, sequential=True))
         loaded = [
             taking_turns._hearing is not None
             for event in taking_turns.transcribe([path])
@@ -112,7 +115,7 @@ class TestInTurn:
         assert taking_turns._heard_by is not None
 
     def test_attention_shares_the_model_whatever_is_asked(self) -> None:
-        asked = Settings(model="tiny.en", aligner="attention", decode=SMALL.decode, sequential=True)
+        asked = Settings(TINY, ModelChoice("attention"), decode=SMALL.decode, sequential=True)
         assert not Pipeline.load(asked).in_turn
 
     def test_a_given_text_is_timed_in_turn_as_well(self, tmp_path: Path) -> None:
@@ -156,10 +159,10 @@ class TestQwen3:
 
     def test_fits_where_there_is_memory(self) -> None:
         pytest.importorskip("torch")
-        assert fits(str(CHECKPOINT), LoadOptions(device="cpu"), native_words=False)
-        assert fits("hmm", LoadOptions(), native_words=False)
+        assert fits(ModelChoice(str(CHECKPOINT), load=LoadOptions(device="cpu")), native_words=False)
+        assert fits(ModelChoice("hmm"), native_words=False)
 
     def test_models_take_turns_by_themselves_where_both_do_not_fit(self, narrow: None) -> None:
         assert free_memory("cpu") < 500_000_000
-        pipeline = Pipeline.load(Settings(model="tiny.en", aligner=str(CHECKPOINT), decode=SMALL.decode))
+        pipeline = Pipeline.load(Settings(TINY, ModelChoice(str(CHECKPOINT)), decode=SMALL.decode))
         assert pipeline.in_turn
