@@ -67,12 +67,12 @@ class Qwen3Asr:
         self.device = placement.device
         self.batch_size = _BATCH.get(placement.family, 32)
         transformers = require_transformers(_EXTRA, knows="Qwen3ASRProcessor")
-        tokenizer = load_tokenizer(checkpoint.folder, _EXTRA)
+        tokenizer = load_tokenizer(checkpoint.path, _EXTRA)
         self._ends = [tokenizer.convert_tokens_to_ids(token) for token in ("<|im_end|>", "<|endoftext|>")]
         try:
             self._processor = transformers.Qwen3ASRProcessor(transformers.Qwen3ASRFeatureExtractor(), tokenizer)
         except AttributeError as error:  # the tokenizer knows no audio token
-            raise ModelError("its tokenizer is no speech recogniser's", subject=str(checkpoint.folder)) from error
+            raise ModelError("its tokenizer is no speech recogniser's", subject=str(checkpoint.path)) from error
 
     @classmethod
     def load(cls, model: str, options: LoadOptions) -> Self:

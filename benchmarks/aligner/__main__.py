@@ -194,7 +194,7 @@ def _transformers(asked: argparse.Namespace, checkpoint: Checkpoint, model: Any)
     import torch
     from transformers import AutoProcessor
 
-    processor = AutoProcessor.from_pretrained(checkpoint.folder)
+    processor = AutoProcessor.from_pretrained(checkpoint.path)
 
     def align(work: Work) -> None:
         audio, texts = [samples for samples, _ in work], [text for _, text in work]
@@ -227,9 +227,10 @@ def _ours(longest: float, *, compiled: bool = False) -> Callable[[argparse.Names
     def prepare(asked: argparse.Namespace, checkpoint: Checkpoint, model: Any) -> _Align:
         from crisp_align.aligners.qwen3.aligner import Qwen3Aligner
         from crisp_align.aligners.qwen3.network import Network
+        from crisp_align.aligners.qwen3.torch_engine import TorchEngine
 
         network = Network(checkpoint, model, compiler="inductor" if compiled else None)
-        aligner = Qwen3Aligner(network, str(asked.folder), LoadOptions(align_decode="upstream"))
+        aligner = Qwen3Aligner(TorchEngine(network), str(asked.folder), LoadOptions(align_decode="upstream"))
         aligner.max_clip = float("inf")
 
         def align(work: Work) -> None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from crisp_align.errors import ModelError
 from crisp_align.models.devices import Placement, loading_error, place, require_torch, require_transformers
@@ -22,7 +22,7 @@ from crisp_align.models.devices import Placement, loading_error, place, require_
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Checkpoint", "Head", "Placement", "inspect", "load_weights", "place"]
+__all__ = ["Checkpoint", "Head", "Placement", "WordTokenizer", "inspect", "load_tokenizer", "load_weights", "place"]
 
 Head: TypeAlias = Literal["aligner", "asr"]
 """aligner: 5000 time classes; asr: the text vocabulary."""
@@ -59,7 +59,7 @@ _CHUNK_POSITIONS = 13  # encoder positions of one second: 100 mel frames through
 class Checkpoint:
     """What a folder holds."""
 
-    folder: Path
+    path: Path
     layout: Literal["hf", "original"]
     head: Head
     config: dict[str, Any]
@@ -68,7 +68,7 @@ class Checkpoint:
     @property
     def size(self) -> int:
         """Bytes of its weights."""
-        return sum(file.stat().st_size for file in self.folder.glob("*.safetensors"))
+        return sum(file.stat().st_size for file in self.path.glob("*.safetensors"))
 
 
 def inspect(folder: Path, head: Head) -> Checkpoint:
@@ -126,7 +126,7 @@ def load_weights(checkpoint: Checkpoint, placement: Placement) -> torch.nn.Modul
     try:
         with _quiet(transformers):
             model, report = loader.from_pretrained(
-                checkpoint.folder,
+                checkpoint.path,
                 dtype=dtype,
                 use_safetensors=True,
                 local_files_only=True,
@@ -135,15 +135,57 @@ def load_weights(checkpoint: Checkpoint, placement: Placement) -> torch.nn.Modul
                 **changes,
             )
     except Exception as error:  # transformers, safetensors and torch each raise their own
-        raise loading_error(error, checkpoint.folder) from error
+        raise loading_error(error, checkpoint.path) from error
     _check_report(checkpoint, report)
     try:
         model = model.to(placement.device).eval()
         return _in_int8(model) if placement.dtype == "int8" else model
     except (MemoryError, RuntimeError) as error:
-        trouble = loading_error(error, checkpoint.folder)
+        trouble = loading_error(error, checkpoint.path)
     del model  # nor may the trouble keep it in memory, by the traceback of its cause
     raise trouble
+
+
+class WordTokenizer(Protocol):
+    """A tokenizer that was loaded from any kind of file."""
+
+    def vocabulary(self) -> Mapping[str, int]:
+        """Token ids by their text, special tokens included."""
+        ...
+
+    def word_ids(self, words: Sequence[str]) -> list[list[int]]:
+        """Token ids of each word by itself, without special tokens around it."""
+        ...
+
+
+class _TransformersTokenizer:
+    """A tokenizer that transformers loaded."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+
+    def vocabulary(self) -> Mapping[str, int]:
+        return self._tokenizer.get_vocab()  # type: ignore[no-any-return]
+
+    def word_ids(self, words: Sequence[str]) -> list[list[int]]:
+        return list(self._tokenizer(list(words), add_special_tokens=False, return_attention_mask=False)["input_ids"])
+
+
+def load_tokenizer(checkpoint: Checkpoint) -> WordTokenizer:
+    """The tokenizer of a checkpoint.
+
+    Raises:
+        ModelError: its files are missing or damaged.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return _TransformersTokenizer(
+            AutoTokenizer.from_pretrained(checkpoint.path, local_files_only=True, trust_remote_code=False)
+        )
+    except Exception as error:  # transformers and tokenizers each raise their own
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"its tokenizer does not load ({reason})", subject=str(checkpoint.path)) from error
 
 
 @contextmanager
@@ -176,7 +218,7 @@ def _check_report(checkpoint: Checkpoint, report: dict[str, Any]) -> None:
         if names:
             raise ModelError(
                 f"is not a whole Qwen3 {_noun(checkpoint.head)}: it {verb} {len(names)} tensors, such as {names[0]}",
-                subject=str(checkpoint.folder),
+                subject=str(checkpoint.path),
                 hint="download it again",
             )
 
@@ -206,7 +248,7 @@ def _native_config(checkpoint: Checkpoint) -> Any:
             config.num_labels = int(thinker["classify_num"])
     except Exception as error:  # missing keys here, transformers' own kinds of validation error there
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"its config.json describes no model ({reason})", subject=str(checkpoint.folder)) from error
+        raise ModelError(f"its config.json describes no model ({reason})", subject=str(checkpoint.path)) from error
     return config
 
 

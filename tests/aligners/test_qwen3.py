@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 
 from crisp_align.aligners import Flagged, Refusal, Result, Utterance
-from crisp_align.aligners.qwen3.aligner import Qwen3Aligner, _warm_up
+from crisp_align.aligners.qwen3.aligner import Qwen3Aligner
+from crisp_align.aligners.qwen3.prompt import audio_positions
+from crisp_align.aligners.qwen3.torch_engine import TorchEngine, show_warm_up
 from crisp_align.backends import LoadOptions
 from crisp_align.errors import CrispAlignError, ModelError, OptionError
 from crisp_align.text.units import split_units
@@ -24,7 +26,7 @@ from crisp_align.transcript import Clip, Unit
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers", minversion="5.17")
 
-from crisp_align.aligners.qwen3.network import WARM_UPS, Encoded, Network, audio_positions  # noqa: E402
+from crisp_align.aligners.qwen3.network import WARM_UPS, Encoded, Network  # noqa: E402
 from crisp_align.models.devices import Placement  # noqa: E402
 from crisp_align.models.qwen3_checkpoint import inspect, load_weights  # noqa: E402
 from tests.tiny import qwen3_aligner  # noqa: E402
@@ -88,6 +90,11 @@ def copy(folders: dict[str, Path], tmp_path: Path) -> Callable[[str], Path]:
 def network(folder: Path) -> Network:
     checkpoint = inspect(folder, "aligner")
     return Network(checkpoint, load_weights(checkpoint, CPU))
+
+
+def torch_engine(aligner: Qwen3Aligner) -> TorchEngine:
+    assert isinstance(aligner.engine, TorchEngine)
+    return aligner.engine
 
 
 def noise(samples: int) -> Samples:
@@ -224,7 +231,7 @@ def test_results_keep_the_order_of_the_utterances_whatever_runs_together(
     folders: dict[str, Path], upstream: Qwen3Aligner
 ) -> None:
     batching = Qwen3Aligner.load(str(folders["original"]), LoadOptions(align_decode="upstream"), None)
-    batching._budget = 1500  # tokens; as on a small GPU
+    torch_engine(batching).token_budget = 1500  # tokens; as on a small GPU
     asked = [utterance(language) for language in SPOKEN]
     assert times(batching.align(asked)) == times([upstream.align([one])[0] for one in asked])
 
@@ -232,7 +239,7 @@ def test_results_keep_the_order_of_the_utterances_whatever_runs_together(
 def cramped(folder: Path, clips: float = 1e9, tokens: float = 1e9) -> tuple[Qwen3Aligner, list[int]]:
     """An aligner whose decoder runs out of memory, as on a small GPU, above so many clips or tokens; its batches."""
     aligner = Qwen3Aligner.load(str(folder), LoadOptions(align_decode="upstream"), None)
-    aligner._budget = 100_000  # as on a GPU that looked empty
+    torch_engine(aligner).token_budget = 100_000  # as on a GPU that looked empty
     batches: list[int] = []
 
     def allocate(_: object, __: object, given: dict[str, Any]) -> None:
@@ -241,7 +248,7 @@ def cramped(folder: Path, clips: float = 1e9, tokens: float = 1e9) -> tuple[Qwen
         if batch > clips or length > tokens:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    aligner._network.model.model.language_model.register_forward_pre_hook(allocate, with_kwargs=True)
+    torch_engine(aligner).network.model.model.language_model.register_forward_pre_hook(allocate, with_kwargs=True)
     return aligner, batches
 
 
@@ -250,7 +257,7 @@ def test_running_out_of_memory_halves_the_batch_and_goes_on(folders: dict[str, P
     asked = [utterance(language) for language in ("en", "de", "fr", "es", "it")]
     assert times(aligner.align(asked)) == times([upstream.align([one])[0] for one in asked])
     assert batches == [5, 2, 3, 1, 2]
-    assert aligner._budget < 100_000, "the next batches are smaller from the start"
+    assert torch_engine(aligner).token_budget < 100_000, "the next batches are smaller from the start"
 
 
 def test_a_clip_that_takes_too_much_memory_alone_is_cut_at_a_pause(
@@ -274,7 +281,7 @@ def test_a_clip_that_takes_too_much_memory_in_any_part_goes_to_the_next_aligner(
 
 def test_another_failure_of_the_engine_is_not_taken_for_a_lack_of_memory(folders: dict[str, Path]) -> None:
     aligner = Qwen3Aligner.load(str(folders["original"]), LoadOptions(), None)
-    aligner._network.model.score.weight.data = aligner._network.model.score.weight.data[:, 1:]
+    torch_engine(aligner).network.model.score.weight.data = torch_engine(aligner).network.model.score.weight.data[:, 1:]
     with pytest.raises(RuntimeError, match="shapes"):
         aligner.align([utterance("it")])
 
@@ -316,7 +323,7 @@ def compiled(folders: dict[str, Path]) -> tuple[Network, str]:
     checkpoint = inspect(folders["hf"], "aligner")
     made = Network(checkpoint, load_weights(checkpoint, CPU), compiler="eager")
     with redirect_stderr(io.StringIO()) as told:
-        _warm_up(made)
+        show_warm_up(made)
     return made, told.getvalue()
 
 
@@ -384,7 +391,7 @@ def test_a_clip_over_the_limit_is_cut_before_the_model_sees_it(folders: dict[str
     cutting = Qwen3Aligner.load(str(folders["hf"]), LoadOptions(align_decode="upstream"), None)
     cutting.max_clip = 4.0
     seen: list[int] = []
-    tower = cutting._network.model.model.language_model
+    tower = torch_engine(cutting).network.model.model.language_model
     tower.register_forward_pre_hook(lambda _, __, given: seen.append(given["inputs_embeds"].shape[1]), with_kwargs=True)
     whole = utterance("en")  # 11 s
     (result,) = cutting.align([whole])
@@ -398,7 +405,7 @@ def test_words_that_pile_up_are_parted_by_a_cut_and_it_is_said(folders: dict[str
     failing = Qwen3Aligner.load(str(folders["hf"]), LoadOptions(), None)
     whole = utterance("en")
     limit = len(whole.units) * 2
-    failing._network.model.score.register_forward_hook(
+    torch_engine(failing).network.model.score.register_forward_hook(
         lambda _, __, logits: torch.zeros_like(logits) if len(logits) >= limit else None
     )  # as a model that puts all words of a long clip on one moment
     (result,) = failing.align([whole])

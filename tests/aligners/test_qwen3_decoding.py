@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crisp_align.aligners.qwen3.decoding import CROWD, best_path, crowds, repair
+from crisp_align.aligners.qwen3.decoding import MIN_COLLAPSED_UNITS as MIN_UNITS
+from crisp_align.aligners.qwen3.decoding import best_path, collapsed_runs, repair
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -66,19 +67,21 @@ def test_a_plateau_outvotes_good_values_in_the_repair_and_not_in_the_path() -> N
 
 
 def test_words_piled_on_one_class_are_found_from_four_on() -> None:
-    assert crowds(np.arange(2 * CROWD)) == []
-    assert crowds(np.array([0, 1, 2, 5, 5, 5, 5, 5, 5])) == []
-    assert crowds(np.array([0, 1, *[5] * (2 * CROWD)])) == [(1, 1 + CROWD)]
-    assert crowds(np.array([0, *[5] * (2 * CROWD), 9])) == [], "the first only ends there and the last only begins"
-    assert crowds(np.array([*[0] * 8, 1, 2, *[7] * 10])) == [(0, 4), (5, 10)]
+    assert collapsed_runs(np.arange(2 * MIN_UNITS)) == []
+    assert collapsed_runs(np.array([0, 1, 2, 5, 5, 5, 5, 5, 5])) == []
+    assert collapsed_runs(np.array([0, 1, *[5] * (2 * MIN_UNITS)])) == [(1, 1 + MIN_UNITS)]
+    assert collapsed_runs(np.array([0, *[5] * (2 * MIN_UNITS), 9])) == [], (
+        "the first only ends there and the last only begins"
+    )
+    assert collapsed_runs(np.array([*[0] * 8, 1, 2, *[7] * 10])) == [(0, 4), (5, 10)]
 
 
 @given(st.lists(st.integers(0, 3), min_size=8, max_size=60).filter(lambda c: len(c) % 2 == 0))
 @settings(max_examples=300, deadline=None)
 def test_what_is_piled_begins_and_ends_on_one_class(classes: list[int]) -> None:
     classes.sort()
-    for first, last in crowds(np.array(classes)):
-        assert last - first >= CROWD
+    for first, last in collapsed_runs(np.array(classes)):
+        assert last - first >= MIN_UNITS
         assert len(set(classes[2 * first : 2 * last])) == 1
 
 

@@ -2,46 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from crisp_align.aligners import Alignment, Flagged, Refusal, Result, Utterance
 from crisp_align.aligners.division import divided, expected, halved, placed_anew
+from crisp_align.aligners.qwen3.decoding import agreement, best_path, collapsed_runs, refine, repair
+from crisp_align.aligners.qwen3.engine import CLASS_S, EngineFailure, MarkerEngine, MarkerLogits, SpokenClip
 from crisp_align.backends import Backend, LoadOptions
 from crisp_align.languages import language_name
 from crisp_align.models import store as models
-from crisp_align.models.devices import free_memory, is_out_of_memory, place
+from crisp_align.models.devices import place
 from crisp_align.text.units import QWEN3_LANGUAGES
 from crisp_align.transcript import Span
 
 if TYPE_CHECKING:
-    import torch
-
-    from crisp_align.aligners.qwen3.decoding import Classes
-    from crisp_align.aligners.qwen3.network import Encoded, Network
     from crisp_align.models.qwen3_checkpoint import Checkpoint
 
 __all__ = ["Qwen3Aligner"]
 
-CLASS = 0.08  # s
 DEFAULT = "qwen3-forcedaligner-0.6b"
 SHORT_NAMES = frozenset({"auto", "qwen3", "qwen3-forced-aligner", "qwen3-forcedaligner"})
 
-_SCORED = 1  # classes on either side of the chosen one whose probability counts as agreement: 80 ms
-_REFINED = 2  # classes on either side that a refined time is the mean of
-_DENSEST = 40.0  # letters a second; the fastest speakers stay under 30
-_ABSURD = 4  # times as dense: not even asked about
-_SPARSEST = 0.5  # letters a second of speech; the slowest say about 3
-_ENOUGH_SPEECH = 10.0  # s of speech before too little text is held against it
-_DOUBT = 0.5  # what scores are multiplied by where text and speech do not fit each other
-_CUTS = 2  # times that a clip whose words fell on one moment is halved
-_SHORTEST_CUT = 4.0  # s; shorter clips are not halved
-_IDEOGRAM = 2.5  # letters that a Han character, kana or Hangul syllable takes as long as
-_TOKENS_AT_ONCE = 65_536  # at most, on a GPU
-_WORKING_SPACE = 500_000_000  # bytes beside the weights that a clip of 30 s needs, and the engine itself
-_BYTES_A_TOKEN = 65_536  # activations of a token in the widest layer, rounded up
+_MAX_LETTERS_PER_S = 40.0  # the fastest speakers stay under 30
+_IMPOSSIBLE_DENSITY_FACTOR = 4  # times as dense: the model is not even asked
+_MIN_LETTERS_PER_S = 0.5  # of speech; the slowest speakers reach about 3
+_MIN_SPEECH_S = 10.0  # of speech before too little text is held against it
+_MISFIT_SCORE_FACTOR = 0.5  # what scores are multiplied by where text and speech do not fit each other
+_MAX_COLLAPSE_SPLITS = 2  # times that a clip whose words fell on one moment is halved
+_MIN_SPLIT_S = 4.0  # shorter clips are not halved
+_LETTERS_PER_IDEOGRAM = 2.5  # that a Han character, kana or Hangul syllable takes as long as
+_WORKING_SPACE = 500_000_000  # bytes that a clip of 30 s needs on top of the weights, the engine itself included
 
 
 class Qwen3Aligner:
@@ -49,13 +41,12 @@ class Qwen3Aligner:
 
     name: ClassVar[str] = "qwen3"
 
-    def __init__(self, network: Network, model: str, options: LoadOptions) -> None:
+    def __init__(self, engine: MarkerEngine, model: str, options: LoadOptions) -> None:
         self.model = model
         self.languages: frozenset[str] | None = QWEN3_LANGUAGES
         self.max_clip = 180.0
-        self._network = network
+        self.engine = engine
         self._options = options
-        self._budget = _token_budget(str(network.device))
 
     @classmethod
     def load(cls, model: str, options: LoadOptions, backend: Backend | None) -> Self:
@@ -72,23 +63,12 @@ class Qwen3Aligner:
             MissingDependencyError: torch or transformers is not installed.
             OptionError: the device is not there or cannot compute in the type.
         """
-        from crisp_align.models.qwen3_checkpoint import load_weights
+        from crisp_align.aligners.qwen3.torch_engine import TorchEngine
 
         placement = place(options)
         name, checkpoint = _checkpoint(model, options)
-
-        import torch
-
-        from crisp_align.aligners.qwen3.network import Network
-
-        if options.threads > 0:
-            torch.set_num_threads(options.threads)
-        weights = load_weights(checkpoint, placement)
-        if not (options.compile and placement.family == "cuda"):
-            return cls(Network(checkpoint, weights), name, options)
-        network = Network(checkpoint, weights, compiler="inductor")
-        _warm_up(network)
-        return cls(network, name, options)
+        engine = TorchEngine.load(checkpoint, placement, threads=options.threads, compiled=options.compile)
+        return cls(engine, name, options)
 
     @classmethod
     def footprint(cls, model: str, options: LoadOptions) -> tuple[str, int]:
@@ -114,115 +94,63 @@ class Qwen3Aligner:
         """
         refusals = {i: refusal for i, utterance in enumerate(utterances) if (refusal := _refusal(utterance))}
         found: list[list[tuple[float, Alignment]]] = [[] for _ in utterances]
-        troubles: list[list[_Trouble]] = [[] for _ in utterances]
+        failures: list[list[_AlignmentFailure]] = [[] for _ in utterances]
         parts = [_Part(i, part) for i, whole in enumerate(utterances) for part in self._parts(whole, refusals.get(i))]
         while parts:
-            waiting: list[_Part] = []
-            for at, logits in self._run([part.utterance for part in parts]):
+            halves: list[_Part] = []
+            for at, output in self.engine.marker_logits([self._spoken(part.utterance) for part in parts]):
                 part = parts[at]
-                read = _short_of_memory(part.utterance) if logits is None else self._read(part.utterance, logits)
-                if not isinstance(read, _Trouble):
+                timed = self._timed(part.utterance, output)
+                if not isinstance(timed, _AlignmentFailure):
                     offset = part.utterance.clip.start - utterances[part.owner].clip.start
-                    found[part.owner].append((offset, read))
-                elif halves := part.halves(read):
-                    waiting += halves
-                    troubles[part.owner] += [] if part.piled else [read]
+                    found[part.owner].append((offset, timed))
+                elif pair := part.halves(timed):
+                    halves += pair
+                    failures[part.owner] += [] if part.collapsed else [timed]
                 else:
-                    refusals.setdefault(part.owner, Refusal(read.reason))
-            parts = [part for part in waiting if part.owner not in refusals]
-        return [refusals.get(i) or _result(utterance, found[i], troubles[i]) for i, utterance in enumerate(utterances)]
+                    refusals.setdefault(part.owner, Refusal(timed.reason))
+            parts = [half for half in halves if half.owner not in refusals]
+        return [refusals.get(i) or _result(utterance, found[i], failures[i]) for i, utterance in enumerate(utterances)]
 
     def _parts(self, utterance: Utterance, refusal: Refusal | None) -> list[Utterance]:
         return [] if refusal else divided(utterance, self.max_clip)
 
-    def _run(self, utterances: Sequence[Utterance]) -> Iterator[tuple[int, torch.Tensor | None]]:
-        """Logits at the markers of each utterance, in any order; None: it takes too much memory."""
-        for batch, encoded in self._encoded(self._batches(utterances), utterances):
-            yield from zip(batch, self._forward(encoded), strict=True)
+    def _spoken(self, utterance: Utterance) -> SpokenClip:
+        """What the engine is given; by the best path no time after the clip's end is wanted."""
+        ends_with_clip = self._options.align_decode == "path"
+        limit = int(utterance.clip.duration / CLASS_S) + 1 if ends_with_clip else None
+        return SpokenClip(utterance.clip.samples, tuple(unit.spoken for unit in utterance.units), limit)
 
-    def _forward(self, batch: list[Encoded]) -> list[torch.Tensor | None]:
-        """One call of the model; where memory runs out, two of half the size; None for a clip too large alone."""
-        try:
-            return list(self._network.logits(batch))
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-        self._network.release_memory()
-        if len(batch) == 1:
-            return [None]
-        self._budget = max(self._budget // 2, 1)
-        middle = len(batch) // 2
-        return self._forward(batch[:middle]) + self._forward(batch[middle:])
-
-    def _batches(self, utterances: Sequence[Utterance]) -> Iterator[list[int]]:
-        """Indices of what runs together: like lengths under the token budget; on a CPU one by one.
-
-        A CPU gains nothing from a batch of unequal clips and pays for its padding.
-        """
-        sizes = [self._network.estimate(utterance.clip.duration, len(utterance.units)) for utterance in utterances]
-        batch: list[int] = []
-        for i in sorted(range(len(utterances)), key=lambda i: sizes[i], reverse=True):
-            if batch and sizes[batch[0]] * (len(batch) + 1) > self._budget:
-                yield batch
-                batch = []
-            batch.append(i)
-        if batch:
-            yield batch
-
-    def _encoded(
-        self, batches: Iterator[list[int]], utterances: Sequence[Utterance]
-    ) -> Iterator[tuple[list[int], list[Encoded]]]:
-        """Batches with their inputs; beside a GPU the next one is prepared while this one runs."""
-
-        def encode(batch: list[int]) -> list[Encoded]:
-            return [
-                self._network.encode(utterances[i].clip.samples, [unit.spoken for unit in utterances[i].units])
-                for i in batch
-            ]
-
-        if self._network.device.type == "cpu":
-            for batch in batches:
-                yield batch, encode(batch)
-            return
-        with ThreadPoolExecutor(1, "qwen3-inputs") as pool:
-            waiting: tuple[list[int], Future[list[Encoded]]] | None = None
-            for batch in batches:
-                following = (batch, pool.submit(encode, batch))
-                if waiting is not None:
-                    yield waiting[0], waiting[1].result()
-                waiting = following
-            if waiting is not None:
-                yield waiting[0], waiting[1].result()
-
-    def _read(self, utterance: Utterance, logits: torch.Tensor) -> Alignment | _Trouble:
-        """Times from the logits at the markers, shape (2 · units, classes)."""
-        from crisp_align.aligners.qwen3.decoding import best_path, crowds, repair
-
+    def _timed(self, utterance: Utterance, output: MarkerLogits | EngineFailure) -> Alignment | _AlignmentFailure:
+        """Times from the logits at the markers."""
+        if isinstance(output, EngineFailure):
+            return _AlignmentFailure(output.reason, expected(utterance), splittable=output.splittable)
+        classes = output.argmax(axis=1)
         if self._options.align_decode == "upstream":
-            times = [ms / 1000 for ms in repair(logits.argmax(dim=-1).cpu().numpy())]
-            return _spans(times, _agreement(logits, [round(time / CLASS) for time in times]))
-        limit = min(int(utterance.clip.duration / CLASS) + 1, logits.shape[1])  # no time after the clip's end
-        classes: Classes = logits[:, :limit].argmax(dim=-1).cpu().numpy()
+            times = [ms / 1000 for ms in repair(classes)]
+            return _spans(times, agreement(output, [round(time / CLASS_S) for time in times]))
         if (classes[:-1] > classes[1:]).any():
-            classes = best_path(logits[:, :limit].cpu().numpy())
-        times = _refined(logits[:, :limit], classes) if self._options.align_refine else [c * CLASS for c in classes]
-        spans = _spans(times, _agreement(logits, classes))
-        if lost := crowds(classes):
-            piled = sum(last - first for first, last in lost)
-            reason = f"put {piled} of {len(utterance.units)} words on one moment"
-            return _Trouble(reason, placed_anew(utterance, spans, lost), piled)
+            classes = best_path(output)
+        times = refine(output, classes) if self._options.align_refine else [c * CLASS_S for c in classes]
+        spans = _spans(times, agreement(output, classes))
+        if runs := collapsed_runs(classes):
+            collapsed = sum(last - first for first, last in runs)
+            reason = f"put {collapsed} of {len(utterance.units)} words on one moment"
+            return _AlignmentFailure(reason, placed_anew(utterance, spans, runs), collapsed)
         return spans
 
 
 @dataclass(frozen=True, slots=True)
-class _Trouble:
+class _AlignmentFailure:
     """Why a clip has no times, though its halves may have some."""
 
     reason: str
     guess: Sequence[Span]
     """Where the units probably are."""
-    piled: int = 0
-    """Units on one moment with others; 0: memory ran out."""
+    collapsed: int = 0
+    """Units on one moment with others; 0: the engine failed."""
+    splittable: bool = True
+    """Whether its halves are worth a try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,19 +160,16 @@ class _Part:
     owner: int
     """Number of the utterance."""
     utterance: Utterance
-    piled: int = 0
-    """Times that it was cut because words piled up."""
+    collapsed: int = 0
+    """Times that it was cut because words collapsed onto one moment."""
 
-    def halves(self, trouble: _Trouble) -> list[_Part]:
+    def halves(self, failure: _AlignmentFailure) -> list[_Part]:
         """Both halves, or the one in which all is said; none where it has been cut enough."""
-        piled = self.piled + bool(trouble.piled)
-        if self.utterance.clip.duration < _SHORTEST_CUT or piled > _CUTS:
+        collapsed = self.collapsed + bool(failure.collapsed)
+        short = self.utterance.clip.duration < _MIN_SPLIT_S
+        if not failure.splittable or short or collapsed > _MAX_COLLAPSE_SPLITS:
             return []
-        return [_Part(self.owner, half, piled) for half in halved(self.utterance, trouble.guess) if half.units]
-
-
-def _short_of_memory(utterance: Utterance) -> _Trouble:
-    return _Trouble(f"runs out of memory on {utterance.clip.duration:.0f} s of audio", expected(utterance))
+        return [_Part(self.owner, half, collapsed) for half in halved(self.utterance, failure.guess) if half.units]
 
 
 def _refusal(utterance: Utterance) -> Refusal | None:
@@ -253,13 +178,13 @@ def _refusal(utterance: Utterance) -> Refusal | None:
         return Refusal("cannot time a translation")
     if utterance.language is not None and utterance.language not in QWEN3_LANGUAGES:
         return Refusal(f"does not speak {language_name(utterance.language)}")
-    if _density(utterance) > _ABSURD * _DENSEST:
+    if _density(utterance) > _IMPOSSIBLE_DENSITY_FACTOR * _MAX_LETTERS_PER_S:
         return Refusal("finds many times the text that can be said in the time")
     return None
 
 
 def _result(
-    utterance: Utterance, found: list[tuple[float, Alignment]], troubles: list[_Trouble]
+    utterance: Utterance, found: list[tuple[float, Alignment]], failures: list[_AlignmentFailure]
 ) -> Alignment | Flagged:
     """The spans of all parts, s from the clip's start, with what the user must know about them."""
     spans = tuple(
@@ -269,22 +194,29 @@ def _result(
     )
     notices = []
     if misfit := _misfit(utterance):
-        spans = tuple(replace(span, score=None if span.score is None else span.score * _DOUBT) for span in spans)
+        spans = tuple(
+            replace(span, score=None if span.score is None else span.score * _MISFIT_SCORE_FACTOR) for span in spans
+        )
         notices.append(misfit)
-    if piled := sum(trouble.piled for trouble in troubles):
-        notices.append(f"put {piled} of {len(utterance.units)} words on one moment; cut at a pause, they were parted")
-    if not all(trouble.piled for trouble in troubles):
+    if collapsed := sum(failure.collapsed for failure in failures):
+        total = len(utterance.units)
+        notices.append(f"put {collapsed} of {total} words on one moment; cut at a pause, they were parted")
+    if not all(failure.collapsed for failure in failures):
         notices.append("ran out of memory; cut at a pause, the clip was timed in parts")
     return Flagged(spans, "; ".join(notices)) if notices else spans
 
 
 def _misfit(utterance: Utterance) -> str | None:
     """How text and speech do not fit each other; None: they do."""
-    if _density(utterance) > _DENSEST:
+    if _density(utterance) > _MAX_LETTERS_PER_S:
         return "finds more text than can be said in the time"
     speech = sum(end - start for start, end in utterance.clip.speech or ())
     letters = sum(_letters(unit.spoken) for unit in utterance.units)
-    return "finds far less text than is spoken" if speech > _ENOUGH_SPEECH and letters < _SPARSEST * speech else None
+    return (
+        "finds far less text than is spoken"
+        if speech > _MIN_SPEECH_S and letters < _MIN_LETTERS_PER_S * speech
+        else None
+    )
 
 
 def _density(utterance: Utterance) -> float:
@@ -292,45 +224,21 @@ def _density(utterance: Utterance) -> float:
     return sum(_letters(unit.spoken) for unit in utterance.units) / max(utterance.clip.duration, 1.0)
 
 
-def _spans(times: Sequence[float], agreement: Sequence[float]) -> Alignment:
+def _spans(times: Sequence[float], agreements: Sequence[float]) -> Alignment:
     """Pairs of markers as spans; the score is the geometric mean of the agreement on start and end."""
     return tuple(
-        Span(round(float(times[i]), 3), round(float(times[i + 1]), 3), (agreement[i] * agreement[i + 1]) ** 0.5)
+        Span(
+            round(float(times[i]), 3),
+            round(float(times[i + 1]), 3),
+            round((agreements[i] * agreements[i + 1]) ** 0.5, 6),
+        )
         for i in range(0, len(times), 2)
     )
 
 
-def _agreement(logits: torch.Tensor, classes: Sequence[int] | Classes) -> list[float]:
-    """For each marker the probability, in [0, 1], that its time is within 80 ms of the chosen class."""
-    near, inside = _around(logits, classes, _SCORED)
-    masses = (near - logits.logsumexp(dim=1, keepdim=True)).exp() * inside
-    return [min(mass, 1.0) for mass in masses.sum(dim=1).tolist()]
-
-
-def _refined(logits: torch.Tensor, classes: Classes) -> list[float]:
-    """Mean time, in s, of the classes up to two away from the chosen one, weighted by probability; in order."""
-    import torch
-
-    near, inside = _around(logits, classes, _REFINED)
-    weights = near.masked_fill(~inside, float("-inf")).softmax(dim=1)
-    offsets = torch.arange(-_REFINED, _REFINED + 1, device=weights.device, dtype=weights.dtype)
-    means = torch.from_numpy(classes).to(weights.device) + (weights * offsets).sum(dim=1)
-    return [mean * CLASS for mean in means.cummax(dim=0).values.tolist()]
-
-
-def _around(logits: torch.Tensor, classes: Sequence[int] | Classes, reach: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits of the classes up to `reach` away from the chosen ones, and which of them exist."""
-    import torch
-
-    chosen = torch.as_tensor(classes, device=logits.device)[:, None]
-    wanted = chosen + torch.arange(-reach, reach + 1, device=logits.device)
-    inside = (wanted >= 0) & (wanted < logits.shape[1])
-    return logits.gather(1, wanted.clamp(0, logits.shape[1] - 1)), inside
-
-
 def _letters(word: str) -> float:
     """How long a word is to say, in letters of an alphabet."""
-    return sum(_IDEOGRAM if char >= "\u1100" and char.isalpha() else 1.0 for char in word)
+    return sum(_LETTERS_PER_IDEOGRAM if char >= "\u1100" and char.isalpha() else 1.0 for char in word)
 
 
 def _checkpoint(model: str, options: LoadOptions) -> tuple[str, Checkpoint]:
@@ -339,23 +247,3 @@ def _checkpoint(model: str, options: LoadOptions) -> tuple[str, Checkpoint]:
 
     name = (models.best_local("qwen3-aligner") or DEFAULT) if model.lower() in SHORT_NAMES else model
     return name, inspect(models.ensure("qwen3-aligner", name, offline=options.offline), "aligner")
-
-
-def _warm_up(network: Network) -> None:
-    """Compile the model, and say on stderr how far that is and how long it took, as downloads do."""
-    from huggingface_hub.utils.tqdm import tqdm
-
-    from crisp_align.aligners.qwen3.network import WARM_UPS
-
-    what = f"compiling qwen3 for {network.device}"
-    shape = "{desc}: {n_fmt} of {total_fmt}, {elapsed}"
-    with tqdm(total=len(WARM_UPS), desc=what, bar_format=shape) as progress:  # type: ignore[no-untyped-call]
-        for _ in network.warm_up():
-            progress.update()
-
-
-def _token_budget(device: str) -> int:
-    """Tokens in one call: what the memory that is free takes; on a CPU 1, so that each clip runs alone."""
-    if device == "cpu":
-        return 1
-    return max(min(free_memory(device) // 2 // _BYTES_A_TOKEN, _TOKENS_AT_ONCE), 1)

@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from crisp_align.aligners.qwen3.engine import CLASS_S
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Classes: TypeAlias = NDArray[np.int64]
     Rows: TypeAlias = NDArray[np.float32]
 
-__all__ = ["best_path", "crowds", "repair"]
+__all__ = ["agreement", "best_path", "collapsed_runs", "refine", "repair"]
 
-CROWD = 4
+MIN_COLLAPSED_UNITS = 4
 """Units that begin and end on one class are a collapse from this many on: nobody says four words in 80 ms."""
 
+_SCORED_CLASSES = 1  # on either side of the chosen one whose probability counts as agreement: 80 ms
+_REFINED_CLASSES = 2  # on either side that a refined time is the mean of
 _BREAKS = 8  # markers a break, where mending each costs as much as solving the whole
 _ROWS = 8  # markers whose totals are summed before they are brought back near _POSITIVE; what a cache holds
 _POSITIVE = 2.0**30  # more than any path falls behind another, and leaves a sum exact to 1e-6
@@ -111,7 +115,7 @@ def repair(classes: Classes, step: float = 80.0) -> list[int]:
         step: ms a class.
     """
     times: list[float] = (classes.astype(np.float64) * step).tolist()
-    kept = _longest_rise(times)
+    kept = _longest_non_decreasing(times)
     edges = [-1, *kept, len(times)]
     for left, right in itertools.pairwise(edges):
         count = right - left - 1
@@ -127,7 +131,7 @@ def repair(classes: Classes, step: float = 80.0) -> list[int]:
     return [int(time) for time in times]
 
 
-def _longest_rise(values: Sequence[float]) -> list[int]:
+def _longest_non_decreasing(values: Sequence[float]) -> list[int]:
     """Indices of a longest non-decreasing subsequence; among several, the one that upstream's loops come upon first.
 
     Values at which the longest subsequence so far has one length fall strictly, so that whichever of them a value can
@@ -154,12 +158,47 @@ def _longest_rise(values: Sequence[float]) -> list[int]:
     return chain[::-1]
 
 
-def crowds(classes: Classes) -> list[tuple[int, int]]:
-    """Stretches [first, last) of `CROWD` units or more that begin and end on one class: none where all is well.
+def collapsed_runs(classes: Classes) -> list[tuple[int, int]]:
+    """Stretches [first, last) of at least `MIN_COLLAPSED_UNITS` units on one class: none where all is well.
 
     Args:
         classes: shape (2 · units,), non-decreasing.
     """
     edges = [0, *(np.flatnonzero(np.diff(classes)) + 1).tolist(), len(classes)]
     units = [((first + 1) // 2, last // 2) for first, last in itertools.pairwise(edges)]
-    return [(first, last) for first, last in units if last - first >= CROWD]
+    return [(first, last) for first, last in units if last - first >= MIN_COLLAPSED_UNITS]
+
+
+def agreement(logits: Rows, classes: Sequence[int] | Classes) -> list[float]:
+    """For each marker the probability, in [0, 1], that its time is within 80 ms of the chosen class.
+
+    Args:
+        logits: float32, shape (markers, classes).
+        classes: the chosen class of each marker.
+    """
+    near, inside = _neighbours(logits, classes, _SCORED_CLASSES)
+    top = logits.max(axis=1, keepdims=True)
+    total = np.exp(logits - top, dtype=np.float64).sum(axis=1)
+    masses = (np.exp(near - top, dtype=np.float64) * inside).sum(axis=1) / total
+    return [min(float(mass), 1.0) for mass in masses]
+
+
+def refine(logits: Rows, classes: Classes) -> list[float]:
+    """Mean time, in s, of the classes up to two away from the chosen one, weighted by probability; in order.
+
+    Args:
+        logits: float32, shape (markers, classes).
+        classes: the chosen class of each marker, non-decreasing.
+    """
+    near, inside = _neighbours(logits, classes, _REFINED_CLASSES)
+    weights = np.exp(near - near.max(axis=1, keepdims=True), dtype=np.float64) * inside
+    offsets = np.arange(-_REFINED_CLASSES, _REFINED_CLASSES + 1)
+    means = classes + (weights * offsets).sum(axis=1) / weights.sum(axis=1)
+    return [float(mean) * CLASS_S for mean in np.maximum.accumulate(means)]
+
+
+def _neighbours(logits: Rows, classes: Sequence[int] | Classes, reach: int) -> tuple[Rows, NDArray[np.bool_]]:
+    """Logits of the classes up to `reach` away from the chosen ones, and which of them exist."""
+    columns = np.asarray(classes)[:, None] + np.arange(-reach, reach + 1)
+    inside = (columns >= 0) & (columns < logits.shape[1])
+    return np.take_along_axis(logits, columns.clip(0, logits.shape[1] - 1), axis=1), inside

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - everyone's name for it
 
+from crisp_align.aligners.qwen3.prompt import CHUNK, CHUNK_POSITIONS, PromptBuilder, audio_positions
 from crisp_align.errors import ModelError
-from crisp_align.models.qwen3_checkpoint import Checkpoint
+from crisp_align.models.qwen3_checkpoint import Checkpoint, load_tokenizer
 from crisp_align.transcript import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -24,20 +25,15 @@ if TYPE_CHECKING:
 
     from crisp_align.transcript import Samples
 
-__all__ = ["WARM_UPS", "Encoded", "Network", "audio_positions"]
+__all__ = ["WARM_UPS", "Encoded", "Network"]
 
 HOP = 160  # samples a mel frame
 SHORTEST = 8000  # samples; shorter clips are padded with silence, as upstream does
-CHUNK = 100  # mel frames that the convolutions see at once
-CHUNK_POSITIONS = 13  # what three convolutions of stride 2 leave of a chunk
 _FFT = 400  # samples
 _CONVOLVED = {"cpu": 8}  # chunks in one call: few, so that memory stays flat
 _CONVOLVED_ELSEWHERE = 128
 _COMPILED_MULTIPLE = 64  # tokens; sequences are padded to it when compiled, so that few shapes are compiled
 WARM_UPS = (1, 2)  # clips; code for two serves all larger batches
-
-# By their role in the input.
-_TOKENS = {"start": "<|audio_start|>", "audio": "<|audio_pad|>", "end": "<|audio_end|>", "marker": "<timestamp>"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,14 +53,6 @@ class Encoded:
         return len(self.ids)
 
 
-def audio_positions(frames: int) -> int:
-    """Positions that the audio encoder makes of that many mel frames: 13 a second."""
-    rest = frames % CHUNK
-    for _ in range(3):
-        rest = (rest + 1) // 2
-    return frames // CHUNK * CHUNK_POSITIONS + rest
-
-
 class Network:
     """The loaded model with its tokenizer and mel filters."""
 
@@ -82,12 +70,16 @@ class Network:
         self.model = model
         self.device = torch.device(model.device)
         self.classes: int = model.config.num_labels
-        self._tokenizer = _tokenizer(checkpoint)
-        self._ids = _special_ids(self._tokenizer, checkpoint, model.config)
+        self._prompts = PromptBuilder(
+            load_tokenizer(checkpoint),
+            str(checkpoint.path),
+            marker_id=model.config.timestamp_token_id,
+            audio_id=model.config.audio_token_id,
+        )
         self._tower = model.model.audio_tower
         audio = model.config.audio_config
         if audio.n_window * 2 != CHUNK or audio.n_window_infer % CHUNK:
-            raise ModelError("cuts audio into chunks of an unknown length", subject=str(checkpoint.folder))
+            raise ModelError("cuts audio into chunks of an unknown length", subject=str(checkpoint.path))
         self._window_chunks: int = audio.n_window_infer // CHUNK
         self._filters = _mel_filters(audio.num_mel_bins).to(self.device)
         self._decoder: Any = model.model.language_model
@@ -95,10 +87,6 @@ class Network:
         if compiler is not None:
             self._decoder = torch.compile(self._decoder, dynamic=True, backend=compiler)
             self._multiple = _COMPILED_MULTIPLE
-
-    def estimate(self, duration: float, words: int) -> int:
-        """About how many tokens a clip of `duration` s with that many words takes."""
-        return int(duration * CHUNK_POSITIONS) + words * 4 + 2
 
     def warm_up(self) -> Iterator[int]:
         """Have compiled what later calls run, which takes minutes; yields the number of clips each time."""
@@ -123,12 +111,8 @@ class Network:
             words: what is spoken, at least one, none empty.
         """
         mel = self._spectrogram(samples)
-        ids = [self._ids["start"], *[self._ids["audio"]] * audio_positions(mel.shape[1]), self._ids["end"]]
-        markers = []
-        for pieces in self._pieces(words):
-            ids += [*pieces, self._ids["marker"], self._ids["marker"]]
-            markers += [len(ids) - 2, len(ids) - 1]
-        return Encoded(np.array(ids), np.array(markers), mel)
+        prompt = self._prompts.build(words, audio_positions(mel.shape[1]))
+        return Encoded(prompt.ids, prompt.markers, mel)
 
     @torch.inference_mode()
     def logits(self, batch: Sequence[Encoded]) -> list[torch.Tensor]:
@@ -138,13 +122,13 @@ class Network:
             For each clip float32, shape (2 · words, classes), on the model's device.
         """
         length = -(-max(clip.tokens for clip in batch) // self._multiple) * self._multiple
-        ids = np.full((len(batch), length), self._ids["marker"])
+        ids = np.full((len(batch), length), self._prompts.marker)
         for row, clip in zip(ids, batch, strict=True):
             row[: clip.tokens] = clip.ids
-        heard = self.model.model.multi_modal_projector(self._hear([clip.mel for clip in batch]))
+        audio = self.model.model.multi_modal_projector(self._encode_audio([clip.mel for clip in batch]))
         embedded = self.model.get_input_embeddings()(torch.from_numpy(ids).to(self.device))
-        at = np.flatnonzero(ids == self._ids["audio"])
-        embedded.view(-1, embedded.shape[-1]).index_copy_(0, self._index(at), heard)
+        at = np.flatnonzero(ids == self._prompts.audio)
+        embedded.view(-1, embedded.shape[-1]).index_copy_(0, self._index(at), audio)
         # Padding stands at the end, where no earlier token looks in a causal model: no mask is needed.
         states = self._decoder(inputs_embeds=embedded, use_cache=False).last_hidden_state
         at = np.concatenate([clip.markers + row * length for row, clip in enumerate(batch)])
@@ -165,12 +149,7 @@ class Network:
         mel = torch.clamp(self._filters.T @ power, min=1e-10).log10()
         return (torch.maximum(mel, mel.max() - 8.0) + 4.0) / 4.0
 
-    def _pieces(self, words: Sequence[str]) -> list[list[int]]:
-        """Token ids of each word; a word that spells out a marker or another special token is read without its <."""
-        words = [word.replace("<", "") or "-" for word in words]
-        return list(self._tokenizer(words, add_special_tokens=False, return_attention_mask=False)["input_ids"])
-
-    def _hear(self, mels: Sequence[torch.Tensor]) -> torch.Tensor:
+    def _encode_audio(self, mels: Sequence[torch.Tensor]) -> torch.Tensor:
         """The audio encoder over all clips at once, packed: shape (positions of all clips, width)."""
         chunks, frames = _chunks(mels)
         states = self._convolve(chunks, torch.tensor(frames))
@@ -184,7 +163,7 @@ class Network:
         return self._tower.ln_post(states)  # type: ignore[no-any-return]
 
     def _convolve(self, chunks: torch.Tensor, frames: torch.Tensor) -> torch.Tensor:
-        """Convolutions chunk by chunk; of each chunk only the positions that heard audio, packed."""
+        """Convolutions chunk by chunk; of each chunk only the positions that saw audio, packed."""
         tower = self._tower
         step = _CONVOLVED.get(self.device.type, _CONVOLVED_ELSEWHERE)
         parts = []
@@ -231,15 +210,15 @@ def _attend(attention: Any, states: torch.Tensor, windows: _Windows) -> torch.Te
         split: torch.Tensor = padded.view(-1, windows.size, heads, width // heads)
         return split.transpose(1, 2)
 
-    heard = F.scaled_dot_product_attention(
+    attended = F.scaled_dot_product_attention(
         windowed(attention.q_proj),
         windowed(attention.k_proj),
         windowed(attention.v_proj),
         attn_mask=None if windows.uniform else windows.mask,
         scale=attention.scaling,
     )
-    heard = heard.transpose(1, 2).reshape(-1, width)
-    return attention.out_proj(heard if windows.uniform else heard.index_select(0, windows.scatter))  # type: ignore[no-any-return]
+    attended = attended.transpose(1, 2).reshape(-1, width)
+    return attention.out_proj(attended if windows.uniform else attended.index_select(0, windows.scatter))  # type: ignore[no-any-return]
 
 
 def _chunks(mels: Sequence[torch.Tensor]) -> tuple[torch.Tensor, list[int]]:
@@ -259,31 +238,3 @@ def _mel_filters(bands: int) -> torch.Tensor:
 
     filters = mel_filter_bank(1 + _FFT // 2, bands, 0.0, 8000.0, 16_000, norm="slaney", mel_scale="slaney")
     return torch.from_numpy(filters).to(torch.float32)
-
-
-def _tokenizer(checkpoint: Checkpoint) -> Any:
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # transformers and tokenizers each raise their own
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"its tokenizer does not load ({reason})", subject=str(checkpoint.folder)) from error
-
-
-def _special_ids(tokenizer: Any, checkpoint: Checkpoint, config: Any) -> dict[str, int]:
-    """Ids of the tokens that the aligner's input is built with.
-
-    Raises:
-        ModelError: the tokenizer lacks one, or numbers the marker or the audio otherwise than the model.
-    """
-    known = tokenizer.get_vocab()
-    absent = [token for token in _TOKENS.values() if token not in known]
-    if absent:
-        raise ModelError(
-            f"its tokenizer has no {' and no '.join(absent)}: not a forced aligner's", subject=str(checkpoint.folder)
-        )
-    ids = {role: int(known[token]) for role, token in _TOKENS.items()}
-    if (ids["marker"], ids["audio"]) != (config.timestamp_token_id, config.audio_token_id):
-        raise ModelError("its tokenizer belongs to another model", subject=str(checkpoint.folder))
-    return ids
