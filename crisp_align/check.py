@@ -17,16 +17,17 @@ from crisp_align.formats.format import CueReader, Entry, Format
 from crisp_align.formats.srt import srt_entries
 from crisp_align.formats.vtt import vtt_entries
 from crisp_align.languages import script_language
+from crisp_align.layout.layout import Layout
 from crisp_align.layout.profiles import LanguageRules
-from crisp_align.layout.rules import Rules, countable_words, gap, line_columns, needed_duration
-from crisp_align.text.breaks import ends_badly, starts_badly
+from crisp_align.layout.reading_speed import too_fast
+from crisp_align.layout.rules import Rules, countable_words, gap, line_columns
+from crisp_align.text.breaks import kinsoku_end, kinsoku_start
 from crisp_align.text.width import columns
-from crisp_align.transcript import MIN_WORD, Cue, Word
+from crisp_align.transcript import MIN_WORD, Cue
 
-__all__ = ["Violation", "check", "check_file", "check_text", "hurry"]
+__all__ = ["Violation", "check", "check_file", "check_text", "reading_speed_summary"]
 
 _MILLISECOND = 0.0011  # times are written in whole ones
-_FASTEST = 40.0  # columns a second that anybody speaks; 25 are very fast
 _WARNINGS = frozenset({"kinsoku", "short-gap", "frame-gap", "frames", "encoding"})
 _HIGHEST_RATE = 60.0  # frames a second of any usual video
 _KANA = re.compile("[\u3040-\u30ff]")
@@ -69,7 +70,8 @@ def check(
     Args:
         cues: as laid out, or as read from a file.
         rules: what to keep to; a number of 0 is not checked. Of `LanguageRules`, a cue has to keep those for the
-            language of the whole or those for what its own script tells, as one who reads it may be at home in either.
+            language of the whole or those for the language of its own script, as one who reads it may be at home in
+            either.
         tolerance: s that a time may be off by.
         measured: whether the times of the words were measured. Where they were not, nobody knows whether a cue already
             lingers; it is held to have lingered its most where somebody could have spoken so fast.
@@ -84,66 +86,66 @@ def _check(
 ) -> list[Violation]:
     """What each of `cues` breaks of its `rules`; neighbours with the same rules and of one kind, if known, may join."""
     found: list[Violation] = []
-    for number, (cue, own) in enumerate(zip(cues, rules, strict=True)):
+    for number, (cue, cue_rules) in enumerate(zip(cues, rules, strict=True)):
         before = cues[number - 1] if number else None
         after = cues[number + 1] if number + 1 < len(cues) else None
         near = [other for other in (number - 1, number + 1) if 0 <= other < len(cues)]
-        joins = [cues[other] for other in near if rules[other] == own and kinds[other] is kinds[number] is not None]
-        found += _of_text(number + 1, cue, own)
-        found += _of_times(number + 1, before, cue, own, tolerance)
-        found += _of_pace(number + 1, cue, after, joins, own, tolerance, measured=measured)
+        alike = [other for other in near if rules[other] == cue_rules and kinds[other] is kinds[number] is not None]
+        found += _of_text(number + 1, cue, cue_rules)
+        found += _of_times(number + 1, before, cue, cue_rules, tolerance)
+        found += _of_duration(number + 1, cue, after, [cues[other] for other in alike], cue_rules, tolerance)
+        found += _reading_speed(number + 1, cue, after, cue_rules, tolerance, measured=measured)
     return found
 
 
 def _by_language(
-    cues: Sequence[Cue], rules: LanguageRules, told: str | None, tolerance: float, *, measured: bool
+    cues: Sequence[Cue], rules: LanguageRules, declared: str | None, tolerance: float, *, measured: bool
 ) -> list[Violation]:
-    """What `cues` break of the rules for the language `told`, and of those for what each may be in, too.
+    """What `cues` break of the rules for the language declared, and of those for what each may be in, too.
 
-    That is what its own script tells; where that tells nothing, as of Latin letters, what the cue before is in.
+    That is the language of its own script; where many share the script, as Latin letters, the language of the cue
+    before.
     """
     text = "".join(cue.text for cue in cues)
-    told = told or script_language(text)
-    otherwise = None if told in {"ja", "ko", "th", "yue", "zh"} else told
+    declared = declared or script_language(text)
+    otherwise = None if declared in {"ja", "ko", "th", "yue", "zh"} else declared
     wide = [any(columns(char) == 2 and char.isalpha() for char in cue.text) for cue in cues]
-    known = [script_language(cue.text) or ("zh" if own else None) for cue, own in zip(cues, wide, strict=True)]
+    known = [script_language(cue.text) or ("zh" if is_wide else None) for cue, is_wide in zip(cues, wide, strict=True)]
     scripts = [script or otherwise for script in known]
     carried: list[str | None] = []
     for script in known:
         carried.append(script or (carried[-1] if carried else otherwise))
-    # Beside wide letters, nobody knows to which stretch others belong that are laid out as one.
+    # Among wide letters, nobody knows to which stretch others belong that are laid out as one.
     narrow = None if any(wide) else False
-    kinds = [own or narrow for own in wide]
+    kinds = [is_wide or narrow for is_wide in wide]
     kanji = "ja" if _KANA.search(text) else "zh"  # a line of a Japanese file may have no kana
     judged = [
-        [rules.of(told)] * len(cues),
+        [rules.of(declared)] * len(cues),
         [rules.of(script) for script in scripts],
-        *([rules.of(kanji if script == "zh" else script) for script in each] for each in (scripts, carried)),
+        *([rules.of(kanji if script == "zh" else script) for script in reading] for reading in (scripts, carried)),
     ]
     found, *others = [
-        _check(cues, each, kinds, tolerance, measured=measured)
-        for number, each in enumerate(judged)
-        if each not in judged[:number]
+        _check(cues, reading, kinds, tolerance, measured=measured)
+        for number, reading in enumerate(judged)
+        if reading not in judged[:number]
     ]
     for other in others:
         avoidable = {(v.cue, v.rule): not v.unavoidable for v in other}
-        kept = [v for v in found if (v.cue, v.rule) in avoidable]
-        found = [replace(v, unavoidable=v.unavoidable or not avoidable[v.cue, v.rule]) for v in kept]
+        common = [v for v in found if (v.cue, v.rule) in avoidable]
+        found = [replace(v, unavoidable=v.unavoidable or not avoidable[v.cue, v.rule]) for v in common]
     return found
 
 
-def hurry(cues: Sequence[Cue], rules: Rules) -> str | None:
-    """One line about the cues whose reading speed breaks `rules`: how many, and the worst. None: there are none."""
-    if not isinstance(rules, LanguageRules) and not rules.max_cps and not rules.max_wpm:
-        return None
-    fast = [violation for violation in check(cues, rules) if violation.rule == "reading-speed"]
+def reading_speed_summary(layout: Layout) -> str | None:
+    """One line about the cues that are too fast to read: how many, and the worst. None: there are none."""
+    fast = layout.reading_speeds()
     if not fast:
         return None
-    worst = max(fast, key=lambda violation: (violation.measured or 0.0) / (violation.allowed or 1.0))
-    count = len({violation.cue for violation in fast})
-    told = f"{count} of {len(cues)} cues {'is' if count == 1 else 'are'} too fast to read"
-    reason = ", as the speech is" if all(violation.unavoidable for violation in fast) else ""
-    return f"{told}{reason}; worst: cue {worst.cue} at {clock(worst.start or 0.0)}, {worst.message.partition(';')[0]}"
+    worst = max(fast, key=lambda speed: speed.measured / speed.allowed)
+    count = len({speed.cue for speed in fast})
+    summary = f"{count} of {len(layout.cues)} cues {'is' if count == 1 else 'are'} too fast to read"
+    reason = ", as the speech is" if all(speed.unavoidable for speed in fast) else ""
+    return f"{summary}{reason}; worst: cue {worst.cue} at {clock(worst.start)}, {worst.message}"
 
 
 def check_file(
@@ -153,7 +155,7 @@ def check_file(
 
     Args:
         path: of the file.
-        rules: as for `check`; `LanguageRules` become those for the language that the file tells.
+        rules: as for `check`; `LanguageRules` become those for the language that the file declares.
         name: of its format; None: by its extension.
         encoding: of its text; None: by its byte-order mark or what fits.
 
@@ -186,10 +188,10 @@ def check_text(text: str, rules: Rules, source: str, name: str | None = None) ->
         cues = reader(text, source)
         tolerance = format.time_step + (_MILLISECOND - 0.001)
         if isinstance(rules, LanguageRules):
-            told = parse_format(text, source, format.name).language
+            declared = parse_format(text, source, format.name).language
             if format.has_lines and format.has_ends:
-                return [*found, *_by_language(cues, rules, told, tolerance, measured=ours)]
-            rules = rules.of(told)
+                return [*found, *_by_language(cues, rules, declared, tolerance, measured=ours)]
+            rules = rules.of(declared)
         if not format.has_lines:
             rules = replace(rules, max_chars=0)
         if not format.has_ends:
@@ -218,10 +220,10 @@ def _of_text(number: int, cue: Cue, rules: Rules) -> Iterator[Violation]:
         message = f"{words} words, {rules.max_words} allowed"
         yield Violation("words", message, number, cue.start, words, rules.max_words)
     for above, below in pairwise(shown):
-        if starts_badly(above, below):
+        if kinsoku_start(above, below):
             yield Violation("kinsoku", f"a line begins with {below.strip()[0]!r}", number, cue.start)
     for text in shown:
-        if ends_badly(text):
+        if kinsoku_end(text):
             yield Violation("kinsoku", f"a line ends with {text.strip()[-1]!r}", number, cue.start)
     for line in cue.lines:
         width = line_columns(line)
@@ -237,10 +239,10 @@ def _of_times(number: int, before: Cue | None, cue: Cue, rules: Rules, tolerance
         yield Violation("times", f"goes out {cue.start - cue.end:.3f} s before it comes in", number, cue.start)
     if rules.fps:
         for verb, time in (("comes in", cue.start), ("goes out", cue.end)):
-            beside = time - round(time * rules.fps) / rules.fps
-            if abs(beside) > tolerance:
-                message = f"{verb} {abs(beside):.3f} s beside a frame of {rules.fps:g} a second"
-                yield Violation("frames", message, number, cue.start, round(beside, 4), 0.0)
+            off = time - round(time * rules.fps) / rules.fps
+            if abs(off) > tolerance:
+                message = f"{verb} {abs(off):.3f} s off a frame of {rules.fps:g} a second"
+                yield Violation("frames", message, number, cue.start, round(off, 4), 0.0)
     if not before:
         return
     between = cue.start - before.end
@@ -252,15 +254,14 @@ def _of_times(number: int, before: Cue | None, cue: Cue, rules: Rules, tolerance
         yield Violation("overlap", f"overlaps the cue before it by {-between:.3f} s", number, cue.start, -between, 0.0)
     elif between < least - tolerance:
         # Words closer together than a gap and the shortest word leave room for neither.
-        tight = cue.start - before.start - least < MIN_WORD + 2 * tolerance
+        too_close = cue.start - before.start - least < MIN_WORD + 2 * tolerance
         message = f"{between:.3f} s after the cue before it, {least:.3f} s required"
         if not rules.fps and between >= gap(replace(rules, fps=_HIGHEST_RATE)) / _HIGHEST_RATE - tolerance:
-            message = (
-                f"{message} unless the video has about {rules.min_gap_frames / between:.0f} frames a second; tell --fps"
-            )
+            rate = rules.min_gap_frames / between
+            message = f"{message} unless the video has about {rate:.0f} frames a second; give --fps"
             yield Violation("frame-gap", message, number, cue.start, between, least)
             return
-        yield Violation("gap", message, number, cue.start, between, least, unavoidable=tight)
+        yield Violation("gap", message, number, cue.start, between, least, unavoidable=too_close)
     else:
         closed = cue.start - least - before.start
         longest = rules.max_duration or closed
@@ -269,46 +270,29 @@ def _of_times(number: int, before: Cue | None, cue: Cue, rules: Rules, tolerance
             yield Violation("short-gap", message, number, cue.start, between, least)
 
 
-def _of_pace(
-    number: int,
-    cue: Cue,
-    after: Cue | None,
-    joins: Sequence[Cue],
-    rules: Rules,
-    tolerance: float,
-    *,
-    measured: bool,
+def _of_duration(
+    number: int, cue: Cue, after: Cue | None, alike: Sequence[Cue], rules: Rules, tolerance: float
 ) -> Iterator[Violation]:
+    """How long a cue stays; `alike` are its neighbours that it might be one with."""
     duration = cue.end - cue.start
     room = after.start - gap(rules) / rules.rate - cue.start if after else float("inf")
     if 0 < rules.max_duration < duration - tolerance:
         message = f"stays {duration:.3f} s, {rules.max_duration:g} s allowed"
         yield Violation("max-duration", message, number, cue.start, duration, rules.max_duration)
     if 0 < duration < rules.min_duration - tolerance:
-        joined = any(_fits(*((cue, other) if other is after else (other, cue)), rules) for other in joins)
+        can_join = any(_fits(*((cue, other) if other is after else (other, cue)), rules) for other in alike)
         message = f"stays {duration:.3f} s, {rules.min_duration:g} s required"
-        forced = room < rules.min_duration + tolerance and not joined
-        yield Violation("min-duration", message, number, cue.start, duration, rules.min_duration, unavoidable=forced)
-    if duration <= 0:
-        return
-    words, width = _words(cue), sum(line_columns(line) for line in cue.lines)
-    count = countable_words(cue.lines) if rules.max_wpm else 0
-    if needed_duration(width, count, rules) <= max(duration + tolerance, rules.min_duration):
-        return
-    slack = tolerance + (1 / rules.fps if rules.fps else 0.0)  # rounded to frames, a cue lingers less
-    lingered = measured and bool(words) and cue.end >= words[-1].end + rules.linger - slack
-    full = 0 < rules.max_duration <= duration + slack
-    fast = duration >= room - tolerance or lingered or full
-    perhaps = not measured and width <= _FASTEST * (duration - rules.linger + slack)
-    speeds = [
-        (width / rules.char_columns / duration, rules.max_cps, "characters a second"),
-        (60 * count / duration, rules.max_wpm, "words a minute"),
-    ]
-    for speed, limit, unit in speeds:
-        if 0 < limit < speed:
-            reason = "; the speech is that fast" if fast else "; the speech may be that fast" if perhaps else ""
-            message = f"{speed:.1f} {unit}, {limit:g} allowed{reason}"
-            yield Violation("reading-speed", message, number, cue.start, round(speed, 3), limit, fast or perhaps)
+        no_room = room < rules.min_duration + tolerance and not can_join
+        yield Violation("min-duration", message, number, cue.start, duration, rules.min_duration, unavoidable=no_room)
+
+
+def _reading_speed(
+    number: int, cue: Cue, after: Cue | None, rules: Rules, tolerance: float, *, measured: bool
+) -> Iterator[Violation]:
+    for speed in too_fast(number, cue, after, rules, tolerance, measured=measured):
+        message = f"{speed.message}; {speed.reason}" if speed.reason else speed.message
+        value = round(speed.measured, 3)
+        yield Violation("reading-speed", message, number, cue.start, value, speed.allowed, speed.unavoidable)
 
 
 def _fits(first: Cue, second: Cue, rules: Rules) -> bool:
@@ -335,10 +319,6 @@ def _fits(first: Cue, second: Cue, rules: Rules) -> bool:
     return lines <= max(1, rules.max_lines)
 
 
-def _words(cue: Cue) -> list[Word]:
-    return [word for line in cue.lines for word in line if word.text.strip()]
-
-
 def _of_file(format: Format, text: str, source: str) -> Iterator[Violation]:
     if "\ufffd" in text:
         yield Violation("encoding", "holds replacement characters: it was once read in the wrong encoding")
@@ -350,7 +330,7 @@ def _of_file(format: Format, text: str, source: str) -> Iterator[Violation]:
             if entry.identifier != due:
                 message = f"is numbered {entry.identifier or 'not at all'}, and should be {due}"
                 yield Violation("numbering", message, number, entry.start)
-            due = str(int(entry.identifier or due) + 1)  # one that is missing is told once
+            due = str(int(entry.identifier or due) + 1)  # one that is missing is reported once
     elif format.name == "vtt":
         entries = vtt_entries(text, source)
     for number, entry in enumerate(entries, start=1):

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from crisp_align.check import check, check_file, check_text, hurry
+from crisp_align.check import check, check_file, check_text, reading_speed_summary
 from crisp_align.errors import OptionError, TranscriptError
 from crisp_align.formats import write_format
 from crisp_align.formats.cue_text import read_cue
 from crisp_align.formats.srt import read_srt
 from crisp_align.languages import script_language
-from crisp_align.layout import LanguageRules, Rules, cues, profile_names, profile_rules
+from crisp_align.layout import LanguageRules, Layout, Rules, cues, profile_names, profile_rules
 from crisp_align.text.width import columns
 from crisp_align.transcript import Cue, Transcript
 from tests.transcripts import transcripts
@@ -59,12 +59,12 @@ def test_each_rule_is_found_broken(shown: list[Cue], rule: str) -> None:
 def test_a_gap_of_two_frames_is_judged_at_the_rate_of_the_video() -> None:
     shown = [cue(1, 3), cue(3.08, 5)]
     (found,) = check(shown, NETFLIX)
-    assert found.severity == "warning" and "25 frames a second; tell --fps" in found.message
+    assert found.severity == "warning" and "25 frames a second; give --fps" in found.message
     assert broken(*shown, rules=replace(NETFLIX, fps=25)) == []
     assert broken(*shown, rules=replace(NETFLIX, fps=24)) == ["frames", "gap"]
 
 
-def test_times_beside_a_frame_are_told() -> None:
+def test_times_off_a_frame_are_reported() -> None:
     rules = replace(NETFLIX, fps=24)
     assert broken(cue(1, 3), rules=rules) == []
     assert broken(cue(1.015, 3), rules=rules) == ["frames"]
@@ -165,24 +165,28 @@ def test_a_single_word_too_long_is_unavoidable() -> None:
     assert [v.unavoidable for v in check([cue(1, 5, "x" * 50)], NETFLIX)] == [True]
 
 
+def summary(shown: list[Cue], rules: Rules) -> str | None:
+    return reading_speed_summary(Layout(tuple(shown), (rules,) * len(shown)))
+
+
 def test_the_worst_of_the_cues_that_are_too_fast_is_named() -> None:
     shown = [
         cue(1, 2, "twenty-five characters it"),
         cue(2.084, 3, "far too many words", "to be read in one second"),
         cue(3.084, 6),
     ]
-    assert hurry(shown, NETFLIX) == (
+    assert summary(shown, NETFLIX) == (
         "2 of 3 cues are too fast to read, as the speech is; worst: cue 2 at 00:00:02.084, "
         "45.9 characters a second, 20 allowed"
     )
-    assert hurry([*shown[1:], cue(8, 8.9, "twenty-five characters it")], NETFLIX) == (
+    assert summary([*shown[1:], cue(8, 8.9, "twenty-five characters it")], NETFLIX) == (
         "2 of 3 cues are too fast to read; worst: cue 1 at 00:00:02.084, 45.9 characters a second, 20 allowed"
     )
 
 
-def test_speech_that_can_be_read_is_no_hurry() -> None:
-    assert hurry([cue(1, 3), cue(3.02, 3.1)], Rules(max_cps=500, max_wpm=5000)) is None
-    assert hurry([cue(1, 1.1, "far too many words to be read")], Rules()) is None
+def test_speech_that_can_be_read_has_no_summary() -> None:
+    assert summary([cue(1, 3), cue(3.02, 3.1)], Rules(max_cps=500, max_wpm=5000)) is None
+    assert summary([cue(1, 1.1, "far too many words to be read")], Rules()) is None
 
 
 @pytest.mark.parametrize(
@@ -202,7 +206,7 @@ def test_what_is_broken_in_a_file_is_found(tmp_path: Path, name: str, text: str,
     assert [violation.rule for violation in check_file(tmp_path / name, NETFLIX)] == [rule]
 
 
-def test_a_number_that_is_missing_is_told_once() -> None:
+def test_a_number_that_is_missing_is_reported_once() -> None:
     text = "".join(f"{n}\n00:00:{4 * n:02d},000 --> 00:00:{4 * n + 2:02d},000\nSome words\n\n" for n in (1, 2, 4, 5, 6))
     (found,) = check_text(text, NETFLIX, "a.srt", "srt")
     assert (found.cue, found.message) == (3, "is numbered 4, and should be 3")
@@ -228,10 +232,10 @@ def rules_of(profile: str, transcript: Transcript, fps: float) -> Rules:
     if profile == "auto":
         # Where the script of a segment tells another language, so does the file; among more than two of them, or
         # two in wide letters, no file tells which rules a cue was laid out by.
-        told = [(s.language, script_language(s.text)) for s in transcript.segments]
-        languages = {language for language, _ in told}
+        scripts = [(s.language, script_language(s.text)) for s in transcript.segments]
+        languages = {language for language, _ in scripts}
         assume(len(languages) <= 2 and len(languages & {"ja", "ko", "zh"}) < 2)
-        assume(all(script == language for language, script in told if language in {"ja", "ko", "zh"}))
+        assume(all(script == language for language, script in scripts if language in {"ja", "ko", "zh"}))
         return LanguageRules(fps=fps, given=frozenset({"fps"}))
     return replace(profile_rules(profile), fps=fps)
 

@@ -15,8 +15,9 @@ from itertools import pairwise
 from crisp_align.check import check
 from crisp_align.formats.cue_text import words_of_line
 from crisp_align.layout import Rules, cues, default_profile, profile_rules
-from crisp_align.layout.breaking import Breaks, Passage, best_breaks, blocks_of, passage_of, total_cost
-from crisp_align.layout.times import timed
+from crisp_align.layout.breaking import Breaks, best_breaks, blocks_of, total_cost
+from crisp_align.layout.passage import Passage, passage_of
+from crisp_align.layout.times import assign_times
 from crisp_align.text.sentences import sentence_ends
 from crisp_align.transcript import Segment, Word
 
@@ -98,7 +99,7 @@ def main() -> None:
         layouts = [best_breaks(passage, rules)] + [greedy(passage, rules, by_sentence=by) for by in (False, True)]
         assert all(row[-1] == after[0] for layout in layouts for row, after in pairwise(layout))
         costs = [total_cost(passage, layout, rules) for layout in layouts]
-        shown = [timed(blocks_of(passage, layout), [rules] * len(layout)) for layout in layouts]
+        shown = [assign_times(blocks_of(passage, layout), [rules] * len(layout)) for layout in layouts]
         broken = [sum(not v.unavoidable for v in check(laid, rules)) for laid in shown]
         assert costs[0] <= min(costs)
         print(

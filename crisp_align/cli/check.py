@@ -67,8 +67,8 @@ def _text(found: dict[str, list[Violation]]) -> str:
         for v in violations
     ]
     counts = [sum(v.severity == s for vs in found.values() for v in vs) for s in ("error", "warning")]
-    told = [_counted(len(found), "file"), _counted(counts[0], "error"), _counted(counts[1], "warning")]
-    return "".join(rows) + f"{told[0]}: {told[1]}, {told[2]}\n"
+    counts_shown = [_counted(len(found), "file"), _counted(counts[0], "error"), _counted(counts[1], "warning")]
+    return "".join(rows) + f"{counts_shown[0]}: {counts_shown[1]}, {counts_shown[2]}\n"
 
 
 def _counted(number: int, what: str) -> str:
@@ -84,7 +84,7 @@ def _json(found: dict[str, list[Violation]]) -> str:
 
 
 def _github(found: dict[str, list[Violation]]) -> str:
-    """Workflow commands that GitHub shows beside the file."""
+    """Workflow commands that GitHub shows next to the file."""
     return "".join(
         f"::{v.severity} file={_escaped(path, ':,')},title={v.rule}::{_escaped(_place(v) + v.message)}\n"
         for path, violations in found.items()
@@ -119,7 +119,7 @@ command = Command(
         ),
     },
     text="Judge subtitles by the rules they should keep; - reads them from standard input.\n\n"
-    "Without --profile the rules are those for the language given with -l, else for the one that the file tells, else "
-    "for English. Speech too fast to be read is a warning where no layout could help. Exit code 1 where a rule is "
+    "Without --profile the rules are those for the language given with -l, else for the one that the file declares, "
+    "else for English. Speech too fast to be read is a warning where no layout could help. Exit code 1 where a rule is "
     "broken that could have been kept.",
 )

@@ -16,7 +16,7 @@ from crisp_align.batch.plan import STDOUT, Job, rendered, save
 from crisp_align.batch.remote import url
 from crisp_align.batch.report import Kind, Row, row_to_json
 from crisp_align.batch.written_files import Ledger
-from crisp_align.check import hurry
+from crisp_align.check import reading_speed_summary
 from crisp_align.cli.display import Display, Outcome
 from crisp_align.cli.streams import PipeClosedError, write_bytes
 from crisp_align.errors import CrispAlignError, OutputError
@@ -33,7 +33,7 @@ from crisp_align.events import (
     Started,
 )
 from crisp_align.formats import WriteOptions, find_format
-from crisp_align.layout import Rules, cues, heard, rules_for
+from crisp_align.layout import Rules, lay_out, live_cues
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript
 
@@ -212,7 +212,7 @@ class Crew:
             case Advanced(source, position):
                 display.advanced(source, position)
             case SegmentReady(source, segment):
-                self._show(source, heard(segment, self.rules))
+                self._show(source, live_cues(segment, self.rules))
             case ClipDone(source, number, result):
                 if (journal := self.journal) is not None and (key := self.files[source].key):
                     self.patiently(lambda: journal.clip_done(key, number, result))
@@ -240,12 +240,12 @@ class Crew:
 
     def _finish(self, file: _File, transcript: Transcript) -> None:
         job = file.job
-        blocks = cues(transcript.segments, self.rules)
+        layout = lay_out(transcript.segments, self.rules)
         holds_cues = any(find_format(output.format).cue_reader for output in job.outputs)
-        told = hurry(blocks, rules_for(transcript.segments, self.rules)) if holds_cues else None
+        told = reading_speed_summary(layout) if holds_cues else None
         self.display.stage(job.source, "writing")
         try:
-            files = rendered(job, transcript, blocks, self.style)
+            files = rendered(job, transcript, layout.cues, self.style)
             row = self._row(file, transcript, files, told)
             if not self._save(file, files, row):
                 return

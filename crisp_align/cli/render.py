@@ -54,12 +54,12 @@ def _render(
 ) -> None:
     """Lay one file out; `text`: encoding and language of it, None where nobody said."""
     from crisp_align.batch.plan import write
-    from crisp_align.check import hurry
+    from crisp_align.check import reading_speed_summary
     from crisp_align.cli.crew import console_line
     from crisp_align.cli.streams import write_bytes
     from crisp_align.formats import refuse_untimed
     from crisp_align.formats.encodings import mojibake_notice
-    from crisp_align.layout import cues, rules_for
+    from crisp_align.layout import lay_out
 
     encoding, language = text
     transcript = _read(job.source, encoding)
@@ -69,15 +69,15 @@ def _render(
     name = "standard input" if job.source == "-" else job.source
     if told := mojibake_notice(transcript.text):
         display.say(f"{name}: {told}")
-    blocks = cues(transcript.segments, rules)
+    layout = lay_out(transcript.segments, rules)
     if job.outputs:
-        write_bytes(write(job, transcript, blocks, style, ledger))
+        write_bytes(write(job, transcript, layout.cues, style, ledger))
     else:
         refuse_untimed(transcript)
-        for cue in blocks:
+        for cue in layout.cues:
             display.line(job.source, console_line(cue))
-    if told := hurry(blocks, rules_for(transcript.segments, rules)):
-        display.say(f"{name}: {told}")
+    if summary := reading_speed_summary(layout):
+        display.say(f"{name}: {summary}")
 
 
 def _read(source: str, encoding: str | None) -> Transcript:

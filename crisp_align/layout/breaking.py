@@ -28,18 +28,15 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import TypeAlias
 
-from crisp_align.layout.packing import atoms, words_of
+from crisp_align.layout.passage import Passage, passage_of
 from crisp_align.layout.rules import Lines, Rules, gap, needed_duration
-from crisp_align.text.breaks import CLAUSE, FORBIDDEN, SENTENCE, break_costs, starts_badly, turns, word_starts
-from crisp_align.text.sentences import sentence_ends
-from crisp_align.text.width import columns
-from crisp_align.transcript import Segment, Word
+from crisp_align.transcript import Segment
 
-__all__ = ["Breaks", "Passage", "best_breaks", "blocks_of", "broken", "passage_of", "total_cost"]
+__all__ = ["Breaks", "best_breaks", "blocks_of", "optimal_lines", "total_cost"]
 
 Breaks: TypeAlias = tuple[int, ...]
 """Of one cue: its first atom, the atoms where its further lines start, the atom after its last."""
@@ -48,16 +45,15 @@ CUE = 25.0
 TOO_WIDE = 1000.0
 TOO_SHORT = 1000.0
 BRIEF = 20.0  # a second
-LONG_ENOUGH = 2.0  # s
-GLANCE = 0.7  # s
+LONG_ENOUGH_S = 2.0  # s
+MIN_GLANCE_S = 0.7  # s
 TOO_FAST = 20.0
 MISSING = 60.0  # a second of reading time
 CUT_OFF = 40.0  # a second
 SPEAKERS = 200.0
-PAUSE = 15.0  # a second
 MID_LINE = 8.0
 MID_TURN = 100.0
-SPILL = 15.0
+SENTENCE_RUNON = 15.0
 UNEQUAL = 8.0  # times the part of the limit by which two lines differ
 TOP_HEAVY = 4.0
 ORPHAN = 12.0
@@ -65,118 +61,13 @@ WINDOW = 400  # atoms in a cue at most, where no rule says less
 _NEVER = float("inf")
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """Atoms (runs of words that stay together) in a row, and what the costs are made of."""
-
-    atoms: tuple[tuple[Word, ...], ...]
-    left: tuple[int, ...]
-    """Column at which each atom begins to show; columns count from the first atom on, as if on one line."""
-    right: tuple[int, ...]
-    """Column at which the atom before number n ceases to show; entry 0 is 0."""
-    start: tuple[float, ...]
-    """s, on the tick that a cue would come in."""
-    end: tuple[float, ...]
-    """s, on a tick."""
-    words: tuple[int, ...]
-    """Words in the first n atoms; in Chinese, Japanese and Thai, phrases."""
-    pauses: tuple[float, ...]
-    """What the pauses before the first n + 1 atoms cost inside a cue, summed."""
-    speakers: tuple[int, ...]
-    """Changes of speaker up to each atom."""
-    sentences: tuple[int, ...]
-    """Sentences that end with one of the first n atoms."""
-    turns: tuple[int, ...]
-    """Dashes up to each atom with which another speaker begins."""
-    cue_break: tuple[float, ...]
-    """Cost of a new cue before each atom, and at the end."""
-    line_break: tuple[float, ...]
-    """Cost of a new line before each atom."""
-    until: float = _NEVER
-    """s, when what follows the passage comes in."""
-
-    def columns(self, first: int, last: int) -> int:
-        """Columns of a line from atom `first` up to but not including `last`."""
-        return self.right[last] - self.left[first]
-
-
-def passage_of(segments: Sequence[Segment], rate: float = 1000.0) -> Passage:
-    """The atoms of `segments`, with what it costs to break between them.
-
-    `rate`: ticks a second that times fall on, as in `Rules`.
-    """
-    pieces: list[tuple[Word, ...]] = []
-    texts: list[str] = []
-    closes: list[bool] = []
-    breaks: list[float] = []
-    counts: list[bool] = []
-    for segment in segments:
-        own = list(atoms(words_of(segment)))
-        if not own:
-            continue
-        own_texts = ["".join(word.text for word in atom) for atom in own]
-        costs = break_costs(own_texts, segment.language)
-        if pieces:
-            closes[-1] = sentence_ends([texts[-1], own_texts[0]], segment.language)[0]
-            costs[0] = SENTENCE if closes[-1] else CLAUSE
-            if starts_badly(texts[-1], own_texts[0]):
-                costs[0] = FORBIDDEN
-        pieces += own
-        texts += own_texts
-        closes += sentence_ends(own_texts, segment.language)
-        breaks += costs
-        counts += word_starts(own_texts, segment.language)
-    return _passage(pieces, texts, closes, breaks, counts, rate)
-
-
-def _passage(
-    pieces: Sequence[tuple[Word, ...]],
-    texts: Sequence[str],
-    closes: Sequence[bool],
-    breaks: Sequence[float],
-    counts: Sequence[bool],
-    rate: float,
-) -> Passage:
-    starts = tuple(atom[0].start for atom in pieces)
-    ends = tuple(max(word.end for word in atom) for atom in pieces)
-    pauses = [0.0, *(max(0.0, start - end) for start, end in zip(starts[1:], ends, strict=False))][: len(pieces)]
-    changes = [False, *(a[-1].speaker != b[0].speaker for a, b in pairwise(pieces))][: len(pieces)]
-    weighed = [
-        cost - min(20.0, 40.0 * pause) - (60.0 if change else 0.0)
-        for cost, pause, change in zip(breaks, pauses, changes, strict=True)
-    ]
-    widths = [columns(text) for text in texts]
-    edges = [0, *accumulate(widths)]
-    return Passage(
-        atoms=tuple(pieces),
-        left=tuple(edge + _blank(text, text.lstrip()) for edge, text in zip(edges, texts, strict=False)),
-        right=(0, *(edge - _blank(text, text.rstrip()) for edge, text in zip(edges[1:], texts, strict=True))),
-        start=tuple(round(max(0.0, start) * rate) / rate for start in starts),
-        end=tuple(round(end * rate) / rate for end in ends),
-        words=(0, *accumulate(int(counted) for counted in counts)),
-        pauses=tuple(accumulate(min(60.0, PAUSE * max(0.0, pause - 0.5)) for pause in pauses)),
-        speakers=tuple(accumulate(int(change) for change in changes)),
-        sentences=(0, *accumulate(int(close) for close in closes)),
-        turns=tuple(accumulate(int(turn) for turn in turns(texts, closes))),
-        cue_break=(*weighed, 0.0),
-        line_break=tuple(cost if cost >= FORBIDDEN / 2 else cost / 2 if cost > 0 else cost / 4 for cost in weighed),
-    )
-
-
-def _blank(text: str, stripped: str) -> int:
-    """Columns of the white space that `stripped` lacks."""
-    if len(text) - len(stripped) <= 1 and "\u3000" not in text:
-        return int(text[:1] == " " or text[-1:] == " ") if len(text) > len(stripped) else 0
-    return columns(text) - columns(stripped)
-
-
-def broken(segments: Sequence[Segment], rules: Rules, until: float = _NEVER) -> list[Lines]:
+def optimal_lines(segments: Sequence[Segment], rules: Rules, next_start: float = _NEVER) -> list[Lines]:
     """`segments` as blocks of at most `rules.max_lines` lines, broken at the least cost.
 
-    `until`: s, when what follows them comes in.
+    `next_start`: s, when what follows them comes in.
     """
-    until = until if math.isinf(until) else round(until * rules.rate) / rules.rate
-    passage = replace(passage_of(segments, rules.rate), until=until)
+    next_start = next_start if math.isinf(next_start) else round(next_start * rules.rate) / rules.rate
+    passage = replace(passage_of(segments, rules.rate), next_start=next_start)
     return blocks_of(passage, best_breaks(passage, rules))
 
 
@@ -266,15 +157,15 @@ def _cue_costs(passage: Passage, rules: Rules) -> Callable[[int, int], float]:
     pauses, speakers, sentences, cue_break = passage.pauses, passage.speakers, passage.sentences, passage.cue_break
     least, longest, linger = rules.min_duration, rules.max_duration, rules.linger
     a_column, a_word = needed_duration(1, 0, replace(rules, min_duration=0.0)), 60.0 / (rules.max_wpm or _NEVER)
-    pause, count, until = gap(rules) / rules.rate, len(starts), passage.until
-    enough = LONG_ENOUGH if least else GLANCE
+    pause, count, next_start = gap(rules) / rules.rate, len(starts), passage.next_start
+    enough = LONG_ENOUGH_S if least else MIN_GLANCE_S
 
     def cost_of(first: int, last: int) -> float:
         cost = CUE + cue_break[last] + pauses[last - 1] - pauses[first]
         if speakers[last - 1] != speakers[first]:
             cost += SPEAKERS
         if sentences[first] < sentences[last - 1] == sentences[last]:
-            cost += SPILL
+            cost += SENTENCE_RUNON
         start = starts[first]
         shown = spoken = ends[last - 1] - start
         needed = a_column * (right[last] - left[first])
@@ -288,7 +179,7 @@ def _cue_costs(passage: Passage, rules: Rules) -> Callable[[int, int], float]:
         if 0 < longest < shown:
             cost += CUT_OFF * max(0.0, spoken - longest)
             shown = longest
-        room = (starts[last] if last < count else until) - pause - start
+        room = (starts[last] if last < count else next_start) - pause - start
         if room < shown:
             shown = room
         if shown < least - 1e-6:
@@ -304,89 +195,91 @@ def _cue_costs(passage: Passage, rules: Rules) -> Callable[[int, int], float]:
 
 
 def _best_lines(
-    passage: Passage, rules: Rules, first: int, last: int, lines: int, over: int = -1
+    passage: Passage, rules: Rules, first: int, last: int, lines: int, width_above: int = -1
 ) -> tuple[float, Breaks]:
     """The cheapest way to break the atoms into at most `lines` lines, and the breaks.
 
-    One line where they fit and nobody else begins to speak in it. `over` is the width of the line above them; below 0:
-    there is none.
+    One line where they fit and nobody else begins to speak in it. `width_above` is that of the line above
+    them; below 0: there is none.
     """
     limit = rules.line_limit
     best = _NEVER
     chosen: Breaks = (first, last)
     is_long = 0 < limit < passage.right[last] - passage.left[first]
-    if lines > 1 and last - first > 1 and (is_long or passage.turns[first] < passage.turns[last - 1]):
+    if lines > 1 and last - first > 1 and (is_long or passage.speaker_dashes[first] < passage.speaker_dashes[last - 1]):
         low, high = first + 1, last
         if limit:  # lines wider than it are left out, but for a single atom that is
             low = bisect_left(passage.left, passage.right[last] - (limit + 1) * (lines - 1) + 1, first + 1, last)
             high = bisect_right(passage.right, passage.left[first] + limit, first + 1, last + 1)
-        seconds = range(min(low, last - 1), min(max(high, first + 2), last))
+        second_starts = range(min(low, last - 1), min(max(high, first + 2), last))
         if lines == 2:
-            best, second = _best_second_line(passage, limit, first, last, seconds, over)
-            chosen = (first, second, last)
-        for second in seconds if lines > 2 else ():
-            cost, rest = _best_lines(passage, rules, second, last, lines - 1, passage.columns(first, second))
-            cost += _line_cost(passage, limit, first, second, over, alone=False)
+            best, second_start = _best_second_line(passage, limit, first, last, second_starts, width_above)
+            chosen = (first, second_start, last)
+        for second_start in second_starts if lines > 2 else ():
+            cost, rest = _best_lines(
+                passage, rules, second_start, last, lines - 1, passage.columns(first, second_start)
+            )
+            cost += _line_cost(passage, limit, first, second_start, width_above, alone=False)
             if cost < best:
                 best, chosen = cost, (first, *rest)
     if best < _NEVER:
         return best, chosen
-    return _line_cost(passage, limit, first, last, over, alone=over < 0), (first, last)
+    return _line_cost(passage, limit, first, last, width_above, alone=width_above < 0), (first, last)
 
 
 def _best_second_line(
-    passage: Passage, limit: int, first: int, last: int, seconds: range, over: int
+    passage: Passage, limit: int, first: int, last: int, second_starts: range, width_above: int
 ) -> tuple[float, int]:
     """Where the second of two lines best starts: `_line_cost` unrolled, the most frequent question of all."""
     left, right, sentences, line_break = passage.left, passage.right, passage.sentences, passage.line_break
-    begin, end, changes, widest = left[first], right[last], passage.turns, limit or _NEVER
+    begin, end, changes, widest = left[first], right[last], passage.speaker_dashes, limit or _NEVER
     inside, turning = sentences[last - 1] - sentences[first], changes[last - 1] - changes[first]
     best, chosen = _NEVER, last
-    for second in seconds:
-        above, below = right[second] - begin, end - left[second]
-        cost = line_break[second] + MID_LINE * (inside - sentences[second] + sentences[second - 1])
+    for second_start in second_starts:
+        above, below = right[second_start] - begin, end - left[second_start]
+        cost = line_break[second_start] + MID_LINE * (inside - sentences[second_start] + sentences[second_start - 1])
         if turning:
-            cost += MID_TURN * (turning - changes[second] + changes[second - 1])
+            cost += MID_TURN * (turning - changes[second_start] + changes[second_start - 1])
         if above > below:
             cost += TOP_HEAVY
         cost += UNEQUAL * abs(above - below) / (limit if above <= limit >= below else max(above, below))
         if above > widest:
-            cost += TOO_WIDE * (1 if second - first == 1 else 50)
+            cost += TOO_WIDE * (1 if second_start - first == 1 else 50)
         if below > widest:
-            cost += TOO_WIDE * (1 if last - second == 1 else 50)
+            cost += TOO_WIDE * (1 if last - second_start == 1 else 50)
         if 4 * above < limit:
             cost += ORPHAN
         if 4 * below < limit:
             cost += ORPHAN
-        if over >= 0:
-            cost += line_break[first] + UNEQUAL * abs(over - above) / max(limit, over, above)
-            if over > above:
+        if width_above >= 0:
+            cost += line_break[first] + UNEQUAL * abs(width_above - above) / max(limit, width_above, above)
+            if width_above > above:
                 cost += TOP_HEAVY
         if cost < best:
-            best, chosen = cost, second
+            best, chosen = cost, second_start
     return best, chosen
 
 
 def _lines_cost(passage: Passage, limit: int, row: Breaks) -> float:
-    cost, over = 0.0, -1
+    cost, width_above = 0.0, -1
     for first, last in pairwise(row):
-        cost += _line_cost(passage, limit, first, last, over, alone=len(row) == 2)
-        over = passage.columns(first, last)
+        cost += _line_cost(passage, limit, first, last, width_above, alone=len(row) == 2)
+        width_above = passage.columns(first, last)
     return cost
 
 
-def _line_cost(passage: Passage, limit: int, first: int, last: int, over: int, *, alone: bool) -> float:
-    """What a line costs below one `over` columns wide (below 0: none), and so the break between them."""
+def _line_cost(passage: Passage, limit: int, first: int, last: int, width_above: int, *, alone: bool) -> float:
+    """What a line costs below one `width_above` columns wide (below 0: none), and so the break between them."""
     width = passage.right[last] - passage.left[first]
     cost = MID_LINE * (passage.sentences[last - 1] - passage.sentences[first])
-    cost += MID_TURN * (passage.turns[last - 1] - passage.turns[first])
+    cost += MID_TURN * (passage.speaker_dashes[last - 1] - passage.speaker_dashes[first])
     if 0 < limit < width:
         # A single word that is too wide stays whole; several must never be put together so.
         cost += TOO_WIDE * (1 if last - first == 1 else 50)
     if not alone and 4 * width < limit:
         cost += ORPHAN
-    if over >= 0:
-        cost += passage.line_break[first] + UNEQUAL * abs(over - width) / max(limit, over, width, 1)
-        if over > width:
+    if width_above >= 0:
+        cost += passage.line_break[first] + UNEQUAL * abs(width_above - width) / max(limit, width_above, width, 1)
+        if width_above > width:
             cost += TOP_HEAVY
     return cost

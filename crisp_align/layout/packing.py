@@ -7,15 +7,15 @@ from dataclasses import replace
 
 from crisp_align.languages import is_spaced
 from crisp_align.layout.rules import Lines, Rules, line_columns
-from crisp_align.text.breaks import is_glued
+from crisp_align.text.breaks import unbreakable
 from crisp_align.text.sentences import sentence_ends
 from crisp_align.text.width import clip_width
 from crisp_align.transcript import MIN_WORD, Segment, Word
 
-__all__ = ["atoms", "packed", "words_of"]
+__all__ = ["atoms", "fill_lines", "words_of"]
 
 
-def packed(segment: Segment, rules: Rules) -> Iterator[Lines]:
+def fill_lines(segment: Segment, rules: Rules) -> Iterator[Lines]:
     """One-line blocks, filled in order: what -ml, -sow and -sp ask for."""
     pieces = list(_cut_atoms(segment, rules))
     ends = []
@@ -49,7 +49,7 @@ def atoms(words: Sequence[Word], *, spaced: bool = False) -> Iterator[tuple[Word
     run: list[Word] = []
     visible = False
     for word in words:
-        if visible and not is_glued(run[-1].text, word.text, spaced=spaced):
+        if visible and not unbreakable(run[-1].text, word.text, spaced=spaced):
             yield tuple(run)
             run, visible = [], False
         run.append(word)

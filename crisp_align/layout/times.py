@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from crisp_align.layout.rules import Lines, Rules, countable_words, gap, line_columns, needed_duration
 from crisp_align.transcript import MIN_WORD, Cue
 
-__all__ = ["timed"]
+__all__ = ["assign_times"]
 
 
-def timed(blocks: Sequence[Lines], rules: Sequence[Rules]) -> list[Cue]:
+def assign_times(blocks: Sequence[Lines], rules: Sequence[Rules]) -> list[Cue]:
     """Give blocks of lines their times, each by its own rules; their frame rate is one.
 
     A cue comes in on its first word. It goes out after its last, or up to `linger` later where it takes that long to

@@ -24,10 +24,10 @@ __all__ = [
     "SENTENCE",
     "SPACE",
     "break_costs",
-    "ends_badly",
-    "is_glued",
-    "starts_badly",
-    "turns",
+    "kinsoku_end",
+    "kinsoku_start",
+    "speaker_dashes",
+    "unbreakable",
     "word_starts",
 ]
 
@@ -66,7 +66,7 @@ _NUMERAL = re.compile(r"[第约約]?[\d一二三四五六七八九十百千万�
 _BONDS: dict[Bond, float] = {"fast": BAD, "close": NEUTRAL + 8, "plain": NEUTRAL, "loose": OPENING + 2}
 
 
-def is_glued(left: str, right: str, *, spaced: bool = False) -> bool:
+def unbreakable(left: str, right: str, *, spaced: bool = False) -> bool:
     """Whether nothing may come between `left` and `right`, the texts of two neighbouring words.
 
     So it is where `right` is blank, a grapheme cluster runs across, a no-break space or joiner stands there, a mark
@@ -86,7 +86,7 @@ def is_glued(left: str, right: str, *, spaced: bool = False) -> bool:
     return spaced and _inside_word(before, after)
 
 
-def starts_badly(above: str, line: str) -> bool:
+def kinsoku_start(above: str, line: str) -> bool:
     """Whether kinsoku forbids `line` to follow `above`, which ends with a wide character; dashes and dots are let be.
 
     They begin the words of a second speaker, or what goes on from the cue before.
@@ -95,7 +95,7 @@ def starts_badly(above: str, line: str) -> bool:
     return first in _NO_LINE_START - _LET_BE and bool(above.strip()) and columns(above.strip()[-1]) == 2
 
 
-def turns(texts: Sequence[str], closes: Sequence[bool]) -> list[bool]:
+def speaker_dashes(texts: Sequence[str], closes: Sequence[bool]) -> list[bool]:
     """Whether each text begins what another speaker says: with a dash, after a sentence or speech that breaks off.
 
     Args:
@@ -111,7 +111,7 @@ def turns(texts: Sequence[str], closes: Sequence[bool]) -> list[bool]:
     return found
 
 
-def ends_badly(line: str) -> bool:
+def kinsoku_end(line: str) -> bool:
     """Whether `line` ends with an opening bracket or quote, which belongs to what follows."""
     shown = line.strip()
     wide = columns(shown[-2:-1]) == 2
@@ -130,7 +130,7 @@ def break_costs(texts: Sequence[str], language: str | None) -> list[float]:
     binding = _function_words().get(language or "", {})
     spaced = is_spaced(language)
     cores = [_core(text) for text in texts]
-    begun = turns(texts, ends)
+    begun = speaker_dashes(texts, ends)
     costs = [0.0]
     depth = _depth_after(texts[0], 0) if texts else 0
     for number in range(1, len(texts)):

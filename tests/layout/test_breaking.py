@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from benchmarks.layout.__main__ import greedy
 from crisp_align.check import check
-from crisp_align.layout import Rules, cues, heard, profile_names, profile_rules
-from crisp_align.layout.breaking import Breaks, best_breaks, passage_of, total_cost
+from crisp_align.layout import Rules, cues, live_cues, profile_names, profile_rules
+from crisp_align.layout.breaking import Breaks, best_breaks, total_cost
+from crisp_align.layout.passage import passage_of
 from crisp_align.layout.rules import line_columns
 from crisp_align.text.breaks import BAD, BRACKETED, CLAUSE, FORBIDDEN, IN_PHRASE, NEUTRAL, SENTENCE, SPACE, break_costs
 from crisp_align.text.units import UnitMode, split_units
@@ -237,7 +238,7 @@ def test_no_other_layout_costs_less(transcript: Transcript, lines: int) -> None:
     passage = passage_of(words)
     count = len(passage.atoms)
     ours = total_cost(passage, best_breaks(passage, rules), rules)
-    turns = passage.turns
+    turns = passage.speaker_dashes
 
     def may_break(first: int, last: int) -> bool:
         return passage.columns(first, last) > 8 or turns[first] < turns[last - 1]
@@ -331,7 +332,7 @@ def test_social_captions_hold_three_words_at_most() -> None:
 
 
 def test_what_was_just_heard_goes_out_with_its_last_word() -> None:
-    laid, live = cues([JFK], NETFLIX), heard(JFK, NETFLIX)
+    laid, live = cues([JFK], NETFLIX), live_cues(JFK, NETFLIX)
     assert [(cue.start, cue.lines) for cue in live] == [(cue.start, cue.lines) for cue in laid]
     assert [cue.end for cue in live] == [cue.lines[-1][-1].end for cue in laid]
 
