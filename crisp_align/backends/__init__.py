@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
-from typing import ClassVar, Protocol, Self, cast, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self, cast, runtime_checkable
 
 from crisp_align.backends.capabilities import Limits
 from crisp_align.backends.options import DecodeOptions, LoadOptions, ModelChoice
 from crisp_align.errors import CrispAlignError, MissingDependencyError, ModelError, OptionError
-from crisp_align.transcript import Clip, Word
+
+if TYPE_CHECKING:
+    from crisp_align.transcript import Clip, Word
 
 __all__ = [
     "Backend",
@@ -137,6 +138,8 @@ class Backend(Protocol):
 
 def backend_names() -> list[str]:
     """Names of every installed backend, sorted."""
+    from importlib.metadata import entry_points  # half of what importing this module would cost
+
     return sorted({point.name for point in entry_points(group=GROUP)})
 
 
@@ -188,7 +191,9 @@ def plugin(group: str, name: str, noun: str) -> object:
         OptionError: no installed package publishes it.
         MissingDependencyError: its module does not import.
     """
-    points: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=group)}
+    from importlib.metadata import entry_points
+
+    points = {point.name: point for point in entry_points(group=group)}
     if name not in points:
         raise OptionError(f"no {noun} is called {name!r}", hint=f"installed: {', '.join(sorted(points)) or 'none'}")
     try:

@@ -23,6 +23,7 @@ from queue import Empty, Queue
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, TypeAlias
 
+from crisp_align.batch.options import WorkerOptions
 from crisp_align.errors import CrispAlignError, ModelError, OptionError
 from crisp_align.events import ClipDone, Event, Failed, Finished, Noticed, Ready, Staged
 from crisp_align.files.atomic import sweep, temporary
@@ -58,23 +59,6 @@ _Message: TypeAlias = Ready | Event | CrispAlignError
 
 class WorkerDiedError(CrispAlignError):
     """A worker process crashed or hung over a file."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerOptions:
-    """How many workers there are, and what is asked of them."""
-
-    count: int = 0
-    """Processes; 0: one a CUDA device, else one for every eight CPU threads."""
-    timeout: float = 1800.0
-    """s without a sign of life after which a worker is taken for hung."""
-    memory: int | None = None
-    """Bytes that all workers together should stay under: less sound is read ahead where that is little, and a worker
-    that has outgrown its share is replaced."""
-
-    def share(self, count: int) -> int | None:
-        """Bytes for each of so many workers; None: as they like."""
-        return None if self.memory is None else self.memory // count
 
 
 def run(settings: Settings, feed: Feed, options: WorkerOptions | None = None) -> Generator[Ready | Event]:

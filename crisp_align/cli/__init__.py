@@ -11,11 +11,9 @@ from types import FrameType
 
 import click
 
-from crisp_align.cli import log
-from crisp_align.cli.command import Program
+from crisp_align.cli.command import Program, log_json_requested
 from crisp_align.cli.streams import PipeClosedError, complain, on_terminal, prepare_streams, tell
 from crisp_align.errors import CrispAlignError, OptionError
-from crisp_align.pipeline.background import is_working
 
 __all__ = ["main", "program"]
 
@@ -79,8 +77,10 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     prepare_streams()
     words = list(sys.argv[1:] if args is None else args)
-    if log.wanted(words):
-        with log.as_json() as events:
+    if log_json_requested(words):
+        from crisp_align.cli.log import as_json
+
+        with as_json() as events:
             code = _guarded(words)
             events.finish(code)
     else:
@@ -172,7 +172,8 @@ def _leave(code: int) -> None:
         with suppress(OSError, ValueError):
             stream.flush()
     # An interrupt inside a string that is being executed, as dataclasses do, would make Python end by the signal.
-    if code > 128 or is_working():
+    background = sys.modules.get("crisp_align.pipeline.background")  # every command would wait for its import
+    if code > 128 or (background is not None and background.is_working()):
         _clear()
         os._exit(code)
 

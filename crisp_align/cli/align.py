@@ -4,29 +4,58 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
-
-from crisp_align.cli import options
-from crisp_align.cli.command import Command, Params
-from crisp_align.cli.transcribe import check_input, planned, ready, start
+from crisp_align.cli.command import Command
+from crisp_align.cli.fields import argument, group
+from crisp_align.cli.options import (
+    ConsoleGroup,
+    LanguageGroup,
+    LayoutGroup,
+    MediaGroup,
+    ModelGroup,
+    OutputGroup,
+    StyleGroup,
+    TextGroup,
+    TimingGroup,
+    VoiceGroup,
+    settings,
+)
+from crisp_align.cli.transcribe import check_input, ready, start
 from crisp_align.errors import OptionError, TranscriptError
 
 if TYPE_CHECKING:
     from crisp_align.events import Event, Ready
     from crisp_align.pipeline.pipeline import Settings
 
-__all__ = ["command", "run"]
+__all__ = ["AlignOptions", "command", "run"]
 
 
-def run(params: Params) -> int:
+@dataclass(frozen=True, eq=False, repr=False)
+class AlignOptions:
+    """Which text to time against which recording, and how."""
+
+    media: str = argument(metavar="MEDIA")
+    text: TextGroup = group(TextGroup, "Text")
+    sound: MediaGroup = group(MediaGroup, "Input")
+    output: OutputGroup = group(OutputGroup, "Output")
+    layout: LayoutGroup = group(LayoutGroup, "Layout")
+    style: StyleGroup = group(StyleGroup, "Style")
+    models: ModelGroup = group(ModelGroup, "Models")
+    speech: LanguageGroup = group(LanguageGroup, "Speech")
+    voice: VoiceGroup = group(VoiceGroup, "Voice activity")
+    timing: TimingGroup = group(TimingGroup, "Word times")
+    console: ConsoleGroup = group(ConsoleGroup, "Screen")
+
+
+def run(options: AlignOptions) -> int:
     """Time the text; the exit code."""
-    media: str = params["media"]
+    media = options.media
     check_input(media)
-    settings, rules = options.settings(params), options.rules(params)
-    style = options.write_options(params)
-    text = _text(params)
+    chosen = settings(options.models, options.sound, options.voice, options.timing, options.speech)
+    rules, style = options.layout.rules(), options.style.write_options()
+    text = _text(options.text, media)
 
     from crisp_align.batch.plan import Input, gather
     from crisp_align.cli.crew import Tally
@@ -36,10 +65,11 @@ def run(params: Params) -> int:
     inputs = [entry for entry in found if isinstance(entry, Input)]
     if len(inputs) != 1:
         raise OptionError("a text is timed against one file, not a folder", subject=media)
-    jobs = planned(inputs, params)
-    display, tally, ledger = start(params, jobs, 1), Tally(), options.ledger(params)
-    if jobs := ready(jobs, params, tally, display, ledger):
-        carry_out(jobs, _work(settings, media, text), display, rules, style, tally, ledger)
+    jobs = options.output.plan(inputs, options.speech.output_code)
+    display = start(options.console, jobs, 1, options.sound.origin)
+    tally, ledger = Tally(), options.output.ledger()
+    if jobs := ready(jobs, options.output, tally, display, ledger):
+        carry_out(jobs, _work(chosen, media, text), display, rules, style, tally, ledger)
     return tally.exit_code
 
 
@@ -51,7 +81,7 @@ def _work(settings: Settings, media: str, text: str) -> Generator[Ready | Event]
     yield from pipeline.align(media, text)
 
 
-def _text(params: Params) -> str:
+def _text(options: TextGroup, media: str) -> str:
     """The text to time.
 
     Raises:
@@ -60,11 +90,11 @@ def _text(params: Params) -> str:
     """
     from crisp_align.formats.encodings import decoded, read_text
 
-    given, file = params["text"], params["text_file"]
+    given, file = options.text, options.text_file
     if (given is None) == (file is None):
         raise OptionError("give the text with --text or --text-file" + (", not both" if file is not None else ""))
     if file == "-":
-        if params["media"] == "-":
+        if media == "-":
             raise OptionError("the recording and the text cannot both come from standard input")
         text = decoded(sys.stdin.buffer.read(), "standard input")
     else:
@@ -77,19 +107,7 @@ def _text(params: Params) -> str:
 command = Command(
     "align",
     run,
-    arguments=(click.Argument(["media"], metavar="MEDIA"),),
-    groups={
-        "Text": options.TEXT,
-        "Input": options.MEDIA,
-        "Output": options.OUTPUT,
-        "Layout": options.LAYOUT,
-        "Style": options.STYLE,
-        "Models": options.MODELS,
-        "Speech": options.LANGUAGE,
-        "Voice activity": options.VOICE,
-        "Word times": options.TIMING,
-        "Screen": options.CONSOLE,
-    },
+    AlignOptions,
     text="Time a given text against its recording.\n\n"
     "Every word of the text comes out once, in order; the lines of the text become segments.",
 )

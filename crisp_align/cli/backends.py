@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import click
 
-from crisp_align.cli.command import Command, Params
+from crisp_align.cli.command import Command
 from crisp_align.errors import CrispAlignError, printable
 
 __all__ = ["command"]
 
 
-def run(params: Params) -> int:
+@dataclass(frozen=True, eq=False, repr=False)
+class BackendsOptions:
+    """The command takes none."""
+
+
+def run(options: BackendsOptions) -> int:
     """Print both lists."""
     from crisp_align.aligners import aligner_class, aligner_names
     from crisp_align.backends import backend_class, backend_names
@@ -81,4 +87,4 @@ def _present(family: str) -> str:
     return ", ".join(here) or "none"
 
 
-command = Command("backends", run, text="List speech backends and aligners.")
+command = Command("backends", run, BackendsOptions, text="List speech backends and aligners.")

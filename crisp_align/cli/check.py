@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-import click
-
-from crisp_align.cli import options
-from crisp_align.cli.command import Command, Params
+from crisp_align.cli.command import Command
+from crisp_align.cli.fields import OptionGroup, argument, choice, group
+from crisp_align.cli.options import EncodingGroup, LanguageGroup, LayoutGroup
 from crisp_align.cli.streams import complain, write_bytes
 from crisp_align.errors import CrispAlignError, printable
 
@@ -21,35 +20,55 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-def run(params: Params) -> int:
+@dataclass(frozen=True, eq=False, repr=False)
+class ReportGroup(OptionGroup):
+    """How the findings are printed."""
+
+    report: str = choice(
+        "--report", choices=("text", "json", "github"), default="text", help="how findings are printed"
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CheckOptions:
+    """Which subtitles to check, by which rules."""
+
+    files: tuple[str, ...] = argument(nargs=-1, required=True, metavar="SUBTITLES...")
+    layout: LayoutGroup = group(LayoutGroup, "Rules")
+    language: LanguageGroup = group(LanguageGroup, "Reading")
+    text: EncodingGroup = group(EncodingGroup, "Reading")
+    report: ReportGroup = group(ReportGroup, "Report")
+
+
+def run(options: CheckOptions) -> int:
     """Judge every file and report; 0 where no rule is broken that could have been kept."""
     failed = False
     found: dict[str, list[Violation]] = {}
-    for path in params["files"]:
+    for path in options.files:
         try:
-            found[path] = _judged(path, params)
+            found[path] = _judged(path, options)
         except CrispAlignError as error:
             complain(error)
             failed = True
-    report = {"text": _text, "json": _json, "github": _github}[params["report"]](found)
+    report = {"text": _text, "json": _json, "github": _github}[options.report.report](found)
     write_bytes(report.encode("utf-8", "backslashreplace"))
     broken = any(violation.severity == "error" for violations in found.values() for violation in violations)
     return 1 if failed or broken else 0
 
 
-def _judged(path: str, params: Params) -> list[Violation]:
+def _judged(path: str, options: CheckOptions) -> list[Violation]:
     from crisp_align.check import check_file, check_text
     from crisp_align.formats.encodings import decoded
     from crisp_align.layout import LanguageRules
 
-    rules: Rules = options.rules({**params, "profile": params["profile"] or "auto"})
-    named = options.language(params)
+    rules: Rules = replace(options.layout, profile=options.layout.profile or "auto").rules()
+    named = options.language.code
     if isinstance(rules, LanguageRules) and named is not None:
         rules = rules.of(named)
     if path == "-":
-        text = decoded(sys.stdin.buffer.read(), "standard input", params["encoding"])
+        text = decoded(sys.stdin.buffer.read(), "standard input", options.text.encoding)
         return check_text(text, rules, "standard input")
-    return check_file(path, rules, encoding=params["encoding"])
+    return check_file(path, rules, encoding=options.text.encoding)
 
 
 def _place(violation: Violation) -> str:
@@ -101,23 +120,7 @@ def _escaped(text: str, more: str = "") -> str:
 command = Command(
     "check",
     run,
-    arguments=(click.Argument(["files"], nargs=-1, required=True, metavar="SUBTITLES..."),),
-    groups={
-        "Rules": options.LAYOUT,
-        "Reading": (
-            *options.LANGUAGE,
-            *options.ENCODING,
-        ),
-        "Report": (
-            click.Option(
-                ["--report"],
-                type=click.Choice(["text", "json", "github"]),
-                default="text",
-                metavar="text|json|github",
-                help="how to say what was found",
-            ),
-        ),
-    },
+    CheckOptions,
     text="Judge subtitles by the rules they should keep; - reads them from standard input.\n\n"
     "Without --profile the rules are those for the language given with -l, else for the one that the file declares, "
     "else for English. Speech too fast to be read is a warning where no layout could help. Exit code 1 where a rule is "

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Generic, TypeVar, cast
 
 import click
 from click.shell_completion import CompletionItem
 
+from crisp_align.cli.fields import build, parameters
 from crisp_align.errors import OptionError
 
-__all__ = ["Command", "Groups", "Params", "Program", "with_responses"]
+__all__ = ["Command", "Program", "log_json_requested"]
 
-Params: TypeAlias = Mapping[str, Any]
-"""What click parsed, by parameter name; `options` turns it into typed values."""
-Groups: TypeAlias = Mapping[str, Sequence[click.Option]]
-"""Heading in --help → its options."""
+T = TypeVar("T")
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 EXIT_CODES = (
@@ -33,46 +31,37 @@ EXIT_CODES = (
 )
 
 
-class Command(click.Command):
+class Command(click.Command, Generic[T]):
     """A command whose --help shows its options in groups and whose short options are taken literally.
 
     Args:
         name: as typed.
-        run: does the work, given the parsed values; returns the exit code.
-        arguments: positional parameters.
-        groups: the options.
+        run: does the work, given what was typed; returns the exit code.
+        options: the frozen dataclass of the command's arguments and groups of options; see `fields`.
         text: what --help says first; its first sentence stands in the list of commands.
     """
 
-    def __init__(
-        self,
-        name: str,
-        run: Callable[[Params], int],
-        *,
-        arguments: Sequence[click.Argument] = (),
-        groups: Groups | None = None,
-        text: str,
-    ) -> None:
-        self.run = run
-        self.groups = groups or {}
-        params = [*arguments, *(option for options in self.groups.values() for option in options)]
-        super().__init__(name, params=list(params), help=text, context_settings=dict(CONTEXT))
+    def __init__(self, name: str, run: Callable[[T], int], options: type[T], *, text: str) -> None:
+        self.run, self.options = run, options
+        arguments, self.groups = parameters(options)
+        params = [*arguments, *(option for made in self.groups.values() for option in made)]
+        super().__init__(name, params=params, help=text, context_settings=dict(CONTEXT))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse, with response files put in, after refusing single-dash words that click would read otherwise."""
         if not ctx.resilient_parsing:
             spellings = _takes_value(self.get_params(ctx))
-            args = list(with_responses(args, spellings))
-            _refuse_guesses(args, spellings)
+            args = list(expand_response_files(args, spellings))
+            _reject_clustered_options(args, spellings)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> int:
         """Do the work and return the exit code."""
-        return self.run(ctx.params)
+        return self.run(build(self.options, ctx.params))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One section a group, then --help."""
-        shown = {option for options in self.groups.values() for option in options}
+        shown = {option for made in self.groups.values() for option in made}
         rest = [p for p in self.get_params(ctx) if isinstance(p, click.Option) and p not in shown]
         for heading, options in {**self.groups, "Help": rest}.items():
             records = [record for option in options if (record := option.get_help_record(ctx))]
@@ -115,7 +104,7 @@ class Program(click.Group):
         """Put the default command in front where no command is named."""
         own = {opt for param in self.get_params(ctx) for opt in param.opts}
         if args and args[0] not in self.homes and args[0] not in own:
-            meant = [] if args[0].startswith("@") else get_close_matches(args[0], self.homes, n=1, cutoff=0.75)
+            meant = [] if args[0].startswith("@") else _close_matches(args[0], self.homes, 1)
             if meant and not ctx.resilient_parsing and not os.path.lexists(args[0]):
                 raise click.UsageError(f"no such file or command: {args[0]}; did you mean {meant[0]}?", ctx)
             args = [self.default, *args]
@@ -153,7 +142,16 @@ def _takes_value(params: Sequence[click.Parameter]) -> dict[str, bool]:
     }
 
 
-def with_responses(args: Sequence[str], spellings: Mapping[str, bool]) -> Iterator[str]:
+def log_json_requested(args: Sequence[str]) -> bool:
+    """Whether a command line has --log-json. Looked at before it is parsed: that it is wrong is an event, too."""
+    with suppress(OptionError):  # a response file that cannot be read, which is reported when the line is parsed
+        for word in expand_response_files(args, {}):
+            if word in ("--", "--log-json"):
+                return word == "--log-json"
+    return False
+
+
+def expand_response_files(args: Sequence[str], spellings: Mapping[str, bool]) -> Iterator[str]:
     """`args` with the words of a response file in place of each @FILE; not in a value, nor where such a file exists.
 
     Raises:
@@ -189,7 +187,7 @@ def _response(path: str) -> list[str]:
         raise OptionError(f"the response file cannot be read ({reason})", subject=path, hint=hint) from error
 
 
-def _refuse_guesses(args: Sequence[str], spellings: Mapping[str, bool]) -> None:
+def _reject_clustered_options(args: Sequence[str], spellings: Mapping[str, bool]) -> None:
     """Refuse unknown single-dash words: click reads `-ml1` as `-m l1`, `-osr` as `-o sr`, `-vosrt` as `-v -o srt`.
 
     Raises:
@@ -234,11 +232,17 @@ def _unknown(word: str, spellings: Mapping[str, bool]) -> str:
     return f"no such option: {word}; for a file of that name type {shlex.quote(f'./{word}')}"
 
 
+def _close_matches(word: str, known: Iterable[str], count: int) -> list[str]:
+    from difflib import get_close_matches  # of use only where something was mistyped
+
+    return get_close_matches(word, known, n=count, cutoff=0.75)
+
+
 def _near(word: str, spellings: Mapping[str, bool]) -> list[str]:
     """Single-dash options spelled nearly so."""
     split = {name for name, takes_value in spellings.items() if takes_value and word.startswith(name)}
     short = [name for name in spellings if not name.startswith("--") and len(name) > 2 and name not in split]
-    return get_close_matches(word, short, n=2, cutoff=0.75)
+    return _close_matches(word, short, 2)
 
 
 def _split(letters: str, spellings: Mapping[str, bool]) -> Iterator[str]:

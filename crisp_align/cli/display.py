@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from crisp_align import __version__
-from crisp_align.cli import log
+from crisp_align.cli import streams
 from crisp_align.cli.standing import Outcome, Standing
 from crisp_align.cli.streams import PipeClosedError, abandon_stdout, error_line, on_terminal, to_stderr, write_bytes
 from crisp_align.errors import OutputError, printable
@@ -39,7 +39,7 @@ class Display:
         self.quiet, self.verbose, self.lines = quiet, verbose, lines and not quiet
         self.origin = origin
         self.standing = Standing(files)
-        self._log = log.current()
+        self._log = streams.json_log
         self._drawn = not quiet and self._log is None and on_terminal()
         self._view: LiveView | None = None
         self._percent = _Percent() if progress and not quiet and self._log is None and not self._drawn else None

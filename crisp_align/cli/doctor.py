@@ -16,7 +16,7 @@ from typing import Literal
 
 import click
 
-from crisp_align.cli.command import Command, Params
+from crisp_align.cli.command import Command
 from crisp_align.errors import CrispAlignError, printable
 
 __all__ = ["Finding", "command"]
@@ -62,7 +62,12 @@ _ENGINES = (
 )
 
 
-def run(params: Params) -> int:
+@dataclass(frozen=True, eq=False, repr=False)
+class DoctorOptions:
+    """The command takes none."""
+
+
+def run(options: DoctorOptions) -> int:
     """Look at everything; 3 if the main job would not work."""
     broken = False
     for heading, look in (
@@ -215,5 +220,8 @@ def _room(what: str, folder: Path, present: Path, variable: str) -> Finding:
 
 
 command = Command(
-    "doctor", run, text="Look for what is missing, and say what mends it. Exit code 3: the main job would fail."
+    "doctor",
+    run,
+    DoctorOptions,
+    text="Look for what is missing, and say what mends it. Exit code 3: the main job would fail.",
 )

@@ -7,21 +7,19 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from threading import Lock, Thread
 
-from crisp_align.cli.command import with_responses
+from crisp_align.cli import streams
 from crisp_align.cli.standing import Outcome, Standing
-from crisp_align.errors import CrispAlignError, OptionError
+from crisp_align.errors import CrispAlignError
 
-__all__ = ["JsonLog", "as_json", "current", "wanted"]
+__all__ = ["JsonLog", "as_json"]
 
 _EVERY = 1.0  # s between two reports of one file's progress
 _PATIENCE = 0.5  # s for what was written to stderr at the very end to come through
-
-_current: JsonLog | None = None
 
 
 class JsonLog:
@@ -126,24 +124,9 @@ def _rounded(number: float | None) -> float | None:
     return None if number is None else round(number, 3)
 
 
-def wanted(args: Sequence[str]) -> bool:
-    """Whether a command line asks for the log. Looked at before it is parsed: that it is wrong is an event, too."""
-    with suppress(OptionError):  # a response file that cannot be read, which is told when the line is parsed
-        for word in with_responses(args, {}):
-            if word in ("--", "--log-json"):
-                return word == "--log-json"
-    return False
-
-
-def current() -> JsonLog | None:
-    """The log of this process, while there is one."""
-    return _current
-
-
 @contextmanager
 def as_json() -> Iterator[JsonLog]:
     """Only events go to stderr: what libraries and child processes write there becomes notices."""
-    global _current
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # the hub's client draws its bars itself
     sys.stderr.flush()
     place = sys.stderr.fileno()
@@ -151,7 +134,7 @@ def as_json() -> Iterator[JsonLog]:
     read, write = os.pipe()
     os.dup2(write, place)
     os.close(write)
-    _current = log = JsonLog(lambda line: _write_line(real, line))
+    streams.json_log = log = JsonLog(lambda line: _write_line(real, line))
     relay = Thread(target=_relay, args=(read, log), name="stderr", daemon=True)
     relay.start()
     try:
@@ -166,7 +149,7 @@ def as_json() -> Iterator[JsonLog]:
         os.dup2(real, place)  # the pipe's last writer but for child processes: the relay ends
         relay.join(_PATIENCE)
         log.close()
-        _current = None
+        streams.json_log = None
         if not relay.is_alive():
             os.close(real)
 

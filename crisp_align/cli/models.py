@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from crisp_align.cli.command import CONTEXT, Command, Params
-from crisp_align.cli.options import flag, option
+from crisp_align.cli.command import CONTEXT, Command
+from crisp_align.cli.fields import OptionGroup, argument, flag, group, option
 from crisp_align.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
@@ -17,11 +18,55 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_NAME = click.Argument(["name"], metavar="MODEL")
-_FAMILY = option("--family", metavar="NAME", text="what kind of model a Hub id or folder is (whisper)")
+_OPTIONS = "Options"  # the heading
 
 
-def _list(params: Params) -> int:
+@dataclass(frozen=True, eq=False, repr=False)
+class _HereGroup(OptionGroup):
+    here: bool = flag("--here", help="only those on this machine")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _FamilyGroup(OptionGroup):
+    family: str | None = option("--family", metavar="NAME", help="what kind of model a Hub id or folder is (whisper)")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _OfflineGroup(OptionGroup):
+    offline: bool = flag("--offline", help="do not download; only see whether it is here")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ListOptions:
+    """Which models to list."""
+
+    which: _HereGroup = group(_HereGroup, _OPTIONS)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PathOptions:
+    """Which model to look for."""
+
+    name: str = argument(metavar="MODEL")
+    kind: _FamilyGroup = group(_FamilyGroup, _OPTIONS)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PullOptions(PathOptions):
+    """Which model to download."""
+
+    network: _OfflineGroup = group(_OfflineGroup, _OPTIONS)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class VerifyOptions:
+    """Which models to check."""
+
+    name: str | None = argument(required=False, metavar="[MODEL]")
+    kind: _FamilyGroup = group(_FamilyGroup, _OPTIONS)
+
+
+def _list(options: ListOptions) -> int:
     """A line a model: where it is, or how big the download is."""
     from crisp_align.models import store as models
 
@@ -29,7 +74,7 @@ def _list(params: Params) -> int:
         click.echo(f"{family}:")
         for weights in (entry for entry in models.CATALOGUE if entry.family == family):
             place = _place(weights)
-            if place is None and params["here"]:
+            if place is None and options.which.here:
                 continue
             state = f"not here, about {weights.megabytes} MB" if place is None else place
             click.echo(f"  {weights.name:28} {state:32} {weights.repo}")
@@ -47,9 +92,9 @@ def _place(weights: Weights) -> str | None:
     return None if path is None else models.source_of(path)
 
 
-def _path(params: Params) -> int:
+def _path(options: PathOptions) -> int:
     """The folder of a model that is here."""
-    click.echo(os.fspath(_present(_family(params), params["name"])))
+    click.echo(os.fspath(_present(_family(options.kind.family, options.name), options.name)))
     return 0
 
 
@@ -67,22 +112,22 @@ def _present(family: Family, name: str) -> Path:
     return path
 
 
-def _pull(params: Params) -> int:
+def _pull(options: PullOptions) -> int:
     """Download a model, if it is not here yet."""
     from crisp_align.models import store as models
 
-    family, name = _family(params), params["name"]
-    path = models.ensure(family, name, offline=params["offline"])
+    family = _family(options.kind.family, options.name)
+    path = models.ensure(family, options.name, offline=options.network.offline)
     click.echo(os.fspath(path))
     return 0
 
 
-def _verify(params: Params) -> int:
+def _verify(options: VerifyOptions) -> int:
     """Check models by their hashes; all that are here, where none is named. 3 if one is damaged."""
     from crisp_align.models import store as models
 
     code = 0
-    for name, path in _verified(params):
+    for name, path in _verified(options):
         verdict = models.verify(path)
         if verdict.problems:
             code = 3
@@ -96,18 +141,18 @@ def _verify(params: Params) -> int:
     return code
 
 
-def _verified(params: Params) -> list[tuple[str, Path]]:
+def _verified(options: VerifyOptions) -> list[tuple[str, Path]]:
     """Names and folders of the models to check."""
     from crisp_align.models import store as models
 
-    if params["name"] is not None:
-        return [(params["name"], _present(_family(params), params["name"]))]
+    if options.name is not None:
+        return [(options.name, _present(_family(options.kind.family, options.name), options.name))]
     here = [(weights, models.find_local(weights.family, weights.name)) for weights in models.CATALOGUE]
     found = {path: weights.name for weights, path in here if path is not None}
     return [(name, path) for path, name in found.items()]
 
 
-def _family(params: Params) -> Family:
+def _family(named: str | None, model: str) -> Family:
     """The family of the model that was named: the catalogue's, or the one given; Whisper else.
 
     Raises:
@@ -116,11 +161,11 @@ def _family(params: Params) -> Family:
     from crisp_align.models import store as models
 
     for family in models.FAMILIES:
-        if params["family"] == family:
+        if named == family:
             return family
-    if params["family"] is not None:
-        raise OptionError(f"no family is called {params['family']!r}", hint=f"families: {', '.join(models.FAMILIES)}")
-    weights = models.lookup(params["name"])
+    if named is not None:
+        raise OptionError(f"no family is called {named!r}", hint=f"families: {', '.join(models.FAMILIES)}")
+    weights = models.lookup(model)
     return weights.family if weights is not None else "whisper"
 
 
@@ -129,31 +174,13 @@ command = click.Group(
     help="List, find, fetch and verify weights. Fetched ones lie in the ordinary Hugging Face cache.",
     context_settings=dict(CONTEXT),
     commands=[
-        Command(
-            "list",
-            _list,
-            groups={"Options": (flag("--here", text="only those on this machine"),)},
-            text="List the models known by name, and which are on this machine.",
-        ),
-        Command(
-            "path",
-            _path,
-            arguments=(_NAME,),
-            groups={"Options": (_FAMILY,)},
-            text="Print where a model is on this machine.",
-        ),
-        Command(
-            "pull",
-            _pull,
-            arguments=(_NAME,),
-            groups={"Options": (_FAMILY, flag("--offline", text="do not download; only see whether it is here"))},
-            text="Download a model, unless it is here already, and print where it is.",
-        ),
+        Command("list", _list, ListOptions, text="List the models known by name, and which are on this machine."),
+        Command("path", _path, PathOptions, text="Print where a model is on this machine."),
+        Command("pull", _pull, PullOptions, text="Download a model, unless it is here already, and print where it is."),
         Command(
             "verify",
             _verify,
-            arguments=(click.Argument(["name"], required=False, metavar="[MODEL]"),),
-            groups={"Options": (_FAMILY,)},
+            VerifyOptions,
             text="Read a model, or every one on this machine, whole, and compare it with its publisher's hashes.",
         ),
     ],

@@ -1,123 +1,58 @@
-"""Options that several commands share, and the typed values they become."""
+"""The options of the commands, in groups, and the library's values that they become.
+
+To add an option: a field in a group here and, where the library's dataclass that the group fills has no field of that
+name yet, one there, with the default.
+"""
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
+from crisp_align.cli.fields import OptionGroup, choice, fill, flag, flags, given, integer, number, option, switch
 from crisp_align.errors import OptionError
 from crisp_align.formats.builtin import BUILTIN
 from crisp_align.languages import NAMES, language_code
 
 if TYPE_CHECKING:
-    from crisp_align.backends import DecodeOptions
+    from crisp_align.batch.options import BatchOptions
+    from crisp_align.batch.plan import Input, Job
     from crisp_align.batch.written_files import Ledger
-    from crisp_align.cli.command import Params
-    from crisp_align.cli.work import BatchOptions
     from crisp_align.cluster.run import ClusterOptions
     from crisp_align.formats import WriteOptions
     from crisp_align.layout import Rules
     from crisp_align.pipeline.settings import Settings
-    from crisp_align.speech.voice import VadOptions
 
 __all__ = [
-    "BATCH",
-    "CLUSTER",
-    "CONSOLE",
-    "ENCODING",
-    "LAYOUT",
-    "LISTS",
-    "MEDIA",
-    "MODELS",
-    "OUTPUT",
-    "QUIET",
-    "SPEECH",
-    "STYLE",
-    "TEXT",
-    "TIMING",
-    "VOICE",
-    "Number",
-    "batch",
-    "flag",
-    "formats",
-    "ledger",
-    "option",
-    "output_language",
-    "rules",
+    "BatchGroup",
+    "ClusterGroup",
+    "ConsoleGroup",
+    "EncodingGroup",
+    "LanguageGroup",
+    "LayoutGroup",
+    "ListGroup",
+    "MediaGroup",
+    "ModelGroup",
+    "OutputGroup",
+    "QuietGroup",
+    "SpeechGroup",
+    "StyleGroup",
+    "TextGroup",
+    "TimingGroup",
+    "VoiceGroup",
+    "batch_options",
     "settings",
-    "write_options",
 ]
-
-T = TypeVar("T")
 
 _DAYS = 100 * 24 * 3600 * 1000  # ms; longer than any recording, short enough for every engine's arithmetic
 
 
-class Number(click.ParamType[float]):
-    """A finite number in a range; unlike click's own, it lets no nan through."""
-
-    name = "number"
-
-    def __init__(self, low: float, high: float) -> None:
-        self.low, self.high = low, high
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number; fails with its range."""
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not self.low <= number <= self.high:
-            self.fail(f"{value!r} is not a number from {self.low:g} to {self.high:g}", param, ctx)
-        return number
-
-
-class Whole(click.ParamType[int]):
-    """A whole number in a range, however many digits are typed."""
-
-    name = "integer"
-
-    def __init__(self, low: int, high: int) -> None:
-        self.low, self.high = low, high
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number; fails with its range."""
-        try:
-            number = int(value)
-        except ValueError:  # also: more digits than Python converts
-            number = self.low - 1
-        if not self.low <= number <= self.high:
-            shown = str(value) if len(str(value)) <= 24 else f"{str(value)[:20]}…"
-            self.fail(f"{shown!r} is not a whole number from {self.low} to {self.high}", param, ctx)
-        return number
-
-
-def flag(*names: str, text: str) -> click.Option:
-    """A switch, off unless given."""
-    return click.Option(names, is_flag=True, help=text)
-
-
-def option(
-    *names: str,
-    metavar: str,
-    text: str,
-    type: click.ParamType[Any] | None = None,
-    default: object = None,
-    multiple: bool = False,
-) -> click.Option:
-    """An option with a value. The last of `names` is the parameter's own, where no spelling gives it."""
-    if type is None:
-        type = click.STRING
-    return click.Option(names, metavar=metavar, help=text, type=type, default=default, multiple=multiple)
-
-
-def whole(*names: str, metavar: str, text: str, low: int, high: int, default: int | None = None) -> click.Option:
-    """An option whose value is a whole number."""
-    return option(*names, metavar=metavar, text=text, type=Whole(low, high), default=default)
+def _seconds(milliseconds: int) -> float:
+    return milliseconds / 1000
 
 
 def _complete_languages(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -138,499 +73,591 @@ def _complete_profiles(ctx: click.Context, param: click.Parameter, incomplete: s
     return [CompletionItem(name, help=title) for name, title in known.items() if name.startswith(incomplete)]
 
 
-def _completing(made: click.Option, complete: Any) -> click.Option:
-    made._custom_shell_complete = complete
-    return made
+@dataclass(frozen=True, eq=False, repr=False)
+class MediaGroup(OptionGroup):
+    """Which sound of a file is read; fills `MediaOptions`."""
+
+    targets = ("crisp_align.media.audio:MediaOptions",)
+
+    audio_track: int | None = integer(
+        "--audio-track", metavar="N", help="which audio track, counted from 0 (the default one)", low=0, high=999
+    )
+    offset: int | None = integer(
+        *("-ot", "--offset-t", "--offset"), metavar="MS", help="begin at", low=0, high=_DAYS, convert=_seconds
+    )
+    duration: int | None = integer(
+        *("-d", "--duration"),
+        metavar="MS",
+        help="stop after; 0: at the end",
+        low=0,
+        high=_DAYS,
+        convert=lambda milliseconds: _seconds(milliseconds) or None,
+    )
+
+    @property
+    def origin(self) -> float:
+        """s in each source at which the work begins."""
+        return _seconds(self.offset or 0)
 
 
-MEDIA = (
-    whole("--audio-track", metavar="N", text="which audio track, counted from 0 (the default one)", low=0, high=999),
-    whole("-ot", "--offset-t", "--offset", "offset", metavar="MS", text="begin at", low=0, high=_DAYS, default=0),
-    whole("-d", "--duration", metavar="MS", text="stop after; 0: at the end", low=0, high=_DAYS, default=0),
-)
-LISTS = (
-    option("--from-file", metavar="LIST", text="a file that names the inputs, one a line; -: standard input"),
-    flag("-0", "--null", "null", text="names in LIST are parted by null characters, as find -print0 does"),
-)
-MODELS = (
-    _completing(
-        option("--backend", metavar="NAME", text="speech backend; auto: the default one", default="auto"),
-        _complete_backends,
-    ),
-    option(
+@dataclass(frozen=True, eq=False, repr=False)
+class ListGroup(OptionGroup):
+    """A list of inputs."""
+
+    from_file: str | None = option(
+        "--from-file", metavar="LIST", help="a file that names the inputs, one a line; -: standard input"
+    )
+    null: bool = flag("-0", "--null", help="names in LIST end in null characters, as find -print0 writes them")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ModelGroup(OptionGroup):
+    """Which models, and where they run; fills `ModelChoice` twice, and `LoadOptions` for both."""
+
+    targets = (
+        "crisp_align.backends.options:ModelChoice",
+        "crisp_align.backends.options:LoadOptions",
+        "crisp_align.pipeline.settings:Settings",
+    )
+
+    backend: str | None = option(
+        "--backend",
+        metavar="NAME",
+        help="speech backend; auto: the default one",
+        into="name",
+        complete=_complete_backends,
+    )
+    model: str | None = option(
         *("-m", "--model"),
         metavar="MODEL",
-        text="a name (tiny … large-v3-turbo), a Hub id or a folder; auto: the best already on this machine",
-        default="auto",
-    ),
-    option(
-        *("-am", "--aligner", "--aligner-model", "aligner"),
+        help="a name (tiny … large-v3-turbo), a Hub id or a folder; auto: the best already on this machine",
+    )
+    aligner: str | None = option(
+        *("-am", "--aligner", "--aligner-model"),
         metavar="NAME",
-        text="aligner, or the path or Hub id of an aligner's model; auto: the best already here",
-        default="auto",
-    ),
-    option("--device", metavar="NAME", text="auto, cpu, cuda, cuda:1, mps", default="auto"),
-    option("--dtype", "--compute-type", "dtype", metavar="T", text="number type, e.g. int8, float16", default="auto"),
-    whole("-t", "--threads", metavar="N", text="CPU threads; 0: all there are", low=0, high=1024, default=0),
-    option("--runtime", metavar="NAME", text="engine, where a backend has several", default="auto"),
-    option("--align-device", metavar="NAME", text="the aligner's, where it is another than --device"),
-    option("--align-dtype", metavar="T", text="the aligner's, where it is another than --dtype"),
-    option("--align-runtime", metavar="NAME", text="the aligner's, where it is another than --runtime"),
-    flag("--offline", text="never use the network, even for a model that was named"),
-    flag("--sequential", text="free the backend's model before the aligner's is loaded: for small GPUs"),
-)
-_LANGUAGE = _completing(
-    option(
-        "-l", "--language", metavar="LANG", text="code or name; auto: detect it, in speech clip by clip", default="auto"
-    ),
-    _complete_languages,
-)
-SPEECH = (
-    _LANGUAGE,
-    flag("-tr", "--translate", text="translate into English, or into --target-language"),
-    option("--target-language", metavar="LANG", text="language to translate into"),
-    option("--prompt", metavar="TEXT", text="text that sets the style or names the context"),
-    click.Option(
-        ["--punctuation/--no-punctuation"], default=True, help="write punctuation, where a model can leave it out (on)"
-    ),
-    option("--hotwords", metavar="WORDS", text="words to expect"),
-    whole("-bs", "--beam-size", metavar="N", text="width of the search (5)", low=1, high=100),
-    whole("--batch-size", metavar="N", text="clips at once; 0: as suits the device", low=0, high=4096, default=0),
-    option(
-        *("-tp", "--temperature"),
-        metavar="T",
-        text="randomness of the search (0)",
-        type=Number(0, 2),
-    ),
-    option(
-        *("-nth", "--no-speech-thold", "--no-speech-threshold", "no_speech_threshold"),
+        help="aligner, or the path or Hub id of an aligner's model; auto: the best already here",
+    )
+    device: str | None = option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1, mps")
+    dtype: str | None = option("--dtype", "--compute-type", metavar="T", help="number type, e.g. int8, float16")
+    threads: int | None = integer(
+        "-t", "--threads", metavar="N", help="CPU threads; 0: all there are", low=0, high=1024
+    )
+    runtime: str | None = option("--runtime", metavar="NAME", help="engine, where a backend has several")
+    align_device: str | None = option(
+        "--align-device", metavar="NAME", help="the aligner's, where it differs from --device"
+    )
+    align_dtype: str | None = option("--align-dtype", metavar="T", help="the aligner's, where it differs from --dtype")
+    align_runtime: str | None = option(
+        "--align-runtime", metavar="NAME", help="the aligner's, where it differs from --runtime"
+    )
+    offline: bool = flag("--offline", help="never use the network, even for a model that was named")
+    sequential: bool = flag(
+        "--sequential", help="free the backend's model before the aligner's is loaded: for small GPUs"
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LanguageGroup(OptionGroup):
+    """The language of the speech or the text."""
+
+    targets = ("crisp_align.backends.options:DecodeOptions",)
+
+    language: str | None = option(
+        *("-l", "--language"),
+        metavar="LANG",
+        help="code or name; auto: detect it, in speech clip by clip",
+        complete=_complete_languages,
+    )
+
+    @property
+    def code(self) -> str | None:
+        """The code of the language named; None: auto.
+
+        Raises:
+            OptionError: an unknown language.
+        """
+        named = "auto" if self.language is None else self.language.strip()
+        return None if named.lower() == "auto" else language_code(named)
+
+    @property
+    def output_code(self) -> str | None:
+        """The code of the language that outputs will be in, where that is known before anything is transcribed."""
+        return self.code
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SpeechGroup(LanguageGroup):
+    """What is asked of a transcription; fills `DecodeOptions`."""
+
+    translate: bool = flag("-tr", "--translate", help="translate into English, or into --target-language")
+    target_language: str | None = option("--target-language", metavar="LANG", help="language to translate into")
+    prompt: str | None = option("--prompt", metavar="TEXT", help="text that sets the style or names the context")
+    punctuation: bool | None = switch(
+        "--punctuation/--no-punctuation", help="write punctuation, where a model can leave it out (on)"
+    )
+    hotwords: str | None = option("--hotwords", metavar="WORDS", help="words to expect")
+    beam_size: int | None = integer(
+        "-bs", "--beam-size", metavar="N", help="width of the search ({default})", low=1, high=100
+    )
+    batch_size: int | None = integer(
+        "--batch-size", metavar="N", help="clips at once; 0: as suits the device", low=0, high=4096
+    )
+    temperature: float | None = number(
+        "-tp", "--temperature", metavar="T", help="randomness of the search ({default})", low=0, high=2
+    )
+    no_speech_threshold: float | None = number(
+        *("-nth", "--no-speech-thold", "--no-speech-threshold"),
         metavar="P",
-        text="drop a clip more probably silent than this (0.6)",
-        type=Number(0, 1),
-    ),
-    option(
-        *("-lpt", "--logprob-thold", "--log-prob-threshold", "log_prob_threshold"),
+        help="drop a clip more probably silent than this ({default})",
+        low=0,
+        high=1,
+    )
+    log_prob_threshold: float | None = number(
+        *("-lpt", "--logprob-thold", "--log-prob-threshold"),
         metavar="X",
-        text="doubt text less probable than this (-1)",
-        type=Number(-100, 0),
-    ),
-    option(
+        help="doubt text less probable than this ({default})",
+        low=-100,
+        high=0,
+    )
+    compression_ratio_threshold: float | None = number(
         "--compression-ratio-threshold",
         metavar="X",
-        text="doubt text that repeats itself more than this (2.4)",
-        type=Number(1, 1000),
-    ),
-)
-LANGUAGE = (_LANGUAGE,)
-ENCODING = (option("--encoding", metavar="NAME", text="of the texts that are read; else what fits best"),)
-VOICE = (
-    click.Option(["--vad/--no-vad", "vad"], default=True, help="look for voice activity (on)"),
-    option(
+        help="doubt text that repeats itself more than this ({default})",
+        low=1,
+        high=1000,
+    )
+
+    @property
+    def translates(self) -> bool:
+        """Whether a translation is asked for."""
+        return self.translate or self.target_language is not None
+
+    @property
+    def output_code(self) -> str | None:
+        """The code of the language that outputs will be in, where that is known before anything is transcribed."""
+        return language_code(self.target_language or "en") if self.translates else self.code
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EncodingGroup(OptionGroup):
+    """How text files are read."""
+
+    encoding: str | None = option("--encoding", metavar="NAME", help="of the texts that are read; else what fits best")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class VoiceGroup(OptionGroup):
+    """What counts as speech; fills `VadOptions`."""
+
+    targets = ("crisp_align.speech.options:VadOptions",)
+
+    vad: bool | None = switch("--vad/--no-vad", help="look for voice activity (on)", into="enabled")
+    vad_threshold: float | None = number(
         *("-vt", "--vad-threshold"),
         metavar="P",
-        text="probability that counts as speech (0.5)",
-        type=Number(0.01, 0.99),
-    ),
-    option("--vad-neg-threshold", metavar="P", text="probability that ends speech", type=Number(0.0, 0.98)),
-    whole(
-        "-vspd",
-        "--vad-min-speech-duration-ms",
-        "vad_min_speech",
+        help="probability that counts as speech ({default})",
+        low=0.01,
+        high=0.99,
+        into="threshold",
+    )
+    vad_neg_threshold: float | None = number(
+        *("--vad-neg-threshold",), metavar="P", help="probability that ends speech", low=0, high=0.98,
+        into="neg_threshold",
+    )  # fmt: skip
+    vad_min_speech: int | None = integer(
+        *("-vspd", "--vad-min-speech-duration-ms"),
         metavar="MS",
-        text="shortest speech",
+        help="shortest speech",
         low=0,
         high=60_000,
-    ),
-    whole(
-        "-vsd",
-        "--vad-min-silence-duration-ms",
-        "vad_min_silence",
+        into="min_speech",
+        convert=_seconds,
+    )
+    vad_min_silence: int | None = integer(
+        *("-vsd", "--vad-min-silence-duration-ms"),
         metavar="MS",
-        text="shortest pause",
+        help="shortest pause",
         low=0,
         high=60_000,
-    ),
-    whole("-vp", "--vad-speech-pad-ms", "vad_pad", metavar="MS", text="kept around speech", low=0, high=10_000),
-    whole("--vad-max-pause-ms", "vad_max_pause", metavar="MS", text="longest pause in a clip", low=0, high=60_000),
-)
-TIMING = (
-    click.Option(
-        ["--units"],
-        type=click.Choice(["word", "char"]),
-        default="word",
-        metavar="word|char",
+        into="min_silence",
+        convert=_seconds,
+    )
+    vad_pad: int | None = integer(
+        *("-vp", "--vad-speech-pad-ms"),
+        metavar="MS",
+        help="kept around speech",
+        low=0,
+        high=10_000,
+        into="pad",
+        convert=_seconds,
+    )
+    vad_max_pause: int | None = integer(
+        "--vad-max-pause-ms",
+        metavar="MS",
+        help="longest pause in a clip",
+        low=0,
+        high=60_000,
+        into="max_pause",
+        convert=_seconds,
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TimingGroup(OptionGroup):
+    """How words are timed; fills `Settings` and `LoadOptions`."""
+
+    targets = ("crisp_align.pipeline.settings:Settings", "crisp_align.backends.options:LoadOptions")
+
+    units: str | None = choice(
+        "--units",
+        choices=("word", "char"),
         help="char: every ideograph, kana and Hangul syllable is timed by itself",
-    ),
-    flag("--strict", text="an aligner that cannot do a clip is an error; no other stands in"),
-    click.Option(
-        ["--decode", "align_decode"],
-        type=click.Choice(["path", "upstream"]),
-        default="path",
-        metavar="path|upstream",
+    )
+    strict: bool = flag("--strict", help="an aligner that cannot time a clip is an error; no other one takes over")
+    align_decode: str | None = choice(
+        "--decode",
+        choices=("path", "upstream"),
         help="qwen3: the best path in order, or argmax and repair as its authors do",
-    ),
-    flag("--refine", "align_refine", text="qwen3: times between its 80 ms steps (not yet measured on its weights)"),
-    flag("--compile", text="qwen3 on CUDA: compile the model first; pays for many files"),
-)
-TEXT = (
-    option("--text", "--ref-text", "text", metavar="TEXT", text="the text; its lines become segments"),
-    option("--text-file", metavar="FILE", text="the same from a file; -: standard input"),
-)
-LAYOUT = (
-    whole(
-        *("-ml", "--max-len", "max_chars"),
+    )
+    align_refine: bool = flag("--refine", help="qwen3: times between its 80 ms steps (not yet measured on its weights)")
+    compile: bool = flag("--compile", help="qwen3 on CUDA: compile the model first; pays for many files")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TextGroup(OptionGroup):
+    """A text to be timed."""
+
+    text: str | None = option("--text", "--ref-text", metavar="TEXT", help="the text; its lines become segments")
+    text_file: str | None = option("--text-file", metavar="FILE", help="the same from a file; -: standard input")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LayoutGroup(OptionGroup):
+    """How words become cues; fills `Rules`."""
+
+    targets = ("crisp_align.layout.rules:Rules",)
+
+    max_chars: int | None = integer(
+        *("-ml", "--max-len"),
         metavar="N",
-        text="as in whisper.cpp: 0: a cue a segment; 1: a cue a word; N: at most N characters a cue, or a line where "
+        help="as in whisper.cpp: 0: a cue a segment; 1: a cue a word; N: at most N characters a cue, or a line where "
         "--profile or --max-lines is set",
         low=0,
         high=10_000,
-    ),
-    flag("-sow", "--split-on-word", "split_on_word", text="keep words longer than -ml whole"),
-    flag("-sp", "--split-on-punct", "split_on_punctuation", text="every sentence begins a cue"),
-    _completing(
-        option(
-            "--profile",
-            metavar="NAME",
-            text="professional subtitles: auto (by language; the default without -ml, -sow, -sp), netflix-en, netflix, "
-            "netflix-ja, netflix-ko, netflix-zh, bbc, amazon, arte, social, sentence, or a .toml file; the other "
-            "options here change its rules",
-        ),
-        _complete_profiles,
-    ),
-    whole("--max-lines", metavar="N", text="lines in a cue, broken where they read best", low=0, high=20),
-    whole("--max-words", metavar="N", text="words in a cue", low=0, high=10_000),
-    option("--max-duration", metavar="S", text="longest a cue stays, in seconds", type=Number(0, 3600)),
-    option("--min-duration", metavar="S", text="shortest a cue stays", type=Number(0, 3600)),
-    option("--max-cps", metavar="N", text="characters a second to read", type=Number(0, 1000)),
-    option("--min-gap", metavar="S", text="least time between cues", type=Number(0, 60)),
-    option("--linger", metavar="S", text="how long a cue may stay after its last word", type=Number(0, 60)),
-    option("--fps", metavar="N", text="times fall on frames of this rate", type=Number(0, 1000)),
-)
-_FILLED = frozenset({"max_chars", "split_on_word", "split_on_punctuation"})  # whisper.cpp's layout
-_RULES = (
-    *("max_chars", "split_on_word", "split_on_punctuation", "max_lines", "max_words", "max_duration", "min_duration"),
-    *("max_cps", "min_gap", "linger", "fps"),
-)
-OUTPUT = (
-    *(
-        flag(
-            *(format.flag, f"--output-{format.name}", f"to_{format.name}".replace("-", "_")),
-            text=f"write {format.description}",
+    )
+    split_on_word: bool = flag("-sow", "--split-on-word", help="keep words longer than -ml whole")
+    split_on_punctuation: bool = flag("-sp", "--split-on-punct", help="every sentence begins a cue")
+    profile: str | None = option(
+        "--profile",
+        metavar="NAME",
+        help="professional subtitles: auto (by language; the default without -ml, -sow, -sp), netflix-en, netflix, "
+        "netflix-ja, netflix-ko, netflix-zh, bbc, amazon, arte, social, sentence, or a .toml file; the other "
+        "options here change its rules",
+        complete=_complete_profiles,
+    )
+    max_lines: int | None = integer(
+        "--max-lines", metavar="N", help="lines in a cue, broken where they read best", low=0, high=20
+    )
+    max_words: int | None = integer("--max-words", metavar="N", help="words in a cue", low=0, high=10_000)
+    max_duration: float | None = number(
+        "--max-duration", metavar="S", help="longest a cue stays, in seconds", low=0, high=3600
+    )
+    min_duration: float | None = number("--min-duration", metavar="S", help="shortest a cue stays", low=0, high=3600)
+    max_cps: float | None = number("--max-cps", metavar="N", help="characters a second to read", low=0, high=1000)
+    min_gap: float | None = number("--min-gap", metavar="S", help="least time between cues", low=0, high=60)
+    linger: float | None = number(
+        "--linger", metavar="S", help="how long a cue may stay after its last word", low=0, high=60
+    )
+    fps: float | None = number("--fps", metavar="N", help="times fall on frames of this rate", low=0, high=1000)
+
+    def rules(self) -> Rules:
+        """Return how words become cues: the profile's rules, and over them what was typed.
+
+        Without a profile it is the one for the language; but -ml, -sow and -sp mean whisper.cpp's layout then.
+
+        Raises:
+            OptionError: no such profile, or rules that contradict each other.
+        """
+        from crisp_align.layout import LanguageRules, Rules, profile_rules
+
+        typed = given(self)
+        profile = typed.pop("profile", None)
+        if profile is None and not typed.keys().isdisjoint({"max_chars", "split_on_word", "split_on_punctuation"}):
+            return Rules(**typed)
+        if profile in (None, "auto"):
+            return LanguageRules(**typed, given=frozenset(typed))
+        return replace(profile_rules(profile), **typed)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class OutputGroup(OptionGroup):
+    """Which outputs, and where they go."""
+
+    formats: tuple[str, ...] = flags(
+        *(
+            (format.flag, f"--output-{format.name}", format.name, f"write {format.description}")
+            for format in BUILTIN
+            if format.flag
         )
-        for format in BUILTIN
-        if format.flag
-    ),
-    option(
-        *("-o", "--output", "named"),
+    )
+    named: tuple[str, ...] = option(
+        *("-o", "--output"),
         metavar="NAME.EXT",
-        text="an output in the format of its extension; again for more (one input)",
+        help="an output in the format of its extension; again for more (one input)",
         multiple=True,
-    ),
-    option(
-        *("-of", "--output-file", "base"),
+    )
+    base: str | None = option(
+        *("-of", "--output-file"),
         metavar="BASE",
-        text="path of the outputs without extension (one input); -: standard output",
-    ),
-    option("--output-dir", metavar="DIR", text="folder for the outputs; made if it is not there"),
-    option(
-        *("--name", "pattern"),
+        help="path of the outputs without extension (one input); -: standard output",
+    )
+    output_dir: str | None = option(
+        "--output-dir", metavar="DIR", help="folder for the outputs; made if it is not there"
+    )
+    pattern: str | None = option(
+        "--name",
         metavar="PATTERN",
-        text="names of the outputs, e.g. {stem}.{lang}.{ext}; also {name}, {format}, {backend}, {model}, {aligner}",
-    ),
-    flag("--skip-existing", text="do only what is missing, or older than its input"),
-    flag("--overwrite", text="write over files that crisp-align did not write, or that were edited since"),
-)
-STYLE = (
-    flag("--highlight-words", text="show each cue once a word, the spoken one marked (SRT, WebVTT, ASS)"),
-    click.Option(
-        ["--karaoke"],
-        type=click.Choice(["none", "word", "fill"]),
-        default="none",
+        help="names of the outputs, e.g. {stem}.{lang}.{ext}; also {name}, {format}, {backend}, {model}, {aligner}",
+    )
+    skip_existing: bool = flag("--skip-existing", help="do only what is missing, or older than its input")
+    overwrite: bool = flag(
+        "--overwrite", help="write over files that crisp-align did not write, or that were edited since"
+    )
+
+    def plan(self, inputs: Sequence[Input], language: str | None = None) -> list[Job]:
+        """Return the jobs that inputs become; `language`: code of the language of the outputs, where it is known.
+
+        Raises:
+            OptionError: names of outputs that cannot be; see `batch.plan`.
+        """
+        from crisp_align.batch.plan import plan
+        from crisp_align.batch.remote import local
+
+        return plan(
+            inputs,
+            # -ojf holds all that -oj does.
+            [name for name in self.formats if not (name == "json" and "json-full" in self.formats)],
+            named=self.named,
+            base=self.base,
+            folder=None if self.output_dir is None else local(self.output_dir),
+            pattern=self.pattern,
+            language=language,
+        )
+
+    def ledger(self) -> Ledger:
+        """Return the record of which files may be written over."""
+        from crisp_align.batch.written_files import Ledger
+
+        return Ledger(overwrite=self.overwrite)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StyleGroup(OptionGroup):
+    """Choices of writing; fills `WriteOptions`."""
+
+    targets = ("crisp_align.formats.format:WriteOptions",)
+
+    highlight_words: bool = flag(
+        "--highlight-words", help="show each cue once a word, the spoken one marked (SRT, WebVTT, ASS)"
+    )
+    karaoke: str | None = choice(
+        "--karaoke",
+        choices=("none", "word", "fill"),
         metavar="word|fill",
         help="words light up as they are spoken (WebVTT, ASS, LRC)",
-    ),
-    option("--cue-settings", metavar="TEXT", text='WebVTT settings of every cue, e.g. "line:85%"', default=""),
-    click.Option(
-        ["--json-style"],
-        type=click.Choice(["crisp-align", "whisper.cpp", "openai", "whisperx"]),
-        default="crisp-align",
+    )
+    cue_settings: str | None = option(
+        "--cue-settings", metavar="TEXT", help='WebVTT settings of every cue, e.g. "line:85%"'
+    )
+    json_style: str | None = choice(
+        "--json-style",
+        choices=("crisp-align", "whisper.cpp", "openai", "whisperx"),
         metavar="NAME",
         help="whose JSON to write: crisp-align, whisper.cpp, openai, whisperx",
-    ),
-    option("--font", metavar="NAME", text="typeface (ASS)", default="Arial"),
-    option("--resolution", metavar="WxH", text="pixels of the picture (ASS)", default="1920x1080"),
-    flag("--embed-media", text="put the media into the review page"),
-    flag("--bom", text="begin files with a byte-order mark, all but JSON"),
-)
-QUIET = (flag("-np", "--no-prints", "quiet", text="print nothing but errors"),)
-BATCH = (
-    option("--journal", metavar="FILE", text="keep a journal: a run that was cut off goes on where it was"),
-    flag("--retry-failed", text="with --journal: try again what failed before"),
-    option("--report", metavar="FILE", text="tell what came of each file, as .json, .csv or .html"),
-    whole("--workers", metavar="N", text="processes for several files; 0: as suits the machine", low=0, high=1024),
-    option(
+    )
+    font: str | None = option("--font", metavar="NAME", help="typeface (ASS)")
+    resolution: str | None = option("--resolution", metavar="WxH", help="pixels of the picture (ASS)")
+    embed_media: bool = flag("--embed-media", help="put the media into the review page")
+    bom: bool = flag("--bom", help="begin files with a byte-order mark, all but JSON")
+
+    def write_options(self) -> WriteOptions:
+        """Return choices of writing.
+
+        Raises:
+            OptionError: a resolution that is none, or cue settings or a typeface that no file can hold.
+        """
+        from crisp_align.formats import WriteOptions
+
+        size: dict[str, Any] = {}
+        if self.resolution is not None:
+            width, by, height = self.resolution.lower().partition("x")
+            if not (by and width.isdecimal() and height.isdecimal() and len(width) < 7 and len(height) < 7):
+                raise OptionError(f"{self.resolution!r} is no resolution", hint="give width and height, e.g. 1920x1080")
+            size = {"width": int(width), "height": int(height)}
+        return fill(WriteOptions, self, **size)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class QuietGroup(OptionGroup):
+    """Whether anything but errors is printed."""
+
+    quiet: bool = flag("-np", "--no-prints", help="print nothing but errors")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ConsoleGroup(QuietGroup):
+    """What is printed."""
+
+    progress: bool = flag("-pp", "--print-progress", help="print progress even where stderr is no terminal")
+    verbose: bool = flag("-v", "--verbose", help="say more: what was dropped, and why")
+    log_json: bool = flag("--log-json", help="for machines: on stderr nothing but events, one JSON object a line")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BatchGroup(OptionGroup):
+    """How many files are gone through; fills `BatchOptions` and `WorkerOptions`."""
+
+    targets = ("crisp_align.batch.options:WorkerOptions", "crisp_align.batch.options:BatchOptions")
+
+    journal: str | None = option(
+        "--journal", metavar="FILE", help="keep a journal: a run that was cut off resumes where it was"
+    )
+    retry_failed: bool = flag("--retry-failed", help="with --journal: try again what failed before")
+    report: str | None = option(
+        "--report", metavar="FILE", help="write what came of each file, as .json, .csv or .html"
+    )
+    workers: int | None = integer(
+        "--workers", metavar="N", help="processes for several files; 0: as suits the machine", low=0, high=1024,
+        into="count",
+    )  # fmt: skip
+    timeout: float | None = number(
         "--timeout",
         metavar="S",
-        text="seconds without progress after which a worker is replaced (1800)",
-        type=Number(1, 1e7),
-    ),
-    whole(
+        help="seconds without progress after which a worker is replaced ({default})",
+        low=1,
+        high=1e7,
+    )
+    memory: int | None = integer(
         "--memory",
         metavar="MB",
-        text="for all workers: less is read ahead, and one that outgrows its share is replaced",
+        help="for all workers: less is read ahead, and one that outgrows its share is replaced",
         low=1,
         high=1 << 30,
-    ),
-    option(
+        convert=lambda megabytes: megabytes * 1_000_000,
+    )
+    patience: float | None = number(
         "--patience",
         metavar="S",
-        text="how long a batch waits for a full disk or a vanished folder (3600)",
-        type=Number(0, 1e7),
-    ),
-)
-CLUSTER = (
-    click.Option(
-        ["--engine"],
-        type=click.Choice(["local", "ray"]),
-        default="local",
-        metavar="local|ray",
+        help="how long a batch waits for a full disk or a vanished folder ({default})",
+        low=0,
+        high=1e7,
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ClusterGroup(OptionGroup):
+    """On which cluster files are done; fills `ClusterOptions`."""
+
+    targets = ("crisp_align.cluster.sizes:ClusterOptions",)
+
+    engine: str | None = choice(
+        "--engine",
+        choices=("local", "ray"),
         help="where files are done: worker processes here, or a Ray cluster (docs/scale.md)",
-    ),
-    option(
-        "--ray-address", metavar="ADDR", text="of a running cluster, e.g. host:6379 or auto; else one is started here"
-    ),
-    whole("--asr-workers", metavar="N", text="workers that transcribe; 0: as suits the cluster", low=0, high=100_000),
-    option("--asr-cpus", metavar="N", text="CPUs of each", type=Number(0.01, 1024)),
-    option("--asr-gpus", metavar="X", text="GPUs of each, or the share of one", type=Number(0, 64)),
-    whole("--align-workers", metavar="N", text="workers that align; 0: as suits", low=0, high=100_000),
-    option("--align-cpus", metavar="N", text="CPUs of each", type=Number(0.01, 1024)),
-    option("--align-gpus", metavar="X", text="GPUs of each, or the share of one", type=Number(0, 64)),
-    whole("--decode-workers", metavar="N", text="files read at once; 0: as suits", low=0, high=100_000),
-    option("--decode-cpus", metavar="N", text="CPUs of each", type=Number(0.01, 1024)),
-)
-CONSOLE = (
-    *QUIET,
-    flag("-pp", "--print-progress", "progress", text="print progress even where stderr is no terminal"),
-    flag("-v", "--verbose", text="say more: what was dropped, and why"),
-    flag("--log-json", text="for machines: on stderr nothing but events, one JSON object a line"),
-)
-
-
-def formats(params: Params) -> list[str]:
-    """Names of the formats to write, in the order of --help. `-ojf` holds all that `-oj` does."""
-    asked = [
-        name.removeprefix("to_").replace("_", "-") for name, given in params.items() if name.startswith("to_") and given
-    ]
-    return [name for name in asked if not (name == "json" and "json-full" in asked)]
-
-
-def output_language(params: Params) -> str | None:
-    """Code of the language that outputs will be in, where that is settled before anything is heard."""
-    if params.get("translate") or params.get("target_language") is not None:
-        return language_code(params["target_language"] or "en")
-    named = params.get("language", "auto")
-    return None if named.strip().lower() == "auto" else language_code(named)
-
-
-def ledger(params: Params) -> Ledger:
-    """What tells which files may be written over."""
-    from crisp_align.batch.written_files import Ledger
-
-    return Ledger(overwrite=params["overwrite"])
-
-
-def _vad(params: Params) -> VadOptions:
-    from crisp_align.speech.voice import VadOptions
-
-    default = VadOptions()
-
-    def seconds(name: str, otherwise: float) -> float:
-        given = params[name]
-        return otherwise if given is None else given / 1000
-
-    return VadOptions(
-        enabled=params["vad"],
-        threshold=_given(params["vad_threshold"], default.threshold),
-        neg_threshold=params["vad_neg_threshold"],
-        min_speech=seconds("vad_min_speech", default.min_speech),
-        min_silence=seconds("vad_min_silence", default.min_silence),
-        pad=seconds("vad_pad", default.pad),
-        max_pause=seconds("vad_max_pause", default.max_pause),
     )
-
-
-def language(params: Params) -> str | None:
-    """The code of the language named; None: auto.
-
-    Raises:
-        OptionError: an unknown language.
-    """
-    named = params["language"]
-    return None if named.strip().lower() == "auto" else language_code(named)
-
-
-def _decode(params: Params) -> DecodeOptions:
-    from crisp_align.backends import DecodeOptions
-
-    default = DecodeOptions(language=params["language"])
-    if "translate" not in params:  # a command that only aligns
-        return default
-    target = params["target_language"]
-    return replace(
-        default,
-        translate=params["translate"] or target is not None,
-        target_language=target,
-        prompt=params["prompt"],
-        hotwords=params["hotwords"],
-        punctuation=params["punctuation"],
-        beam_size=_given(params["beam_size"], default.beam_size),
-        batch_size=params["batch_size"],
-        temperature=_given(params["temperature"], default.temperature),
-        no_speech_threshold=_given(params["no_speech_threshold"], default.no_speech_threshold),
-        log_prob_threshold=_given(params["log_prob_threshold"], default.log_prob_threshold),
-        compression_ratio_threshold=_given(params["compression_ratio_threshold"], default.compression_ratio_threshold),
+    ray_address: str | None = option(
+        "--ray-address",
+        metavar="ADDR",
+        help="of a running cluster, e.g. host:6379 or auto; else one is started here",
+        into="address",
     )
-
-
-def _given(value: T | None, default: T) -> T:
-    return default if value is None else value
-
-
-def rules(params: Params) -> Rules:
-    """How words become cues: the profile's rules, and over them what was typed.
-
-    Without a profile it is the one for the language; but -ml, -sow and -sp mean whisper.cpp's layout then.
-
-    Raises:
-        OptionError: no such profile, or rules that contradict each other.
-    """
-    from crisp_align.layout import LanguageRules, Rules, profile_rules
-
-    given = {name: params[name] for name in _RULES if params[name] is not None and params[name] is not False}
-    if params["profile"] is None and not _FILLED.isdisjoint(given):
-        return Rules(**given)
-    if params["profile"] in (None, "auto"):
-        return LanguageRules(**given, given=frozenset(given))
-    return replace(profile_rules(params["profile"]), **given)
-
-
-def write_options(params: Params) -> WriteOptions:
-    """Choices of writing.
-
-    Raises:
-        OptionError: a resolution that is none, or cue settings or a typeface that no file can hold.
-    """
-    from crisp_align.formats import WriteOptions
-
-    width, by, height = params["resolution"].lower().partition("x")
-    if not (by and width.isdecimal() and height.isdecimal() and len(width) < 7 and len(height) < 7):
-        raise OptionError(f"{params['resolution']!r} is no resolution", hint="give width and height, e.g. 1920x1080")
-    return WriteOptions(
-        bom=params["bom"],
-        highlight_words=params["highlight_words"],
-        karaoke=params["karaoke"],
-        cue_settings=params["cue_settings"],
-        json_style=params["json_style"],
-        width=int(width),
-        height=int(height),
-        font=params["font"],
-        embed_media=params["embed_media"],
+    asr_workers: int | None = integer(
+        "--asr-workers", metavar="N", help="workers that transcribe; 0: as suits the cluster", low=0, high=100_000
     )
+    asr_cpus: float | None = number("--asr-cpus", metavar="N", help="CPUs of each", low=0.01, high=1024)
+    asr_gpus: float | None = number("--asr-gpus", metavar="X", help="GPUs of each, or the share of one", low=0, high=64)
+    align_workers: int | None = integer(
+        "--align-workers", metavar="N", help="workers that align; 0: as suits", low=0, high=100_000
+    )
+    align_cpus: float | None = number("--align-cpus", metavar="N", help="CPUs of each", low=0.01, high=1024)
+    align_gpus: float | None = number(
+        "--align-gpus", metavar="X", help="GPUs of each, or the share of one", low=0, high=64
+    )
+    decode_workers: int | None = integer(
+        "--decode-workers", metavar="N", help="files read at once; 0: as suits", low=0, high=100_000
+    )
+    decode_cpus: float | None = number("--decode-cpus", metavar="N", help="CPUs of each", low=0.01, high=1024)
+
+    @property
+    def is_ray(self) -> bool:
+        """Whether files are done on a Ray cluster."""
+        return self.engine == "ray"
 
 
-def settings(params: Params) -> Settings:
-    """Everything the pipeline is told.
+def _typed(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def settings(
+    models: ModelGroup, media: MediaGroup, voice: VoiceGroup, timing: TimingGroup, speech: LanguageGroup
+) -> Settings:
+    """Return everything that decides words and times.
 
     Raises:
         OptionError: an unknown language, or voice-activity thresholds that contradict each other.
     """
-    from crisp_align.backends import LoadOptions, ModelChoice
+    from crisp_align.backends import DecodeOptions, LoadOptions, ModelChoice
     from crisp_align.media.audio import MediaOptions
     from crisp_align.pipeline.settings import Settings
+    from crisp_align.speech.options import VadOptions
 
-    load = LoadOptions(
-        device=params["device"],
-        dtype=params["dtype"],
-        threads=params["threads"],
-        runtime=params["runtime"],
-        offline=params["offline"],
-        compile=params["compile"],
-        align_decode=params["align_decode"],
-        align_refine=params["align_refine"],
+    load = fill(LoadOptions, models, timing)
+    align_load = replace(
+        load, **_typed(device=models.align_device, dtype=models.align_dtype, runtime=models.align_runtime)
     )
-    return Settings(
-        backend=ModelChoice(params["backend"], params["model"], load),
-        aligner=ModelChoice(
-            params["aligner"],
-            load=replace(
-                load,
-                device=_given(params["align_device"], load.device),
-                dtype=_given(params["align_dtype"], load.dtype),
-                runtime=_given(params["align_runtime"], load.runtime),
-            ),
-        ),
-        decode=_decode(params),
-        media=MediaOptions(
-            audio_track=params["audio_track"],
-            offset=params["offset"] / 1000,
-            duration=params["duration"] / 1000 or None,
-        ),
-        vad=_vad(params),
-        units=params["units"],
-        strict=params["strict"],
-        sequential=params["sequential"],
+    translated = {"translate": True} if isinstance(speech, SpeechGroup) and speech.translates else {}
+    return fill(
+        Settings,
+        timing,
+        backend=fill(ModelChoice, models, load=load),
+        aligner=ModelChoice(**_typed(name=models.aligner), load=align_load),
+        decode=fill(DecodeOptions, speech, **translated),
+        media=fill(MediaOptions, media),
+        vad=fill(VadOptions, voice),
+        sequential=models.sequential,
     )
 
 
-def _cluster(params: Params) -> ClusterOptions | None:
-    """The cluster that files are done on; None: on none.
+def _cluster_options(batch: BatchGroup, cluster: ClusterGroup) -> ClusterOptions | None:
+    """Return the cluster that files are done on; None: on none.
 
     Raises:
         OptionError: options that are for another engine.
     """
     from crisp_align.cluster.run import ClusterOptions
 
-    names = [option.name for option in CLUSTER if option.name not in (None, "engine")]
-    given = {name: params[name] for name in names if name is not None and params.get(name) is not None}
-    if params.get("engine", "local") == "local":
-        if given:
-            raise OptionError(f"--{next(iter(given)).replace('_', '-')} is for a cluster", hint="add --engine ray")
+    if not cluster.is_ray:
+        for name in given(replace(cluster, engine=None)):
+            spelled = "ray-address" if name == "address" else name.replace("_", "-")
+            raise OptionError(f"--{spelled} is for a cluster", hint="add --engine ray")
         return None
     for name in ("workers", "memory"):
-        if params[name] is not None:
+        if getattr(batch, name) is not None:
             raise OptionError(
                 f"--{name} is for worker processes on this machine", hint="use --asr-workers and the like"
             )
-    if params["timeout"] is not None:
-        given["timeout"] = params["timeout"]
-    address = given.pop("ray_address", None)
-    return ClusterOptions(address, **given)
+    return fill(ClusterOptions, batch, cluster)
 
 
-def batch(params: Params, ledger: Ledger) -> BatchOptions:
-    """How many files are gone through.
+def batch_options(batch: BatchGroup, cluster: ClusterGroup | None = None) -> BatchOptions:
+    """Return how many files are gone through.
 
     Raises:
         OptionError: options that contradict each other.
-        OutputError: the report cannot be written, as far as one can see.
     """
-    from crisp_align.batch.report import check_report
-    from crisp_align.batch.workers import WorkerOptions
-    from crisp_align.cli.work import BatchOptions
+    from crisp_align.batch.options import BatchOptions, WorkerOptions
 
-    if params["report"] is not None:
-        check_report(params["report"], ledger, made=params["output_dir"])
-    if params["retry_failed"] and params["journal"] is None:
+    if batch.retry_failed and batch.journal is None:
         raise OptionError("--retry-failed asks the journal what failed, and there is none", hint="add --journal FILE")
-    memory = params["memory"]
-    return BatchOptions(
-        cluster=_cluster(params),
-        workers=WorkerOptions(
-            count=params["workers"] or 0,
-            timeout=1800.0 if params["timeout"] is None else params["timeout"],
-            memory=None if memory is None else memory * 1_000_000,
-        ),
-        journal=params["journal"],
-        retry_failed=params["retry_failed"],
-        patience=3600.0 if params["patience"] is None else params["patience"],
-    )
+    chosen = None if cluster is None else _cluster_options(batch, cluster)
+    return fill(BatchOptions, batch, workers=fill(WorkerOptions, batch), cluster=chosen)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import click
-
-from crisp_align.cli import options
-from crisp_align.cli.command import Command, Params
-from crisp_align.cli.transcribe import check_input, planned, ready, refuse, start
+from crisp_align.cli.command import Command
+from crisp_align.cli.fields import argument, group
+from crisp_align.cli.options import EncodingGroup, LanguageGroup, LayoutGroup, OutputGroup, QuietGroup, StyleGroup
+from crisp_align.cli.transcribe import check_input, ready, refuse, start
 from crisp_align.errors import CrispAlignError
 
 if TYPE_CHECKING:
@@ -24,24 +23,37 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-def run(params: Params) -> int:
+@dataclass(frozen=True, eq=False, repr=False)
+class RenderOptions:
+    """Which transcripts to lay out, and how."""
+
+    files: tuple[str, ...] = argument(nargs=-1, required=True, metavar="TRANSCRIPTS...")
+    language: LanguageGroup = group(LanguageGroup, "Input")
+    text: EncodingGroup = group(EncodingGroup, "Input")
+    output: OutputGroup = group(OutputGroup, "Output")
+    layout: LayoutGroup = group(LayoutGroup, "Layout")
+    style: StyleGroup = group(StyleGroup, "Style")
+    console: QuietGroup = group(QuietGroup, "Screen")
+
+
+def run(options: RenderOptions) -> int:
     """Lay out every file; the exit code."""
     from crisp_align.batch.plan import Input, gather
     from crisp_align.cli.crew import Tally
 
-    for name in params["files"]:
+    for name in options.files:
         check_input(name)
-    rules, style, tally = options.rules(params), options.write_options(params), Tally()
-    language = options.language(params)
-    found = list(gather(params["files"]))
+    rules, style, tally = options.layout.rules(), options.style.write_options(), Tally()
+    language = options.language.code
+    found = list(gather(options.files))
     inputs = [entry for entry in found if isinstance(entry, Input)]
-    jobs = planned(inputs, params)
-    display, ledger = start(params, jobs, len(found)), options.ledger(params)
+    jobs = options.output.plan(inputs, language)
+    display, ledger = start(options.console, jobs, len(found)), options.output.ledger()
     try:
         refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
-        for job in ready(jobs, params, tally, display, ledger):
+        for job in ready(jobs, options.output, tally, display, ledger):
             try:
-                _render(job, rules, style, (params["encoding"], language), display, ledger)
+                _render(job, rules, style, (options.text.encoding, language), display, ledger)
             except CrispAlignError as error:
                 refuse(tally, display, [error])
     finally:
@@ -92,14 +104,7 @@ def _read(source: str, encoding: str | None) -> Transcript:
 command = Command(
     "render",
     run,
-    arguments=(click.Argument(["files"], nargs=-1, required=True, metavar="TRANSCRIPTS..."),),
-    groups={
-        "Input": (*options.LANGUAGE, *options.ENCODING),
-        "Output": options.OUTPUT,
-        "Layout": options.LAYOUT,
-        "Style": options.STYLE,
-        "Screen": options.QUIET,
-    },
+    RenderOptions,
     text="Lay transcripts out again, without any model.\n\n"
     "Reads what -oj or -ojf wrote, JSON of other programs, TextGrids, and subtitles, whose words share the time of "
     "their cue; - reads any of them from standard input. -l names their language, whatever they tell of it; "

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from crisp_align.cli import log
 from crisp_align.errors import CrispAlignError, OutputError
+
+if TYPE_CHECKING:
+    from crisp_align.cli.log import JsonLog
 
 __all__ = [
     "PipeClosedError",
@@ -20,6 +22,10 @@ __all__ = [
     "to_stderr",
     "write_bytes",
 ]
+
+
+json_log: JsonLog | None = None
+"""What turns lines on stderr into events, while --log-json asks for that."""
 
 
 class PipeClosedError(Exception):
@@ -50,16 +56,16 @@ def error_line(error: Exception) -> str:
 
 def complain(error: CrispAlignError) -> None:
     """One line about an error on stderr, shown even under -np."""
-    if (json := log.current()) is not None:
-        json.failed(None, error)
+    if json_log is not None:
+        json_log.failed(None, error)
     else:
         to_stderr(error_line(error))
 
 
 def tell(text: str) -> None:
     """One line on stderr, shown even under -np."""
-    if (json := log.current()) is not None:
-        json.emit("notice", file=None, text=text)
+    if json_log is not None:
+        json_log.emit("notice", file=None, text=text)
     else:
         to_stderr(f"crisp-align: {text}")
 

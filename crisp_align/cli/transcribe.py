@@ -7,76 +7,137 @@ import sys
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from crisp_align.batch.remote import is_url, local
-from crisp_align.cli import options
-from crisp_align.cli.command import Command, Params
+from crisp_align.cli.command import Command
+from crisp_align.cli.fields import OptionGroup, argument, flag, group, option
+from crisp_align.cli.options import (
+    BatchGroup,
+    ClusterGroup,
+    ConsoleGroup,
+    LayoutGroup,
+    ListGroup,
+    MediaGroup,
+    ModelGroup,
+    OutputGroup,
+    QuietGroup,
+    SpeechGroup,
+    StyleGroup,
+    TextGroup,
+    TimingGroup,
+    VoiceGroup,
+    batch_options,
+    settings,
+)
 from crisp_align.errors import CrispAlignError, MediaError, OptionError, OutputError
 
 if TYPE_CHECKING:
     from crisp_align.batch.journal import Journal
-    from crisp_align.batch.plan import Input, Job
+    from crisp_align.batch.plan import Job
     from crisp_align.batch.written_files import Ledger
+    from crisp_align.cli.align import AlignOptions
     from crisp_align.cli.crew import Tally
     from crisp_align.cli.display import Display
     from crisp_align.events import Event, Ready
     from crisp_align.pipeline.pipeline import Settings
 
-__all__ = ["check_input", "command", "make_folder", "planned", "ready", "refuse", "reported", "start"]
+__all__ = ["check_input", "command", "make_folder", "ready", "refuse", "reported", "start"]
 
 _LONG_DASHES = ("\u2012", "\u2013", "\u2014", "\u2212")  # what word processors make of a hyphen
 
 
-def run(params: Params) -> int:
+@dataclass(frozen=True, eq=False, repr=False)
+class InputGroup(OptionGroup):
+    """Inputs, and where they are looked for."""
+
+    file: tuple[str, ...] = option(
+        "-f", "--file", metavar="FILE", help="an input, as an argument is; again for more", multiple=True
+    )
+    recursive: bool = flag("-R", "-r", "--recursive", help="look into the subfolders of folders, too")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AlignOnlyGroup(OptionGroup):
+    """Whether a given text is timed instead."""
+
+    align_only: bool = flag(
+        "--align-only", help="time a given text instead of transcribing (see: crisp-align align --help)"
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TranscribeOptions:
+    """What to transcribe, and how."""
+
+    files: tuple[str, ...] = argument(nargs=-1, metavar="FILES...")
+    inputs: InputGroup = group(InputGroup, "Input")
+    lists: ListGroup = group(ListGroup, "Input")
+    sound: MediaGroup = group(MediaGroup, "Input")
+    output: OutputGroup = group(OutputGroup, "Output")
+    layout: LayoutGroup = group(LayoutGroup, "Layout")
+    style: StyleGroup = group(StyleGroup, "Style")
+    models: ModelGroup = group(ModelGroup, "Models")
+    speech: SpeechGroup = group(SpeechGroup, "Speech")
+    voice: VoiceGroup = group(VoiceGroup, "Voice activity")
+    timing: TimingGroup = group(TimingGroup, "Word times")
+    align_only: AlignOnlyGroup = group(AlignOnlyGroup, "Word times")
+    text: TextGroup = group(TextGroup, "Word times")
+    batch: BatchGroup = group(BatchGroup, "Batch")
+    cluster: ClusterGroup = group(ClusterGroup, "Cluster")
+    console: ConsoleGroup = group(ConsoleGroup, "Screen")
+
+
+def run(options: TranscribeOptions) -> int:
     """Transcribe every input; the exit code."""
-    if params["align_only"]:
+    if options.align_only.align_only:
         from crisp_align.cli import align
 
-        return align.run({**params, "media": _only_file(params)})
-    if params["text"] is not None or params["text_file"] is not None:
+        return align.run(_align_options(options))
+    if options.text.text is not None or options.text.text_file is not None:
         raise OptionError(
             "a text to time was given", hint="add --align-only, or say `crisp-align align MEDIA --text …`"
         )
-    names, listed = _names(params)
-    if not names and params["from_file"] is None:
+    names, listed = _names(options)
+    if not names and options.lists.from_file is None:
         raise OptionError("no file to transcribe", hint="crisp-align --help shows what to type")
-    settings, rules = options.settings(params), options.rules(params)
-    style, ledger = options.write_options(params), options.ledger(params)
-    batch = options.batch(params, ledger)
+    chosen = settings(options.models, options.sound, options.voice, options.timing, options.speech)
+    rules, style, ledger = options.layout.rules(), options.style.write_options(), options.output.ledger()
+    report, output = options.batch.report, options.output
+    check_report_path(report, output, ledger)
+    batch = batch_options(options.batch, options.cluster)
 
     from crisp_align.batch.plan import Input, gather
     from crisp_align.cli.crew import Tally
     from crisp_align.cli.work import carry_out, carry_out_batch
 
-    tally = Tally(reports=params["report"] is not None)
-    found = list(gather(names, listed, recursive=params["recursive"], remote=batch.cluster is not None))
+    tally = Tally(reports=report is not None)
+    found = list(gather(names, listed, recursive=options.inputs.recursive, remote=batch.cluster is not None))
     inputs = [entry for entry in found if isinstance(entry, Input)]
-    jobs = planned(inputs, params)
-    _check_kept(jobs, params)
-    display = start(params, jobs, len(found))
+    jobs = output.plan(inputs, options.speech.output_code)
+    _check_kept(jobs, batch.journal)
+    display = start(options.console, jobs, len(found), options.sound.origin)
     refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
-    with reported(params, tally, ledger, display, len(found)):
-        jobs = ready(jobs, params, tally, display, ledger)
-        if jobs and _in_workers(jobs, params):
-            carry_out_batch(iter(jobs), settings, display, rules, style, tally, ledger, batch)
+    with reported(report, tally, ledger, display, len(found)):
+        jobs = ready(jobs, output, tally, display, ledger, journal=batch.journal, remote=options.cluster.is_ray)
+        if jobs and _in_workers(jobs, options):
+            carry_out_batch(iter(jobs), chosen, display, rules, style, tally, ledger, batch)
         elif jobs:
-            carry_out(jobs, _work(settings, [job.source for job in jobs]), display, rules, style, tally, ledger)
+            carry_out(jobs, _work(chosen, [job.source for job in jobs]), display, rules, style, tally, ledger)
     display.finished()
     return tally.exit_code
 
 
-def _in_workers(jobs: Sequence[Job], params: Params) -> bool:
+def _in_workers(jobs: Sequence[Job], options: TranscribeOptions) -> bool:
     """Whether files are done in processes of their own. One file is not, unless that is asked for.
 
     Raises:
         OptionError: that is asked for and cannot be.
     """
-    asked = next((name for name in ("journal", "workers", "timeout", "memory") if params[name] is not None), None)
-    if params["engine"] != "local":
+    names = ("journal", "workers", "timeout", "memory")
+    asked = next((name for name in names if getattr(options.batch, name) is not None), None)
+    if options.cluster.is_ray:
         asked = "engine"
     piped = any(job.source == "-" for job in jobs)
     if asked and piped:
@@ -84,14 +145,14 @@ def _in_workers(jobs: Sequence[Job], params: Params) -> bool:
     return not piped and (asked is not None or len(jobs) > 1)
 
 
-def _check_kept(jobs: Sequence[Job], params: Params) -> None:
+def _check_kept(jobs: Sequence[Job], journal: str | None) -> None:
     """Refuse a journal for what no file will hold: the next run would take it for done, and it would be lost.
 
     Raises:
         OptionError: there is a journal, and the outputs go to standard output, or lines on the screen are all there is.
     """
     files = [job for job in jobs if job.source != "-"]
-    if params["journal"] is None:
+    if journal is None:
         return
     if any(job.pipes for job in files):
         raise OptionError(
@@ -102,14 +163,27 @@ def _check_kept(jobs: Sequence[Job], params: Params) -> None:
         raise OptionError("--journal is for outputs that are files, and none is asked for", hint="add e.g. -osrt")
 
 
+def check_report_path(report: str | None, output: OutputGroup, ledger: Ledger) -> None:
+    """Refuse a report that cannot be written, as far as one can see, before any work.
+
+    Raises:
+        OptionError: its extension stands for no kind of report.
+        OutputError: it cannot be written.
+    """
+    from crisp_align.batch.report import check_report
+
+    if report is not None:
+        check_report(report, ledger, made=output.output_dir)
+
+
 @contextmanager
 def reported(
-    params: Params, tally: Tally, ledger: Ledger, display: Display, files: int | None = None
+    report: str | None, tally: Tally, ledger: Ledger, display: Display, files: int | None = None
 ) -> Iterator[None]:
     """Write the report that was asked for when what is done within is over, however it ends; close the display before.
 
     Args:
-        params: what was typed.
+        report: its path; None: none was asked for.
         tally: what came of each file.
         ledger: which files may be written over.
         display: told of a report that fails after something worse did.
@@ -124,20 +198,20 @@ def reported(
     except BaseException:
         display.close()
         try:
-            _report(params, tally, ledger, time.monotonic() - began, files)
+            _report(report, tally, ledger, time.monotonic() - began, files)
         except OutputError as error:
             display.error(error)
         raise
     display.close()
-    _report(params, tally, ledger, time.monotonic() - began, files)
+    _report(report, tally, ledger, time.monotonic() - began, files)
 
 
-def _report(params: Params, tally: Tally, ledger: Ledger, seconds: float, files: int | None) -> None:
-    if params["report"] is not None:
+def _report(path: str | None, tally: Tally, ledger: Ledger, seconds: float, files: int | None) -> None:
+    if path is not None:
         from crisp_align.batch.report import Report, write_report
 
         left = 0 if files is None else max(files - len(tally.rows), 0)
-        write_report(params["report"], Report(tuple(tally.rows), seconds, left), ledger)
+        write_report(path, Report(tuple(tally.rows), seconds, left), ledger)
 
 
 def _work(settings: Settings, sources: Sequence[str]) -> Generator[Ready | Event]:
@@ -147,52 +221,55 @@ def _work(settings: Settings, sources: Sequence[str]) -> Generator[Ready | Event
     return run(settings, Listed(Task(source) for source in sources))
 
 
-def _names(params: Params) -> tuple[list[str], list[str]]:
+def _names(options: TranscribeOptions) -> tuple[list[str], list[str]]:
     """What was named on the command line, and in a list.
 
     Raises:
         OptionError: a slip of the keyboard; a list that cannot be read, or that shares standard input with a recording.
     """
-    names = [local(name) for name in (*params["file"], *params["files"])]
+    from crisp_align.batch.remote import local
+
+    names = [local(name) for name in (*options.inputs.file, *options.files)]
     for name in names:
         check_input(name)
-    if params["from_file"] is None:
-        if params["null"]:
+    list_file, null = options.lists.from_file, options.lists.null
+    if list_file is None:
+        if null:
             raise OptionError("-0 says how --from-file is read, and there is none")
         return names, []
     from crisp_align.batch.inputs import STDIN, read_list
 
-    if params["from_file"] == STDIN:
+    if list_file == STDIN:
         check_input(STDIN)
         if STDIN in names:
             raise OptionError("a recording and the list of files cannot both come from standard input")
-    return names, read_list(params["from_file"], null=params["null"])
+    return names, read_list(list_file, null=null)
 
 
-def planned(inputs: Sequence[Input], params: Params) -> list[Job]:
-    """The jobs that inputs become.
+def _align_options(options: TranscribeOptions) -> AlignOptions:
+    """What --align-only means as options of the command `align`.
 
     Raises:
-        OptionError: names of outputs that cannot be; see `batch.plan`.
+        OptionError: there is not exactly one recording.
     """
-    from crisp_align.batch.plan import plan
+    from crisp_align.cli.align import AlignOptions
 
-    return plan(
-        inputs,
-        options.formats(params),
-        named=params["named"],
-        base=params["base"],
-        folder=None if params["output_dir"] is None else local(params["output_dir"]),
-        pattern=params["pattern"],
-        language=options.output_language(params),
-    )
-
-
-def _only_file(params: Params) -> str:
-    names = [*params["file"], *params["files"]]
+    names = [*options.inputs.file, *options.files]
     if len(names) != 1:
         raise OptionError(f"--align-only times one text against one file, and there are {len(names)}")
-    return str(names[0])
+    return AlignOptions(
+        media=names[0],
+        text=options.text,
+        sound=options.sound,
+        output=options.output,
+        layout=options.layout,
+        style=options.style,
+        models=options.models,
+        speech=options.speech,
+        voice=options.voice,
+        timing=options.timing,
+        console=options.console,
+    )
 
 
 def check_input(name: str) -> None:
@@ -211,31 +288,40 @@ def check_input(name: str) -> None:
         )
 
 
-def start(params: Params, jobs: Sequence[Job], files: int | None) -> Display:
+def start(console: QuietGroup, jobs: Sequence[Job], files: int | None, origin: float = 0.0) -> Display:
     """The display for a run; speech is shown on stdout unless a file goes there.
 
     Args:
-        params: what was typed.
+        console: what is printed.
         jobs: as far as they are known.
         files: how many there are, those that cannot be done included; None: nobody knows yet.
+        origin: s in each source at which the work begins.
     """
     from crisp_align.cli.display import Display
 
-    if params["quiet"]:
+    if console.quiet:
         os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"  # the hub's client draws its bars itself
     piped = any(job.pipes for job in jobs)
     return Display(
-        quiet=params["quiet"],
-        verbose=params.get("verbose", False),
-        progress=params.get("progress", False),
+        quiet=console.quiet,
+        verbose=isinstance(console, ConsoleGroup) and console.verbose,
+        progress=isinstance(console, ConsoleGroup) and console.progress,
         lines=not piped,
         files=files,
-        origin=params.get("offset", 0) / 1000,
+        origin=origin,
     )
 
 
 def ready(
-    jobs: Sequence[Job], params: Params, tally: Tally, display: Display, ledger: Ledger, top: Path | None = None
+    jobs: Sequence[Job],
+    output: OutputGroup,
+    tally: Tally,
+    display: Display,
+    ledger: Ledger,
+    *,
+    top: Path | None = None,
+    journal: str | None = None,
+    remote: bool = False,
 ) -> list[Job]:
     """The jobs that are to be done and nothing visible stands in the way of; the others are told and counted.
 
@@ -247,25 +333,25 @@ def ready(
     from crisp_align.batch.journal import Journal
     from crisp_align.batch.plan import sweep
 
-    if params["output_dir"] is not None:
+    if output.output_dir is not None:
         make_folders(jobs, top)
     sweep(jobs)
-    if params["skip_existing"]:
+    if output.skip_existing:
         jobs = list(_incomplete(jobs, tally, display, ledger))
-    kept = params.get("journal")
-    with Journal(kept) if kept is not None and Path(kept).is_file() else nullcontext() as journal:
-        reasons = [_obstacle(job, params, ledger, journal) for job in jobs]
+    with Journal(journal) if journal is not None and Path(journal).is_file() else nullcontext() as known:
+        reasons = [_obstacle(job, ledger, known, remote=remote) for job in jobs]
     refuse(tally, display, [reason for reason in reasons if reason is not None])
     return [job for job, reason in zip(jobs, reasons, strict=True) if reason is None]
 
 
-def _obstacle(job: Job, params: Params, ledger: Ledger, journal: Journal | None) -> CrispAlignError | None:
+def _obstacle(job: Job, ledger: Ledger, journal: Journal | None, *, remote: bool) -> CrispAlignError | None:
     """What stands in the way of a job; nothing does where its outputs are those that the journal tells of."""
     from crisp_align.batch.journal import journal_key
     from crisp_align.batch.plan import blocked
+    from crisp_align.batch.remote import is_url
 
-    remote = params.get("engine") == "ray" and is_url(job.source)  # then whoever fetches it will tell
-    if not remote and (error := unreadable(job.source)) is not None:
+    fetched = remote and is_url(job.source)  # then whoever fetches it will tell
+    if not fetched and (error := unreadable(job.source)) is not None:
         return error
     if (refusal := blocked(job, ledger)) is None or journal is None or job.source == "-":
         return refusal
@@ -313,6 +399,8 @@ def make_folders(jobs: Sequence[Job], top: Path | None = None) -> None:
     Raises:
         OutputError: one cannot be made.
     """
+    from crisp_align.batch.remote import is_url
+
     for folder in dict.fromkeys(output.folder for job in jobs for output in job.outputs):
         if not is_url(folder):
             make_folder(folder, top)
@@ -346,33 +434,7 @@ def refuse(tally: Tally, display: Display, errors: Sequence[CrispAlignError]) ->
 command = Command(
     "transcribe",
     run,
-    arguments=(click.Argument(["files"], nargs=-1, metavar="FILES..."),),
-    groups={
-        "Input": (
-            options.option(
-                "-f", "--file", metavar="FILE", text="an input, as an argument is; again for more", multiple=True
-            ),
-            options.flag("-R", "-r", "--recursive", text="look into the subfolders of folders, too"),
-            *options.LISTS,
-            *options.MEDIA,
-        ),
-        "Output": options.OUTPUT,
-        "Layout": options.LAYOUT,
-        "Style": options.STYLE,
-        "Models": options.MODELS,
-        "Speech": options.SPEECH,
-        "Voice activity": options.VOICE,
-        "Word times": (
-            *options.TIMING,
-            options.flag(
-                "--align-only", text="time a given text instead of transcribing (see: crisp-align align --help)"
-            ),
-            *options.TEXT,
-        ),
-        "Batch": options.BATCH,
-        "Cluster": options.CLUSTER,
-        "Screen": options.CONSOLE,
-    },
+    TranscribeOptions,
     text="Transcribe audio or video files, folders of them, or standard input (-).\n\n"
     "Lines are printed as they are heard; files are written beside their input, or where -of or --output-dir say. "
     "What came from standard input is written to standard output.",

@@ -8,18 +8,30 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Self
 
-import click
-
 from crisp_align.batch.remote import is_url, local
 from crisp_align.batch.watch import Arrival, Returned, Vanished, Watch
-from crisp_align.cli import options
-from crisp_align.cli.command import Command, Params
+from crisp_align.cli.command import Command
+from crisp_align.cli.fields import OptionGroup, argument, flag, group, number
+from crisp_align.cli.options import (
+    BatchGroup,
+    ConsoleGroup,
+    LayoutGroup,
+    MediaGroup,
+    ModelGroup,
+    OutputGroup,
+    SpeechGroup,
+    StyleGroup,
+    TimingGroup,
+    VoiceGroup,
+    batch_options,
+    settings,
+)
 from crisp_align.errors import CrispAlignError, MediaError, OptionError, OutputError
 
 if TYPE_CHECKING:
@@ -34,7 +46,43 @@ __all__ = ["Arriving", "command"]
 
 _SHARE = 9  # times as long as a look took is waited at least before the next: a slow share is left time to breathe
 _WRITERS = 10_000  # outputs remembered before those of files that have left are forgotten
-_NOT_HERE = frozenset(("named", "base", "skip_existing"))  # for one input; and what is done anyway
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class WatchGroup(OptionGroup):
+    """How the folder is looked at."""
+
+    recursive: bool = flag("-R", "-r", "--recursive", help="watch its subfolders, too")
+    interval: float = number(
+        "--interval", metavar="S", help="seconds between two looks ({default})", low=0.1, high=86_400, default=10.0
+    )
+    settle: float = number(
+        "--settle",
+        metavar="S",
+        help="seconds for which a file stays as it is before it counts as whole ({default})",
+        low=0,
+        high=86_400,
+        default=5.0,
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class WatchOptions:
+    """Which folder to watch, and what becomes of its files."""
+
+    folder: str = argument(metavar="DIR")
+    watch: WatchGroup = group(WatchGroup, "Input")
+    sound: MediaGroup = group(MediaGroup, "Input")
+    # -o and -of are for one input; what is there already is skipped anyway.
+    output: OutputGroup = group(OutputGroup, "Output", without=("named", "base", "skip_existing"))
+    layout: LayoutGroup = group(LayoutGroup, "Layout")
+    style: StyleGroup = group(StyleGroup, "Style")
+    models: ModelGroup = group(ModelGroup, "Models")
+    speech: SpeechGroup = group(SpeechGroup, "Speech")
+    voice: VoiceGroup = group(VoiceGroup, "Voice activity")
+    timing: TimingGroup = group(TimingGroup, "Word times")
+    batch: BatchGroup = group(BatchGroup, "Batch")
+    console: ConsoleGroup = group(ConsoleGroup, "Screen")
 
 
 class Arriving:
@@ -106,7 +154,7 @@ class _Preparation:
     """What becomes of a file that has arrived.
 
     Args:
-        params: of the command.
+        options: of the command.
         tally: counts what cannot be done.
         display: tells it.
         ledger: which outputs may be written over.
@@ -115,14 +163,14 @@ class _Preparation:
 
     def __init__(
         self,
-        params: Params,
+        options: WatchOptions,
         tally: Tally,
         display: Display,
         ledger: Ledger,
         await_folder: Callable[[Callable[[], None]], None],
     ) -> None:
-        self._params, self._tally, self._display, self._ledger = params, tally, display, ledger
-        self._await_folder, self._top = await_folder, _output_folder(params)
+        self._options, self._tally, self._display, self._ledger = options, tally, display, ledger
+        self._await_folder, self._top = await_folder, _output_folder(options.output)
         self._writers: dict[Path, str] = {}
         """Output → the source it is of."""
         self._room = _WRITERS
@@ -134,16 +182,19 @@ class _Preparation:
             OutputError: the output folder vanished and did not come back.
         """
         from crisp_align.batch.inputs import Input
-        from crisp_align.cli.transcribe import planned, ready, refuse
+        from crisp_align.cli.transcribe import ready, refuse
 
         if (top := self._top) is not None:
             self._await_folder(lambda: _check_folder(top))
         try:
-            (job,) = planned([Input(os.fspath(file.path), file.path.relative_to(self._params["folder"]))], self._params)
+            options = self._options
+            entry = Input(os.fspath(file.path), file.path.relative_to(options.folder))
+            (job,) = options.output.plan([entry], options.speech.output_code)
             self._keep_apart(job)
             # What was done before is passed over, but not what was changed under our eyes.
-            params = {**self._params, "skip_existing": not file.again}
-            return next(iter(ready([job], params, self._tally, self._display, self._ledger, self._top)), None)
+            output, journal = replace(options.output, skip_existing=not file.again), options.batch.journal
+            todo = ready([job], output, self._tally, self._display, self._ledger, top=self._top, journal=journal)
+            return next(iter(todo), None)
         except CrispAlignError as error:
             refuse(self._tally, self._display, [error])
             return None
@@ -164,9 +215,9 @@ class _Preparation:
             self._room = max(_WRITERS, 2 * len(self._writers))
 
 
-def _output_folder(params: Params) -> Path | None:
+def _output_folder(output: OutputGroup) -> Path | None:
     """The folder on this machine that outputs go to, if one was named."""
-    named = params["output_dir"]
+    named = output.output_dir
     return None if named is None or is_url(named) else Path(local(named))
 
 
@@ -182,40 +233,41 @@ class _Stopped(BaseException):
     """A signal asked the process to end."""
 
 
-def run(params: Params) -> int:
+def run(options: WatchOptions) -> int:
     """Watch until asked to stop; 0."""
-    folder: str = params["folder"]
+    folder = options.folder
     if not os.path.isdir(folder):  # noqa: PTH112 (a Path would drop ./)
         raise MediaError("is not a folder" if os.path.lexists(folder) else "no such folder", subject=folder)
-    if not options.formats(params):
+    if not options.output.formats:
         raise OptionError("no format to write was named", hint="e.g. -osrt")
-    settings, rules = options.settings(params), options.rules(params)
-    style, ledger = options.write_options(params), options.ledger(params)
-    params = {**params, "named": (), "base": None}
+    chosen = settings(options.models, options.sound, options.voice, options.timing, options.speech)
+    rules, style, ledger = options.layout.rules(), options.style.write_options(), options.output.ledger()
+    report = options.batch.report
 
     from crisp_align.cli.crew import Stop, Tally, patiently
-    from crisp_align.cli.transcribe import make_folder, planned, reported, start
+    from crisp_align.cli.transcribe import check_report_path, make_folder, reported, start
     from crisp_align.cli.work import carry_out_batch
 
-    planned([], params)  # a pattern that names no file is told at once
-    batch = options.batch(params, ledger)
-    tally, stop, asked = Tally(reports=params["report"] is not None), Event(), Stop()
-    if (top := _output_folder(params)) is not None:
+    options.output.plan([])  # a pattern that names no file is told at once
+    check_report_path(report, options.output, ledger)
+    batch = batch_options(options.batch)
+    tally, stop, asked = Tally(reports=report is not None), Event(), Stop()
+    if (top := _output_folder(options.output)) is not None:
         make_folder(top)
-    display = start(params, [], None)
+    display = start(options.console, [], None, options.sound.origin)
     display.say(f"crisp-align: watching {folder}")
     try:
-        with reported(params, tally, ledger, display), suppress(_Stopped), _asked_to_stop(asked):
+        with reported(report, tally, ledger, display), suppress(_Stopped), _asked_to_stop(asked):
             arriving = Arriving(
-                Watch(Path(folder), recursive=params["recursive"], settle=params["settle"]),
+                Watch(Path(folder), recursive=options.watch.recursive, settle=options.watch.settle),
                 _Preparation(
-                    params, tally, display, ledger, lambda action: patiently(action, display, batch.patience, asked)
+                    options, tally, display, ledger, lambda action: patiently(action, display, batch.patience, asked)
                 ),
                 lambda text: display.say(f"crisp-align: {text}"),
-                interval=params["interval"],
+                interval=options.watch.interval,
                 stop=stop,
             )
-            carry_out_batch(arriving, settings, display, rules, style, tally, ledger, batch, arriving.over, asked)
+            carry_out_batch(arriving, chosen, display, rules, style, tally, ledger, batch, arriving.over, asked)
     finally:
         stop.set()
     display.say("crisp-align: stopped; what is unfinished is done at the next start")
@@ -252,36 +304,7 @@ def _asked_to_stop(stop: Stop) -> Iterator[None]:
 command = Command(
     "watch",
     run,
-    arguments=(click.Argument(["folder"], metavar="DIR"),),
-    groups={
-        "Input": (
-            options.flag("-R", "-r", "--recursive", text="watch its subfolders, too"),
-            options.option(
-                "--interval",
-                metavar="S",
-                text="seconds between two looks (10)",
-                type=options.Number(0.1, 86_400),
-                default=10.0,
-            ),
-            options.option(
-                "--settle",
-                metavar="S",
-                text="seconds for which a file stays as it is before it counts as whole (5)",
-                type=options.Number(0, 86_400),
-                default=5.0,
-            ),
-            *options.MEDIA,
-        ),
-        "Output": tuple(option for option in options.OUTPUT if option.name not in _NOT_HERE),
-        "Layout": options.LAYOUT,
-        "Style": options.STYLE,
-        "Models": options.MODELS,
-        "Speech": options.SPEECH,
-        "Voice activity": options.VOICE,
-        "Word times": options.TIMING,
-        "Batch": options.BATCH,
-        "Screen": options.CONSOLE,
-    },
+    WatchOptions,
     text="Watch a folder, and transcribe files as they finish arriving.\n\n"
     "What is there already is done, too, unless its outputs are. SIGTERM or Ctrl-C ends it when what is being written "
     "is whole; unfinished files are done at the next start.",

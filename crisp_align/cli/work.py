@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from threading import Event as Flag
 from threading import Thread
 from typing import TYPE_CHECKING
 
 from crisp_align.batch.journal import LEASE, Journal
+from crisp_align.batch.options import BatchOptions
 from crisp_align.batch.plan import Job
-from crisp_align.batch.workers import WorkerOptions
 from crisp_align.batch.written_files import Ledger
 from crisp_align.cli.claims import Claims
 from crisp_align.cli.crew import Crew, Stop, Tally
@@ -24,24 +23,9 @@ from crisp_align.layout import Rules
 from crisp_align.pipeline.background import Background
 
 if TYPE_CHECKING:
-    from crisp_align.cluster.run import ClusterOptions
     from crisp_align.pipeline.pipeline import Settings
 
-__all__ = ["BatchOptions", "carry_out", "carry_out_batch"]
-
-
-@dataclass(frozen=True, slots=True)
-class BatchOptions:
-    """How many files are gone through."""
-
-    workers: WorkerOptions = field(default_factory=WorkerOptions)
-    cluster: ClusterOptions | None = None
-    """The cluster that does the work instead of worker processes."""
-    journal: str | None = None
-    """Path of a journal to keep."""
-    retry_failed: bool = False
-    patience: float = 3600.0
-    """s to wait for a full disk or a vanished folder to be mended."""
+__all__ = ["carry_out", "carry_out_batch"]
 
 
 def carry_out(

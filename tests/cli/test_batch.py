@@ -126,11 +126,11 @@ class TestReport:
 
     def test_one_that_fails_in_the_end_hides_no_error(self, film: Path, capsys: pytest.CaptureFixture[str]) -> None:
         display = Display(quiet=False, verbose=False, progress=False, lines=False, files=1)
-        params, ledger = {"report": "gone/report.json"}, Ledger(film.parent / "ledger")
-        with pytest.raises(ModelError, match="what happened"), reported(params, Tally(), ledger, display, 1):
+        report, ledger = "gone/report.json", Ledger(film.parent / "ledger")
+        with pytest.raises(ModelError, match="what happened"), reported(report, Tally(), ledger, display, 1):
             raise ModelError("what happened")
         assert "gone/report.json: cannot be written" in capsys.readouterr().err
-        with pytest.raises(OutputError, match="cannot be written"), reported(params, Tally(), ledger, display, 1):
+        with pytest.raises(OutputError, match="cannot be written"), reported(report, Tally(), ledger, display, 1):
             pass
 
 

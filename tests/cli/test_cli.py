@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -14,12 +15,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crisp_align import __version__
-from crisp_align.cli import main, options, program
+from crisp_align.cli import main, program
+from crisp_align.cli.options import OutputGroup
 from crisp_align.formats import FORMATS, read_format, transcript_to_json
 from crisp_align.transcript import Segment, Transcript, Word
 from tests.command import run
 
 COMMANDLINE = ParameterSource.COMMANDLINE
+
+FORMAT_FLAGS = next(field for field in fields(OutputGroup) if field.name == "formats").metadata["flags"]
+"""Name of a format → how its flag is declared."""
 
 
 def said(*lines: str) -> Transcript:
@@ -70,10 +75,7 @@ class TestHelp:
         assert capsys.readouterr().out == f"crisp-align {__version__}\n"
 
     def test_every_format_has_its_option(self) -> None:
-        names = {
-            name.removeprefix("to_").replace("_", "-") for o in options.OUTPUT if (name := o.name or "")[:3] == "to_"
-        }
-        assert names == set(FORMATS)
+        assert set(FORMAT_FLAGS) == set(FORMATS)
 
     @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
     def test_each_shell_has_its_completion_script(self, shell: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -273,7 +275,7 @@ class TestRender:
         assert capsys.readouterr() == ("", "")
 
     def test_every_format_is_written_at_once(self, talk: Path) -> None:
-        names = [o.opts[0] for o in options.OUTPUT if o.name and o.name.startswith("to_") and o.name != "to_json"]
+        names = [declared.spellings[0] for name, declared in FORMAT_FLAGS.items() if name != "json"]
         assert main(["render", str(talk), *names, "-np", "-of", str(talk.parent / "out")]) == 0
         written = {path.name.removeprefix("out") for path in talk.parent.glob("out.*")}
         assert written == {format.extension for format in FORMATS.values()}

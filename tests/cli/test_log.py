@@ -13,7 +13,8 @@ import jsonschema
 import pytest
 
 from crisp_align import __version__
-from crisp_align.cli.log import JsonLog, wanted
+from crisp_align.cli.command import log_json_requested
+from crisp_align.cli.log import JsonLog
 from crisp_align.cli.standing import Standing
 from crisp_align.errors import MediaError
 from tests.command import COMMAND, run
@@ -179,13 +180,13 @@ class TestCommand:
         assert any(event.get("text", "").startswith("interrupted") for event in told)
 
     def test_it_is_looked_for_before_the_dashes_that_end_options(self) -> None:
-        assert wanted(["a.wav", "--log-json"])
-        assert not wanted(["a.wav", "--", "--log-json"])
+        assert log_json_requested(["a.wav", "--log-json"])
+        assert not log_json_requested(["a.wav", "--", "--log-json"])
 
     def test_it_is_looked_for_in_a_response_file(self, tmp_path: Path) -> None:
         (tmp_path / "args").write_text("-osrt --log-json\nnowhere.wav\n")
-        assert wanted(["-ml", "1", f"@{tmp_path / 'args'}"])
-        assert not wanted(["--", f"@{tmp_path / 'args'}"])
-        assert not wanted([f"@{tmp_path / 'none'}"])
+        assert log_json_requested(["-ml", "1", f"@{tmp_path / 'args'}"])
+        assert not log_json_requested(["--", f"@{tmp_path / 'args'}"])
+        assert not log_json_requested([f"@{tmp_path / 'none'}"])
         done = run(f"@{tmp_path / 'args'}")
         assert events(done.stderr)[0]["event"] == "run-started"
