@@ -70,9 +70,15 @@ def _session() -> Any:
 
 
 class VoiceDetector:
-    """Silero VAD on one stream of sound."""
+    """Silero VAD on one stream of sound.
 
-    def __init__(self) -> None:
+    Args:
+        every: judge only the first of so many frames; the others take its probability. 2 halves the time and finds
+            onsets to 64 ms.
+    """
+
+    def __init__(self, every: int = 1) -> None:
+        self._every = every
         self._model = _session()
         self._hidden = np.zeros(STATE_SHAPE, np.float32)
         self._cell = np.zeros(STATE_SHAPE, np.float32)
@@ -81,19 +87,22 @@ class VoiceDetector:
     def feed(self, samples: Samples) -> NDArray[np.float32]:
         """Speech probability of every frame that these samples complete: float32, shape (k,), in [0, 1]."""
         joined = np.concatenate([self._rest, samples])
-        count = (len(joined) - CONTEXT_SAMPLES) // FRAME
-        self._rest = joined[count * FRAME :].copy()
+        step = FRAME * self._every
+        count = (len(joined) - CONTEXT_SAMPLES) // step
+        self._rest = joined[count * step :].copy()
         if not count:
             return np.zeros(0, np.float32)
-        frames = np.lib.stride_tricks.sliding_window_view(joined, CONTEXT_SAMPLES + FRAME)[::FRAME][:count]
-        return np.concatenate(
+        frames = np.lib.stride_tricks.sliding_window_view(joined, CONTEXT_SAMPLES + FRAME)[::step][:count]
+        probabilities = np.concatenate(
             [self._run_model(frames[first : first + BATCH_FRAMES]) for first in range(0, count, BATCH_FRAMES)]
         )
+        return probabilities.repeat(self._every) if self._every > 1 else probabilities
 
     def flush(self) -> NDArray[np.float32]:
-        """The probability of the last, incomplete frame, filled up with silence; shape (0,) or (1,)."""
-        missing = CONTEXT_SAMPLES + FRAME - len(self._rest)
-        return self.feed(np.zeros(missing if missing < FRAME else 0, np.float32))
+        """The probability of the last, incomplete frame, filled up with silence; shape (0,) or (every,)."""
+        step = FRAME * self._every
+        missing = CONTEXT_SAMPLES + step - len(self._rest)
+        return self.feed(np.zeros(missing if missing < step else 0, np.float32))
 
     def _run_model(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         state = {"h": self._hidden, "c": self._cell}

@@ -1,0 +1,1 @@
+"""Texts and subtitles brought into time: ours beside others, on made films."""
