@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from contextlib import closing
 from dataclasses import dataclass, field
+
 from crisp_align.media.audio import MediaOptions, open_audio
 from crisp_align.speech.voice import SpeechRegions, VadOptions, VoiceDetector
 from crisp_align.transcript import SAMPLE_RATE
 
 __all__ = ["Activity", "voice_intervals"]
 
+_ALL = MediaOptions()
+_USUAL = VadOptions()
 _LONG = 900.0  # s; of longer sound every second frame is judged: enough for hundreds of cues, in half the time
 
 
@@ -26,9 +29,7 @@ class Activity:
     """What a careful reader should know about the sound."""
 
 
-def voice_intervals(
-    source: str | os.PathLike[str], media: MediaOptions = MediaOptions(), vad: VadOptions = VadOptions()
-) -> Activity:
+def voice_intervals(source: str | os.PathLike[str], media: MediaOptions = _ALL, vad: VadOptions = _USUAL) -> Activity:
     """The voice activity of a file; memory does not grow with its length but by the intervals.
 
     Args:

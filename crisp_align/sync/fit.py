@@ -80,6 +80,8 @@ def fit_times(cues: Sequence[Interval], reference: Sequence[Interval], method: M
     if not cues or not reference:
         raise ValueError("cues and reference must not be empty")
     ours, theirs = _array(cues), _array(reference)
+    origin = float(ours[0, 0])  # cues of a tape begin at ten hours, those of a cut may begin before 0
+    ours = ours - origin
     sound = _Reference(theirs)
     rates = [1.0] if method == "shift" else _tried_rates()
     rate, offset, slope = _best_line(ours, sound, rates, [0.0] if method == "shift" else _slopes(ours))
@@ -88,8 +90,13 @@ def fit_times(cues: Sequence[Interval], reference: Sequence[Interval], method: M
     else:
         pieces = _pieces(ours, theirs, sound, Piece(0.0, offset, rate * (1 + slope)))
         pieces = pieces if len(pieces) > 1 else [refine_line(pieces[0], ours, Edges.of(theirs), speed=True)]
-    time_map = TimeMap(tuple(pieces))
-    moved = np.array(time_map.apply_all([(s, e) for s, e in ours.tolist()]))
+    moved = np.array(TimeMap(tuple(pieces)).apply_all([(s, e) for s, e in ours.tolist()]))
+    time_map = TimeMap(
+        tuple(
+            replace(piece, start=piece.start + origin if n else 0.0, offset=piece.offset - piece.rate * origin)
+            for n, piece in enumerate(pieces)
+        )
+    )
     return TimeFit(time_map, sound.agreement(moved), Edges.of(theirs).residual(moved[:, 0]))
 
 

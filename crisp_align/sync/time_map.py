@@ -58,7 +58,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class TimeMap:
-    """How subtitles are re-timed: pieces in order of their starts, at least one; the first holds before its start, too."""
+    """How subtitles are re-timed: pieces in order of their starts, at least one.
+
+    The first piece holds before its start, too.
+    """
 
     pieces: tuple[Piece, ...]
 
@@ -78,7 +81,7 @@ class TimeMap:
 
     @property
     def kind(self) -> str:
-        """ "shift", "linear" or "pieces"."""
+        """The simplest method that gives this map: shift, linear or pieces."""
         if len(self.pieces) > 1:
             return "pieces"
         return "shift" if self.pieces[0].rate == 1.0 else "linear"
