@@ -24,7 +24,7 @@ from crisp_align.aligners.hmm.english.letters import (
     WEIGHT_ZERO,
     ZERO,
     Phones,
-    sound_out,
+    grapheme_to_phoneme,
 )
 
 Graphone = tuple[str, Phones]
@@ -66,7 +66,7 @@ def measure(words: dict[str, list[Phones]], every: int) -> None:
     held_out = sorted(word for word in words if is_held_out(word))[::every]
     started, errors, phones, wrong, errors_of_three = time.perf_counter(), 0, 0, 0, 0
     for word in held_out:
-        guesses = sound_out(word, 3) or [()]
+        guesses = grapheme_to_phoneme(word, 3) or [()]
         off, length = min((distance(guesses[0], said), len(said)) for said in words[word])
         errors, phones, wrong = errors + off, phones + length, wrong + (off > 0)
         errors_of_three += min(distance(guess, said) for said in words[word] for guess in guesses)

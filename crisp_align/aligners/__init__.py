@@ -51,7 +51,7 @@ class Refusal:
     """An aligner's word that it cannot time this utterance; the next aligner is asked."""
 
     reason: str
-    """A clause for the user, e.g. "speaks English only, not German"."""
+    """A clause for the user, e.g. "aligns English only, not German"."""
 
 
 Alignment: TypeAlias = tuple[Span, ...]

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.letters import dictionary, distance, is_held_out
-from crisp_align.aligners.hmm.english.letters import sound_out
+from crisp_align.aligners.hmm.english.letters import grapheme_to_phoneme
 from crisp_align.aligners.hmm.english.lexicon import Lexicon
-from crisp_align.aligners.hmm.english.readings import UNKNOWN, spoken_readings, spoken_words
+from crisp_align.aligners.hmm.english.readings import UNKNOWN, spoken_words, unit_readings
 from crisp_align.errors import ModelError
 
 DICTIONARY = Path(pocketsphinx.get_model_path()) / "en-us" / "cmudict-en-us.dict"
@@ -25,7 +25,7 @@ def lexicon() -> Lexicon:
 
 
 def readings(text: str, known: Lexicon | frozenset[str] = frozenset()) -> list[str]:
-    return [" ".join(said) for said in spoken_readings(text, known)]
+    return [" ".join(said) for said in unit_readings(text, known)]
 
 
 @pytest.mark.parametrize(
@@ -138,18 +138,18 @@ def test_other_likely_readings_are_offered_too(shown: str, others: list[str]) ->
 
 
 def test_money_before_a_magnitude_says_its_currency_after_it() -> None:
-    assert spoken_readings(" million.", before=" $3")[0] == ("million", "dollars")
-    assert spoken_readings(" million.", before=" 3") == [("million",)]
+    assert unit_readings(" million.", before=" $3")[0] == ("million", "dollars")
+    assert unit_readings(" million.", before=" 3") == [("million",)]
 
 
 @pytest.mark.parametrize("shown", ["", " ", " —", " …", " 😀", " ♪", " -", " \ud800", " “”", "\u200b"])
 def test_what_is_not_said_has_one_silent_reading(shown: str) -> None:
-    assert spoken_readings(shown) == [()]
+    assert unit_readings(shown) == [()]
 
 
 @pytest.mark.parametrize("shown", [" 東京", " Привет", " שלום", " नमस्ते"])
 def test_letters_an_english_reader_cannot_sound_are_marked(shown: str) -> None:
-    assert set(spoken_readings(shown)[0]) == {UNKNOWN}
+    assert set(unit_readings(shown)[0]) == {UNKNOWN}
     assert spoken_words(shown) == []
 
 
@@ -160,7 +160,7 @@ def test_capitals_that_the_dictionary_has_are_words_first(lexicon: Lexicon) -> N
 
 @given(st.text(max_size=40))
 def test_any_text_has_one_to_ten_readings_of_plain_words(text: str) -> None:
-    said = spoken_readings(text)
+    said = unit_readings(text)
     assert 1 <= len(said) <= 10
     assert len(set(said)) == len(said)
     assert all(word == UNKNOWN or re.fullmatch(r"[a-z][a-z']*|'[a-z]+", word) for words in said for word in words)
@@ -213,7 +213,7 @@ def test_words_never_seen_are_sounded_out_with_few_wrong_phones() -> None:
     held_out = sorted(word for word in words if is_held_out(word))[::80]
     errors, phones = 0, 0
     for word in held_out:
-        off, length = min((distance(sound_out(word)[0], said), len(said)) for said in words[word])
+        off, length = min((distance(grapheme_to_phoneme(word)[0], said), len(said)) for said in words[word])
         errors, phones = errors + off, phones + length
     assert len(held_out) > 60
     assert errors / phones < 0.12

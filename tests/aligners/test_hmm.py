@@ -94,7 +94,7 @@ def test_hand_labelled_boundaries_are_found_within_25_ms_on_average(hmm: HmmAlig
     assert np.mean(np.array(errors) <= 0.050) >= 0.9
 
 
-def test_words_after_pauses_and_the_last_word_are_where_they_are_heard(jfk: Alignment) -> None:
+def test_words_after_pauses_and_the_last_word_are_where_they_are_spoken(jfk: Alignment) -> None:
     assert jfk[5].start == pytest.approx(3.25, abs=0.10)  # ask
     assert jfk[7].start == pytest.approx(5.37, abs=0.10)  # what
     assert jfk[-1].end == pytest.approx(10.46, abs=0.15)  # country.
@@ -172,9 +172,7 @@ def test_digital_silence_and_another_speaker_move_no_word(hmm: HmmAligner, sampl
     assert both[22].start == pytest.approx(12.1, abs=0.1)
 
 
-def test_digital_silence_moves_no_word_where_nobody_looked_for_voice(
-    hmm: HmmAligner, sample: Sample, jfk: Alignment
-) -> None:
+def test_digital_silence_moves_no_word_without_voice_activity(hmm: HmmAligner, sample: Sample, jfk: Alignment) -> None:
     zeros = np.zeros(24000, np.float32)
     samples = np.concatenate([zeros, sample("jfk.wav").samples, zeros])
     later = [Span(span.start + 1.5, span.end + 1.5) for span in jfk]
@@ -208,9 +206,7 @@ def test_other_ways_to_write_a_word_time_it_alike(
     assert furthest([span for span, _ in same], [span for _, span in same]) < 0.06
 
 
-def test_a_unit_in_another_script_is_heard_as_something_and_has_no_score(
-    hmm: HmmAligner, sample: Sample, jfk: Alignment
-) -> None:
+def test_a_unit_in_another_script_is_aligned_and_has_no_score(hmm: HmmAligner, sample: Sample, jfk: Alignment) -> None:
     result = aligned(hmm, sample("jfk.wav"), JFK.replace("Americans,", "美国人,"))
     assert result[4].score is None
     assert furthest(without(result, 4), without(jfk, 4)) < 0.1
@@ -235,7 +231,7 @@ def test_the_units_of_the_pipeline_fit(hmm: HmmAligner, sample: Sample) -> None:
 
 def test_it_refuses_what_it_cannot_do(hmm: HmmAligner, sample: Sample) -> None:
     clip = sample("jfk.wav")
-    assert refusal(hmm, sample("de-fleurs.wav"), DE, "de") == "speaks English only, not German"
+    assert refusal(hmm, sample("de-fleurs.wav"), DE, "de") == "aligns English only, not German"
     assert "translation" in _reason(hmm.align([Utterance(clip, (Unit(" So", "So"),), "en", translated=True)])[0])
     assert "nothing in the text" in refusal(hmm, clip, "— 🎉 …")
     assert "cannot pronounce most" in refusal(hmm, clip, "美国 人民 and так далее")
@@ -281,7 +277,7 @@ def test_a_model_folder_can_be_named(sample: Sample, jfk: Alignment) -> None:
     assert aligned(HmmAligner.load(str(MODEL), LoadOptions(threads=1), None), sample("jfk.wav"), JFK) == jfk
 
 
-def test_a_model_that_is_not_there_is_told_by_name(tmp_path: Path) -> None:
+def test_the_error_names_a_model_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"nowhere.*pip install"):
         HmmAligner.load(str(tmp_path / "nowhere"), LoadOptions(), None)
 
@@ -302,10 +298,10 @@ def test_a_damaged_model_file_is_an_error_not_a_crash(name: str, damage: str, tm
 
 @pytest.mark.parametrize("length", [1600, 1601, 16000, 16159])
 def test_there_is_a_feature_vector_every_10_ms(length: int) -> None:
-    heard = features(np.sin(np.arange(length, dtype=np.float32)))
-    assert heard.shape == (length // 160, 39)
-    assert heard.dtype == np.float32
-    assert np.isfinite(heard).all()
+    rows = features(np.sin(np.arange(length, dtype=np.float32)))
+    assert rows.shape == (length // 160, 39)
+    assert rows.dtype == np.float32
+    assert np.isfinite(rows).all()
 
 
 def test_features_are_those_that_pocketsphinx_computes(sample: Sample, tmp_path: Path) -> None:
@@ -323,7 +319,7 @@ def test_features_are_those_that_pocketsphinx_computes(sample: Sample, tmp_path:
     assert np.abs(difference - difference.mean(axis=0)).mean() < 0.1
 
 
-def test_a_triphone_sounds_otherwise_than_its_phone_alone(acoustic: AcousticModel) -> None:
+def test_a_triphone_sounds_different_from_its_phone_alone(acoustic: AcousticModel) -> None:
     t, r, iy, silence = (acoustic.phones[name] for name in ("T", "R", "IY", "SIL"))
     assert acoustic.sequence(t, silence, r, Position.FIRST) != acoustic.sequence(t, iy, silence, Position.LAST)
     assert acoustic.sequence(silence, silence, silence, Position.ONLY) == tuple(range(silence * 3, silence * 3 + 3))
@@ -332,29 +328,31 @@ def test_a_triphone_sounds_otherwise_than_its_phone_alone(acoustic: AcousticMode
 def best_by_hand(lattice: Lattice, scores: Samples) -> float:
     """The best score over all paths, state by state in plain Python."""
     count = len(lattice.senones)
-    best = [float(lattice.opening[state] + scores[0, state]) for state in range(count)]
+    best = [float(lattice.initial[state] + scores[0, state]) for state in range(count)]
     for frame in scores[1:]:
-        arrivals = [best[state] + float(lattice.stay[state]) for state in range(count)]
+        arrivals = [best[state] + float(lattice.self_loop[state]) for state in range(count)]
         for state in range(1, count):
-            arrivals[state] = max(arrivals[state], best[state - 1] + float(lattice.advance[state]))
-        for join, sources, entries in zip(lattice.joins, lattice.sources, lattice.entries, strict=True):
-            for source, entry in zip(sources.tolist(), entries.tolist(), strict=True):
+            arrivals[state] = max(arrivals[state], best[state - 1] + float(lattice.next_logp[state]))
+        for branch, predecessors, logps in zip(
+            lattice.branch_states, lattice.predecessors, lattice.transition_logp, strict=True
+        ):
+            for source, logp in zip(predecessors.tolist(), logps.tolist(), strict=True):
                 if source:
-                    arrivals[join] = max(arrivals[join], best[source - 1] + entry)
+                    arrivals[branch] = max(arrivals[branch], best[source - 1] + logp)
         best = [arrival + float(score) for arrival, score in zip(arrivals, frame, strict=True)]
-    return max(score + float(end) for score, end in zip(best, lattice.closing, strict=True))
+    return max(score + float(end) for score, end in zip(best, lattice.final, strict=True))
 
 
 def score_of(lattice: Lattice, path: Sequence[int], scores: Samples) -> float:
-    total = float(lattice.opening[path[0]] + scores[0, path[0]])
+    total = float(lattice.initial[path[0]] + scores[0, path[0]])
     for frame, (one, other) in enumerate(itertools.pairwise(path), 1):
-        steps = [float(lattice.stay[one])] if one == other else []
+        steps = [float(lattice.self_loop[one])] if one == other else []
         if other == one + 1:
-            steps.append(float(lattice.advance[other]))
-        for row in np.flatnonzero(lattice.joins == other):
-            steps += lattice.entries[row][lattice.sources[row] == one + 1].tolist()
+            steps.append(float(lattice.next_logp[other]))
+        for row in np.flatnonzero(lattice.branch_states == other):
+            steps += lattice.transition_logp[row][lattice.predecessors[row] == one + 1].tolist()
         total += max(steps) + float(scores[frame, other])
-    return total + float(lattice.closing[path[-1]])
+    return total + float(lattice.final[path[-1]])
 
 
 @settings(max_examples=25, deadline=None)
@@ -368,7 +366,7 @@ def test_no_path_is_better_than_the_best_path(seed: int, frames: int, beam: floa
     path = best_path(lattice, scores, np.arange(len(lattice.senones)), beam)
     assert path is not None
     assert score_of(lattice, path.tolist(), scores) == pytest.approx(best_by_hand(lattice, scores), abs=1e-2)
-    said = lattice.owners[path]
+    said = lattice.unit_of_state[path]
     assert [owner for owner in said if owner >= 0] == sorted(owner for owner in said if owner >= 0)
     assert {0, 1} <= set(said.tolist())
 

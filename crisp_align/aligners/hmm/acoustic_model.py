@@ -34,7 +34,7 @@ _BLOCK = 256  # frames scored at once, so that what is between fits the cache
 _OCTAVE = 2.0**23
 _MIDDLE = 127 * _OCTAVE  # 1.0
 _RANGE = 40  # octaves to each side: the product of three streams is neither zero nor infinite
-_SPARSE = 16  # of so many Gaussians one tells the level of a frame
+_SPARSE = 16  # of so many Gaussians one gives the level of a frame
 
 
 class Position(IntEnum):
@@ -53,11 +53,11 @@ class AcousticModel:
     phones: dict[str, int]
     """Number of each phone: "AA" … "ZH", "SIL", and fillers with a name in plus signs."""
     silence: int
-    babble: int
+    filler: int
     """The phone for speech that nobody could transcribe."""
-    stay: Floats
+    self_loop: Floats
     """Log probability of staying in a state: shape (phones, 3)."""
-    leave: Floats
+    next_logp: Floats
     """Log probability of going on to the next state, or out of the last: shape (phones, 3)."""
     _senones: Integers  # (sequences, 3): the senones of each distinct sequence
     _plain: Integers  # (phones,): sequence of a phone without context
@@ -75,7 +75,7 @@ class AcousticModel:
         return self._senones[self._plain].reshape(-1)
 
     def sequence(self, phone: int, left: int, right: int, position: Position) -> tuple[int, ...]:
-        """The three senones of a phone between two others; its nearest relative's where that triphone is unknown."""
+        """Return the three senones of a phone between two others, or of the nearest triphone that is known."""
         key = _context_key(position, phone, left, right)
         if key not in self._found:
             self._found[key] = self._search(phone, left, right, position)
@@ -96,11 +96,11 @@ class AcousticModel:
         outer_right = self.silence if position in (Position.LAST, Position.ONLY) else right
         return [(left, right), (outer_left, outer_right)]
 
-    def fits(self, features: Floats, senones: Integers) -> Floats:
-        """Log density of every frame under every senone, less that under the best senone without context.
+    def log_likelihood(self, features: Floats, senones: Integers) -> Floats:
+        """Score every frame under every senone: the log density less that under the best senone without context.
 
         Args:
-            features: float32, shape (frames, 39), from `cepstra.features`.
+            features: float32, shape (frames, 39), from `mfcc.features`.
             senones: int, shape (n,); those of all phones without context among them.
 
         Returns:
@@ -115,7 +115,7 @@ class AcousticModel:
             parts.append(
                 (self._gaussians[book], members, steps[self._weights[:, :, senones[members]]].transpose(0, 2, 1))
             )
-        fits = np.empty((len(features), len(senones)), np.float32)
+        ratios = np.empty((len(features), len(senones)), np.float32)
         for at in range(0, len(features), _BLOCK):
             terms = self._terms(features[at : at + _BLOCK])
             mixed = np.empty((len(senones), terms.shape[2]), np.float32)
@@ -124,8 +124,8 @@ class AcousticModel:
                 mixed[members] = streams[0] * streams[1] * streams[2]
             np.log(mixed, out=mixed)
             mixed -= mixed[plain].max(axis=0)
-            fits[at : at + _BLOCK] = mixed.T
-        return fits
+            ratios[at : at + _BLOCK] = mixed.T
+        return ratios
 
     def _terms(self, features: Floats) -> Floats:
         """What log densities are linear in: x², x, 1 and what brings them near `_MIDDLE`; (streams, 28, frames)."""
@@ -243,9 +243,9 @@ def _assembled(
     return AcousticModel(
         phones={name: number for number, name in enumerate(definition.names)},
         silence=definition.silence,
-        babble=definition.names.index("+SPN+"),
-        stay=chain[:, states, states],
-        leave=chain[:, states, states + 1],
+        filler=definition.names.index("+SPN+"),
+        self_loop=chain[:, states, states],
+        next_logp=chain[:, states, states + 1],
         _senones=definition.sequences,
         _plain=plain["ssid"].astype(np.int64),
         _contexts=keys[order],

@@ -1,8 +1,8 @@
 """English forced alignment with the hidden Markov models that ship inside PocketSphinx.
 
 A clip's text becomes a lattice of what it may sound like (readings of numbers and abbreviations, pronunciations,
-pauses), and the best path through it says when each unit was heard. Model and dictionary are PocketSphinx's; the
-search is ours: it lets the audio choose between readings, puts up with words that are wrong, missing or too many,
+pauses), and the best path through it gives the times of each unit. Model and dictionary are PocketSphinx's; the
+search is ours: it lets the audio choose between readings, tolerates words that are wrong, missing or too many,
 cannot lose its way in a long clip, and is half again as fast.
 """
 
@@ -21,9 +21,9 @@ import numpy as np
 from crisp_align.aligners import Alignment, Refusal, Utterance
 from crisp_align.aligners.edges import levels, trimmed
 from crisp_align.aligners.hmm.acoustic_model import STATES, AcousticModel, Integers, Position, load_acoustic_model
-from crisp_align.aligners.hmm.english.lexicon import Lexicon
-from crisp_align.aligners.hmm.english.readings import UNKNOWN, spoken_readings
-from crisp_align.aligners.hmm.lattice import ANYTHING, PAUSE, Pronunciation, Reading, best_path, build_lattice
+from crisp_align.aligners.hmm.english import English
+from crisp_align.aligners.hmm.language import UNPRONOUNCEABLE, Language, Word
+from crisp_align.aligners.hmm.lattice import FILLER, PAUSE, Pronunciation, Reading, best_path, build_lattice
 from crisp_align.aligners.hmm.mfcc import FRAME, Floats, features
 from crisp_align.backends import Backend, LoadOptions
 from crisp_align.errors import ModelError
@@ -42,11 +42,12 @@ _MOST_THREADS = 8
 _SHORTEST_CLIP = 0.1  # s
 _BEAM = 400.0  # nats; wider beams found no better path in any clip tried
 
-# Calibration, on 11 clips with their own and with each other's texts, clean and in noise (10 and 5 dB). "Fit" is nats
-# a frame over the best phone without context: 0.3 for the right text (-1.9 at 10 dB), -6.7 for another.
-_MIDDLE = -3.0  # fit of a unit that scores 1/2
-_ANYTHING = -3.5  # fit of speech that the text does not have
-_NOTHING = -20.0  # the same where there is no voice
+# Calibration, on 11 clips with their own and with each other's texts, clean and in noise (10 and 5 dB). The log
+# likelihood is in nats a frame over the best phone without context: 0.3 for the right text (-1.9 at 10 dB), -6.7 for
+# another.
+_MIDDLE = -3.0  # log likelihood of a unit that scores 1/2
+_FILLER = -3.5  # log likelihood of speech that the text does not have
+_SILENT_FILLER = -20.0  # the same where there is no voice
 _MARGIN = 0.15  # s around voice activity in which there may be voice all the same
 _DYNAMICS = 50.0  # dB below the loud parts of a clip, quieter than any room
 _LEAST_SCORE = 0.45  # mean of the units: right texts 0.82 to 0.98 (5 dB: from 0.46), others up to 0.52
@@ -59,35 +60,35 @@ class HmmAligner:
     name: ClassVar[str] = "hmm"
     beside_backend: ClassVar[bool] = True
 
-    def __init__(self, model: AcousticModel, lexicon: Lexicon, threads: int) -> None:
-        self._model, self._lexicon, self._threads = model, lexicon, threads
-        self._unsounded = ((model.babble,),)  # a word in letters that cannot be sounded
+    def __init__(self, model: AcousticModel, english: Language, threads: int) -> None:
+        self._model, self._english, self._threads = model, english, threads
+        self._unpronounceable = self._word(UNPRONOUNCEABLE)
         self.languages: frozenset[str] | None = frozenset({"en"})
         self.max_clip = 60.0
 
     @classmethod
     def load(cls, model: str, options: LoadOptions, backend: Backend | None) -> Self:
-        """Read the acoustic model and the dictionary.
+        """Read the acoustic model and the dictionary of English.
 
         Args:
             model: "auto", or a folder laid out like PocketSphinx's "en-us".
-            options: `threads` counts; the rest means nothing here.
-            backend: not looked at.
+            options: `threads` counts; the rest has no meaning here.
+            backend: not used.
 
         Raises:
             ModelError: PocketSphinx, or a file of its model, is missing or damaged.
         """
         usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         folder = _bundled_model() if model == "auto" else Path(model)
-        lexicon = Lexicon(folder / "cmudict-en-us.dict")
-        return cls(load_acoustic_model(folder / "en-us"), lexicon, min(options.threads or usable, _MOST_THREADS))
+        english = English.load(folder)
+        return cls(load_acoustic_model(folder / "en-us"), english, min(options.threads or usable, _MOST_THREADS))
 
     def align(self, utterances: Sequence[Utterance]) -> list[Alignment | Refusal]:
-        """One alignment or refusal an utterance, in order.
+        """Align every utterance; return one alignment or refusal each, in order.
 
         A span's score is 1 / (1 + exp(-3 - g)), where g is the mean over the unit's frames of the log density of the
-        state it was heard in less that of the best state of any phone without context; it is 0 where something else
-        was heard than the unit says. A unit of which nothing is said, or whose letters cannot be sounded, has none.
+        state it was found in less that of the best state of any phone without context; it is 0 where the filler model
+        log_likelihood better than the unit. A unit of which nothing is spoken, or that cannot be pronounced, has none.
         """
         # The matrices are small: one BLAS thread each, and the utterances side by side.
         with one_blas_thread():
@@ -100,85 +101,80 @@ class HmmAligner:
         if utterance.translated:
             return Refusal("cannot time a translation")
         if utterance.language not in (None, "en"):
-            return Refusal(f"speaks English only, not {language_name(utterance.language)}")
+            return Refusal(f"aligns English only, not {language_name(utterance.language)}")
         units = self._readings([unit.text for unit in utterance.units])
         samples = np.nan_to_num(utterance.clip.samples)
         if problem := self._problem(units, len(samples)):
             return Refusal(problem)
-        return self._hear(samples, utterance.clip.speech, units)
+        return self._search(samples, utterance.clip.speech, units)
 
     def _readings(self, texts: Sequence[str]) -> list[list[Reading]]:
-        """The readings of each unit, as numbers of phones."""
+        """Return the readings of each unit, as numbers of phones."""
         return [
-            [self._pronounced(said) for said in spoken_readings(text, self._lexicon, before)]
-            for before, text in zip(("", *texts), texts, strict=False)
+            [tuple(self._word(word) for word in reading) for reading in readings]
+            for readings in self._english.readings(texts)
         ]
 
-    def _pronounced(self, said: Sequence[str]) -> Reading:
-        words = (self._unsounded if word == UNKNOWN else self._pronunciations(word) for word in said)
-        return tuple(word for word in words if word)
-
-    def _pronunciations(self, word: str) -> tuple[Pronunciation, ...]:
-        numbers = self._model.phones
-        return tuple(tuple(numbers[phone] for phone in phones) for phones in self._lexicon.pronunciations(word))
+    def _word(self, word: Word) -> tuple[Pronunciation, ...]:
+        return tuple(tuple(self._model.phones[phone] for phone in phones) for phones in word)
 
     def _problem(self, units: Sequence[Sequence[Reading]], samples: int) -> str | None:
-        """Why the text cannot be aligned, as far as can be said without listening."""
+        """Explain why the text cannot be aligned, as far as the text and the length of the audio show."""
         sounded = [readings[0] for readings in units if readings[0]]
         if not sounded:
-            return "finds nothing in the text that it can pronounce"
-        if sum(set(reading) == {self._unsounded} for reading in sounded) > len(sounded) / 2:
+            return "found nothing in the text that it can pronounce"
+        if sum(set(reading) == {self._unpronounceable} for reading in sounded) > len(sounded) / 2:
             return "cannot pronounce most of the text"
         if samples < _SHORTEST_CLIP * SAMPLE_RATE:
-            return "hears too little audio"
+            return "got too little audio"
         shortest = sum(min(_least_phones(reading) for reading in readings) for readings in units)
         if shortest * STATES * FRAME > samples / SAMPLE_RATE:
-            return "finds the text too long for the audio"
+            return "found the text too long for the audio"
         return None
 
-    def _hear(
+    def _search(
         self, samples: Samples, speech: Sequence[tuple[float, float]] | None, units: Sequence[Sequence[Reading]]
     ) -> Alignment | Refusal:
         lattice = build_lattice(self._model, units)
-        heard = features(samples)
-        fits, columns = self._fits(heard, lattice.senones, _silent(samples, speech, len(heard)))
-        path = best_path(lattice, fits, columns, _BEAM)
+        frames = features(samples)
+        log_likelihood, columns = self._log_likelihood(frames, lattice.senones, _silent(samples, speech, len(frames)))
+        path = best_path(lattice, log_likelihood, columns, _BEAM)
         if path is None:
-            path = best_path(lattice, fits, columns, np.inf)
+            path = best_path(lattice, log_likelihood, columns, np.inf)
         if path is None:
-            return Refusal("finds the text too long for the audio")
-        owners, heard = lattice.owners[path], lattice.senones[path] != ANYTHING
-        fit = np.where(heard, fits[np.arange(len(path)), columns[path]], -np.inf)
-        sounded = [set(readings[0]) != {self._unsounded} for readings in units]
+            return Refusal("found the text too long for the audio")
+        unit_of_frame, is_text = lattice.unit_of_state[path], lattice.senones[path] != FILLER
+        fit = np.where(is_text, log_likelihood[np.arange(len(path)), columns[path]], -np.inf)
+        pronounceable = [set(readings[0]) != {self._unpronounceable} for readings in units]
         spans = [
-            span if sure else replace(span, score=None)
-            for span, sure in zip(_spans(owners, fit, len(units)), sounded, strict=True)
+            span if scored else replace(span, score=None)
+            for span, scored in zip(_spans(unit_of_frame, fit, len(units)), pronounceable, strict=True)
         ]
-        foreign = float(np.mean(~heard[(owners != PAUSE) | ~heard]))
+        foreign = float(np.mean(~is_text[(unit_of_frame != PAUSE) | ~is_text]))
         scores = [span.score for span in spans if span.score is not None]
         if foreign > _MOST_FOREIGN or sum(scores) < _LEAST_SCORE * len(scores):
-            return Refusal("finds that the text does not fit the audio")
+            return Refusal("found that the text does not fit the audio")
         return trimmed(spans, samples)
 
-    def _fits(self, heard: Floats, senones: Integers, silent: NDArray[np.bool_]) -> tuple[Floats, Integers]:
-        """How well every frame fits each distinct one of `senones`, and the column of each of them.
+    def _log_likelihood(self, frames: Floats, senones: Integers, silent: NDArray[np.bool_]) -> tuple[Floats, Integers]:
+        """Score every frame under each distinct one of `senones`; also return the column of each of them.
 
-        Where there is no voice nothing fits better than silence: the model never heard the digital silence of edited
-        sound, which to it is unlike anything.
+        Where there is no voice nothing fits better than silence: the model was never trained on the digital silence
+        of edited sound, which to it is unlike anything.
         """
         plain = self._model.plain_senones
-        distinct = np.unique(np.concatenate([senones[senones != ANYTHING], plain]))
-        scores = self._model.fits(heard, distinct)
+        distinct = np.unique(np.concatenate([senones[senones != FILLER], plain]))
+        scores = self._model.log_likelihood(frames, distinct)
         pause = self._model.silence
         silence = self._model.sequence(pause, pause, pause, Position.ONLY)
         scores[np.ix_(silent, np.isin(distinct, silence))] = 0.0
-        anything = np.where(silent, np.float32(_NOTHING), np.float32(_ANYTHING))[:, None]
-        columns = np.where(senones == ANYTHING, len(distinct), np.searchsorted(distinct, senones))
-        return np.concatenate([scores, anything], axis=1), columns
+        filler = np.where(silent, np.float32(_SILENT_FILLER), np.float32(_FILLER))[:, None]
+        columns = np.where(senones == FILLER, len(distinct), np.searchsorted(distinct, senones))
+        return np.concatenate([scores, filler], axis=1), columns
 
 
 def _silent(samples: Samples, speech: Sequence[tuple[float, float]] | None, frames: int) -> NDArray[np.bool_]:
-    """The frames that are clearly outside voice activity, where somebody looked for it, or next to digital silence."""
+    """Mark the frames clearly outside voice activity, where there is any, and those that are nearly digital silence."""
     loudness = levels(samples)[: frames * 2].reshape(frames, 2).max(axis=1)
     voiceless = np.full(frames, bool(speech))
     for start, end in speech or ():
@@ -191,12 +187,12 @@ def _least_phones(reading: Reading) -> int:
     return sum(min(len(phones) for phones in word) for word in reading)
 
 
-def _spans(owners: Integers, fit: Floats, count: int) -> list[Span]:
-    """One span a unit; one of which nothing was heard sits where its left neighbour ended."""
+def _spans(unit_of_frame: Integers, fit: Floats, count: int) -> list[Span]:
+    """Return one span a unit; a unit without frames sits where its left neighbour ends."""
     spans: list[Span] = []
-    edge = float(np.argmax(owners != PAUSE)) * FRAME
+    edge = float(np.argmax(unit_of_frame != PAUSE)) * FRAME
     for unit in range(count):
-        frames = np.flatnonzero(owners == unit)
+        frames = np.flatnonzero(unit_of_frame == unit)
         if len(frames):
             spans.append(Span(float(frames[0]) * FRAME, float(frames[-1] + 1) * FRAME, _score(fit[frames])))
             edge = spans[-1].end
@@ -206,9 +202,9 @@ def _spans(owners: Integers, fit: Floats, count: int) -> list[Span]:
 
 
 def _score(fit: Floats) -> float:
-    """Confidence from the fit of a unit's frames; those in which something else was heard are -inf."""
-    heard = fit[np.isfinite(fit)]
-    return 1 / (1 + math.exp(min(_MIDDLE - float(heard.mean()), 50.0))) if len(heard) else 0.0
+    """Turn the log likelihoods of a unit's frames into a confidence; those in the filler model are -inf."""
+    of_text = fit[np.isfinite(fit)]
+    return 1 / (1 + math.exp(min(_MIDDLE - float(of_text.mean()), 50.0))) if len(of_text) else 0.0
 
 
 def _bundled_model() -> Path:

@@ -43,7 +43,7 @@ _SPREAD = 4  # neighbouring filters to each side over which a gain is averaged
 
 
 def features(samples: Samples) -> Floats:
-    """Features of a clip, one row a frame; frame `i` is about the time from `i * FRAME` to `(i + 1) * FRAME`.
+    """Compute a clip's features, one row a frame; frame `i` is about the time from `i * FRAME` to `(i + 1) * FRAME`.
 
     Args:
         samples: float32, shape (n,), 16 kHz mono, in [-1, 1]; n ≥ 410.
@@ -53,8 +53,8 @@ def features(samples: Samples) -> Floats:
     """
     power = _mel_power(samples)
     cepstra = np.log(power * _gains(power) + _LOG_FLOOR) @ _transform()
-    heard = cepstra[:, 0] > 0  # digital silence would drag the mean away
-    cepstra -= cepstra[heard].mean(axis=0) if heard.any() else cepstra.mean(axis=0)
+    loud = cepstra[:, 0] > 0  # digital silence would drag the mean away
+    cepstra -= cepstra[loud].mean(axis=0) if loud.any() else cepstra.mean(axis=0)
     return _with_deltas(cepstra)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 
-from crisp_align.aligners.hmm.english.numbers import Said
+from crisp_align.aligners.hmm.english.numbers import Words
 
 __all__ = ["ABBREVIATIONS", "DOMAINS", "GREEK", "LETTERS", "MAGNITUDES", "ROMAN", "SHORT", "SYMBOLS", "UNITS"]
 
 
-def _table(lines: str) -> dict[str, list[Said]]:
+def _table(lines: str) -> dict[str, list[Words]]:
     """A written form a line, then its readings, the likeliest first, separated by bars; "-" is a silent one."""
     entries = (line.split(None, 1) for line in lines.strip().splitlines())
     return {

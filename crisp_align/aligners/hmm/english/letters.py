@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TypeAlias
 
-__all__ = ["Phones", "sound_out"]
+__all__ = ["Phones", "grapheme_to_phoneme"]
 
 Phones: TypeAlias = tuple[str, ...]
 """CMU phones without stress: "AA" … "ZH"."""
@@ -48,8 +48,8 @@ class _Model:
             history = history[1:]
 
 
-def sound_out(word: str, most: int = 3) -> list[Phones]:
-    """The likeliest pronunciations of a word, best first; other characters than a-z are passed over.
+def grapheme_to_phoneme(word: str, most: int = 3) -> list[Phones]:
+    """List the likeliest pronunciations of a word, best first; other characters than a-z are ignored.
 
     Args:
         word: in lower case.
@@ -60,13 +60,13 @@ def sound_out(word: str, most: int = 3) -> list[Phones]:
     ranked: list[tuple[float, str, Phones]] = [(0.0, FIRST_MARK * (ORDER - 1), ())]
     for letter in letters:
         longer = [
-            (score + model.log_probability(history, symbol), (history + symbol)[1:], said + phones)
-            for score, history, said in ranked
+            (score + model.log_probability(history, symbol), (history + symbol)[1:], prefix + phones)
+            for score, history, prefix in ranked
             for symbol, phones in model.graphones[letter]
         ]
         ranked = sorted(longer, key=lambda sequence: -sequence[0])[:_BEAM]
-    ends = [(score + model.log_probability(history, LAST_MARK), said) for score, history, said in ranked]
-    best = dict.fromkeys(said for _, said in sorted(ends, key=lambda end: -end[0]) if said)
+    ends = [(score + model.log_probability(history, LAST_MARK), prefix) for score, history, prefix in ranked]
+    best = dict.fromkeys(prefix for _, prefix in sorted(ends, key=lambda end: -end[0]) if prefix)
     return list(best)[:most]
 
 

@@ -1,4 +1,4 @@
-"""How English words are pronounced: a dictionary, and what to do about words that are not in it."""
+"""The pronunciations of English words: a dictionary, and what to do about words that are not in it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
-from crisp_align.aligners.hmm.english.letters import Phones, sound_out
+from crisp_align.aligners.hmm.english.letters import Phones, grapheme_to_phoneme
 from crisp_align.errors import ModelError
 
 __all__ = ["Lexicon"]
@@ -53,10 +53,10 @@ class Lexicon:
         return word in self._phones
 
     def pronunciations(self, word: str) -> tuple[Phones, ...]:
-        """Every pronunciation of a word in lower case; empty where it has no letter that can be sounded.
+        """List every pronunciation of a word in lower case; empty where it has no letter that stands for a sound.
 
-        A word that the dictionary lacks is taken apart into one that it has and an ending, or into two, and sounded
-        out letter by letter; up to four of the pronunciations so found are given.
+        A word that the dictionary lacks is taken apart into one that it has and an ending, or into two, and read
+        letter by letter; up to four of the pronunciations so found are given.
         """
         return self._listed(word) or self._listed(word.replace("'", "")) or self._guesses(word)
 
@@ -75,7 +75,7 @@ class Lexicon:
         letters = word.replace("'", "")
         yield from self._inflected(letters)
         yield from self._compound(letters)
-        yield from sound_out(letters)
+        yield from grapheme_to_phoneme(letters)
 
     def _inflected(self, word: str) -> Iterator[Phones]:
         """A listed word and an ending."""
@@ -125,4 +125,4 @@ _ENDINGS: list[tuple[str, tuple[str, ...], Callable[[Phones], Phones]]] = [
     ("less", ("",), _with("L", "AH", "S")),
     ("able", ("", "e"), _with("AH", "B", "AH", "L")),
 ]
-"""An ending, what its stem may have lost, and how it is said."""
+"""An ending, what its stem may have lost, and how it is pronounced."""

@@ -1,4 +1,4 @@
-"""How English numbers are said: every reading that is likely enough to listen for, the likeliest first."""
+"""The spoken forms of English numbers: every likely reading, the likeliest first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 __all__ = [
     "CURRENCIES",
-    "Said",
+    "Words",
     "clock",
     "date",
     "decade",
@@ -22,8 +22,8 @@ __all__ = [
     "unique",
 ]
 
-Said: TypeAlias = tuple[str, ...]
-"""One way to say something: plain words in lower case."""
+Words: TypeAlias = tuple[str, ...]
+"""One spoken form: plain words in lower case."""
 
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _PARTS = {*range(2, 11), 12, 16, 20, 32, 64, 100, 1000}  # what a whole is usually divided into
@@ -46,12 +46,12 @@ CURRENCIES = {
 _PLURALS = {"penny": "pence", "yen": "yen", "won": "won", "sen": "sen", "jeon": "jeon"}
 
 
-def unique(readings: Iterable[Said]) -> list[Said]:
+def unique(readings: Iterable[Words]) -> list[Words]:
     """The readings, each once, in order."""
     return list(dict.fromkeys(readings))
 
 
-def _spelled(value: int, kind: str) -> list[Said]:
+def _spelled(value: int, kind: str) -> list[Words]:
     """A number in words, without and with "and"."""
     from num2words import num2words
 
@@ -59,20 +59,20 @@ def _spelled(value: int, kind: str) -> list[Said]:
     return unique([tuple(word for word in words if word != "and"), words])
 
 
-def digits(figures: str) -> list[Said]:
+def digits(figures: str) -> list[Words]:
     """Figure by figure, "zero" or "oh"; other characters are passed over."""
     plain = tuple(_DIGITS[int(figure)] for figure in figures if figure in "0123456789")
     return unique([plain, tuple("oh" if word == "zero" else word for word in plain)])
 
 
-def _pairs(figures: str) -> list[Said]:
+def _pairs(figures: str) -> list[Words]:
     """Two figures at a time, "nineteen oh five", as years and house numbers are read."""
     if len(figures) not in (3, 4) or figures.endswith("000"):
         return []
     head, tail = int(figures[:-2]), int(figures[-2:])
     if not head:
         return []
-    tails: list[Said]
+    tails: list[Words]
     if tail == 0:
         tails = [("hundred",)]
     elif tail < 10:
@@ -82,7 +82,7 @@ def _pairs(figures: str) -> list[Said]:
     return [first + second for first in _spelled(head, "cardinal") for second in tails]
 
 
-def number(figures: str) -> list[Said]:
+def number(figures: str) -> list[Words]:
     """An integer or decimal, with or without thousands separators: "1,500", "3.14", ".5", "007".
 
     A reading is a quantity, a year, or figure by figure, as its shape allows.
@@ -105,8 +105,8 @@ def number(figures: str) -> list[Said]:
     return unique(readings)
 
 
-def _decimal(whole: str, decimals: str) -> list[Said]:
-    wholes: list[Said] = number(whole)[:3] if whole else []
+def _decimal(whole: str, decimals: str) -> list[Words]:
+    wholes: list[Words] = number(whole)[:3] if whole else []
     if not whole.strip("0"):
         wholes = [("zero",), (), ("oh",)] if whole else [(), ("zero",), ("oh",)]
     tails = digits(decimals)
@@ -115,12 +115,12 @@ def _decimal(whole: str, decimals: str) -> list[Said]:
     return unique((*head, "point", *tail) for head, tail in product(wholes, tails))
 
 
-def ordinal(value: int) -> list[Said]:
+def ordinal(value: int) -> list[Words]:
     """21: "twenty first"; figures beyond any calendar or list are read out one by one."""
     return _spelled(value, "ordinal") if value < 10**_LONGEST else digits(str(value))
 
 
-def decade(figures: str) -> list[Said]:
+def decade(figures: str) -> list[Words]:
     """The "1990" of 1990s, the "90" of '90s: the last word in the plural."""
     readings = _pairs(figures) + number(figures) if len(figures) == 4 else number(figures)
     return unique((*said[:-1], _plural(said[-1])) for said in readings)
@@ -134,14 +134,14 @@ def _plural(word: str) -> str:
     return word + ("es" if word.endswith(("x", "s", "sh", "ch")) else "s")
 
 
-def money(symbol: str, figures: str, magnitude: str = "") -> list[Said]:
+def money(symbol: str, figures: str, magnitude: str = "") -> list[Words]:
     """An amount: "$20.50", "£5", "€3" with magnitude "million".
 
     Without its currency too, because "$3 million" says the currency after the next word.
     """
     unit, part = CURRENCIES[symbol]
     whole, _, cents = figures.replace(",", "").partition(".")
-    size: Said = (magnitude,) if magnitude else ()
+    size: Words = (magnitude,) if magnitude else ()
     amounts = [said + size for said in number(figures)[:4]]
     singular = whole == "1" and not cents and not magnitude
     readings = [(*said, unit if singular else _plural(unit)) for said in amounts]
@@ -150,10 +150,10 @@ def money(symbol: str, figures: str, magnitude: str = "") -> list[Said]:
     return unique(readings + amounts)
 
 
-def _with_cents(whole: str, cents: str, unit: str, part: str) -> list[Said]:
+def _with_cents(whole: str, cents: str, unit: str, part: str) -> list[Words]:
     units = unit if whole == "1" else _plural(unit)
     parts = part if cents == "01" else _plural(part)
-    readings: list[Said] = []
+    readings: list[Words] = []
     for said in number(whole or "0")[:2]:
         if not int(cents):
             readings += [(*said, units), said]
@@ -166,7 +166,7 @@ def _with_cents(whole: str, cents: str, unit: str, part: str) -> list[Said]:
     return readings
 
 
-def clock(hours: str, minutes: str, seconds: str = "") -> list[Said]:
+def clock(hours: str, minutes: str, seconds: str = "") -> list[Words]:
     """7:30, 07:05, 12:00, 1:02:03."""
     hour = _spelled(int(hours), "cardinal")
     if int(minutes):
@@ -181,7 +181,7 @@ def clock(hours: str, minutes: str, seconds: str = "") -> list[Said]:
     return unique(readings)
 
 
-def date(year: str, month: str, day: str) -> list[Said]:
+def date(year: str, month: str, day: str) -> list[Words]:
     """A date in figures, said with the month's name, day and month in either order; empty if there is no such month."""
     if not (1 <= int(month) <= 12 and 1 <= int(day) <= 31):
         return []
@@ -195,12 +195,12 @@ def date(year: str, month: str, day: str) -> list[Said]:
     )
 
 
-def fraction(above: str, below: str) -> list[Said]:
+def fraction(above: str, below: str) -> list[Words]:
     """1/2, 3/4, 24/7."""
     over, under = number(above)[:2], number(below)[:2]
-    readings: list[Said] = []
+    readings: list[Words] = []
     if int(below) in _PARTS and int(above) < int(below):
-        name: Said = {2: ("half",), 4: ("quarter",)}.get(int(below), ordinal(int(below))[0])
+        name: Words = {2: ("half",), 4: ("quarter",)}.get(int(below), ordinal(int(below))[0])
         names = [name] + ([ordinal(4)[0]] if int(below) == 4 else [])
         for said, parts in product(over, names):
             many = (*parts[:-1], {"half": "halves"}.get(parts[-1], parts[-1] + "s"))
@@ -210,7 +210,7 @@ def fraction(above: str, below: str) -> list[Said]:
     return unique(readings)
 
 
-def span(first: str, second: str) -> list[Said]:
+def span(first: str, second: str) -> list[Words]:
     """10-20: from one to the other, a score, or figure by figure, as in a telephone number."""
     readings = [
         (*low, *between, *high)

@@ -1,6 +1,6 @@
-"""How a displayed piece of English text is said: plain words that a pronunciation dictionary can look up.
+"""The spoken forms of a displayed piece of English text: plain words that a pronunciation dictionary can look up.
 
-A displayed word often has several readings ("1961", "St.", "SQL"); an aligner that hears the audio can choose.
+A displayed word often has several readings ("1961", "St.", "SQL"); an aligner can let the audio choose.
 """
 
 from __future__ import annotations
@@ -22,42 +22,42 @@ from crisp_align.aligners.hmm.english.abbreviations import (
     SYMBOLS,
     UNITS,
 )
-from crisp_align.aligners.hmm.english.numbers import Said, unique
+from crisp_align.aligners.hmm.english.numbers import Words, unique
 
-__all__ = ["UNKNOWN", "spoken_readings", "spoken_words"]
+__all__ = ["UNKNOWN", "spoken_words", "unit_readings"]
 
 UNKNOWN = "\ufffd"
-"""Stands in a reading for something that is said, but in letters that an English reader cannot sound."""
+"""Marks in a reading a word that is spoken, but written in letters for which English has no sounds."""
 
 _MOST = 10  # readings of one unit; more only slow the search down
 
 _LONGEST = 500  # characters of a unit that are read
 _APART = 3  # readings of each piece where a unit has several pieces
 
-_Reader = Callable[[str, Container[str]], list[Said]]
+_Reader = Callable[[str, Container[str]], list[Words]]
 
 
 def spoken_words(text: str) -> list[str]:
-    """The likeliest reading of `text`, as plain lower-case words; empty where nothing in it is said.
+    """Return the likeliest reading of `text`, as plain lower-case words; empty where nothing in it is spoken.
 
     >>> spoken_words(" $20,")
     ['twenty', 'dollars']
     """
-    return [word for word in spoken_readings(text)[0] if word != UNKNOWN]
+    return [word for word in unit_readings(text)[0] if word != UNKNOWN]
 
 
-def spoken_readings(text: str, known: Container[str] = frozenset(), before: str = "") -> list[Said]:
-    """Every reading of `text` that is worth listening for, the likeliest first.
+def unit_readings(text: str, known: Container[str] = frozenset(), before: str = "") -> list[Words]:
+    """List every likely reading of `text`, the likeliest first.
 
     Args:
         text: a displayed word, with its space and punctuation, or a stretch of text; 500 characters are read.
-        known: words that are said as they are written, in lower case: a pronunciation dictionary. Capitals are read
+        known: words that are spoken as they are written, in lower case: a pronunciation dictionary. Capitals are read
             by letters too, and first where they are not in it.
         before: the displayed word before, which may owe this one its currency: "$3 million".
 
     Returns:
-        At least one reading and at most ten. A reading is empty where nothing is said, and holds `UNKNOWN` for what
-        is said but cannot be sounded.
+        At least one reading and at most ten. A reading is empty where nothing is spoken, and holds `UNKNOWN`
+        for what is spoken but cannot be pronounced.
     """
     found = _PIECES.finditer(_plain(text[:_LONGEST]))
     readings = _joined([_READERS[match.lastgroup](match.group(), known) for match in found if match.lastgroup])
@@ -67,7 +67,7 @@ def spoken_readings(text: str, known: Container[str] = frozenset(), before: str 
     return readings
 
 
-def _joined(pieces: Sequence[Sequence[Said]]) -> list[Said]:
+def _joined(pieces: Sequence[Sequence[Words]]) -> list[Words]:
     """The readings of a whole from those of its pieces, those with the fewest unlikely parts first."""
     few = _MOST if len(pieces) == 1 else _APART if len(pieces) <= 4 else 1
     ranked = [list(enumerate(readings[:few])) for readings in pieces]
@@ -87,10 +87,10 @@ def _figure(char: str) -> str:
     return char if value is None else str(value)
 
 
-def _address(text: str, known: Container[str]) -> list[Said]:
+def _address(text: str, known: Container[str]) -> list[Words]:
     """A web or mail address: its words, with what stands between them named."""
     name = re.sub(r"^https?://", "", text, flags=re.IGNORECASE)
-    said: list[list[Said]] = []
+    said: list[list[Words]] = []
     for part in re.findall(r"[A-Za-z]+|[0-9]+|[^\sA-Za-z0-9]", name):
         if part.isalpha():
             said.append([("w", "w", "w")] if part.lower() == "www" else _word(part, known))
@@ -105,7 +105,7 @@ def _address(text: str, known: Container[str]) -> list[Said]:
     return readings
 
 
-def _date(text: str, _: Container[str]) -> list[Said]:
+def _date(text: str, _: Container[str]) -> list[Words]:
     first, second, third = re.findall(r"[0-9]+", text)
     if len(first) == 4:
         named = numbers.date(first, second, third)
@@ -114,35 +114,35 @@ def _date(text: str, _: Container[str]) -> list[Said]:
     return named or _joined([numbers.number(part) for part in (first, second, third)])
 
 
-def _clock(text: str, _: Container[str]) -> list[Said]:
+def _clock(text: str, _: Container[str]) -> list[Words]:
     half = re.search(r"[ap]", text, re.IGNORECASE)
-    suffix: Said = (half.group().lower(), "m") if half else ()
+    suffix: Words = (half.group().lower(), "m") if half else ()
     return [(*said, *suffix) for said in numbers.clock(*re.findall(r"[0-9]+", text))]
 
 
-def _money(text: str, _: Container[str]) -> list[Said]:
+def _money(text: str, _: Container[str]) -> list[Words]:
     symbol = next(char for char in text if char in numbers.CURRENCIES)
     amount = re.search(_FIGURES, text)
     letters = "".join(char for char in text if char.isalpha()).lower()
     return numbers.money(symbol, amount.group() if amount else "0", MAGNITUDES.get(letters, ""))
 
 
-def _ordinal(text: str, _: Container[str]) -> list[Said]:
+def _ordinal(text: str, _: Container[str]) -> list[Words]:
     return numbers.ordinal(int(text[:-2].replace(",", "")))
 
 
-def _decade(text: str, _: Container[str]) -> list[Said]:
+def _decade(text: str, _: Container[str]) -> list[Words]:
     return numbers.decade(text.strip("'s"))
 
 
-def _span(text: str, _: Container[str]) -> list[Said]:
+def _span(text: str, _: Container[str]) -> list[Words]:
     parts = text.split("-")
     if len(parts) == 2:
         return numbers.span(*parts)
     return _joined([numbers.digits(part) + numbers.number(part) for part in parts])
 
 
-def _version(text: str, _: Container[str]) -> list[Said]:
+def _version(text: str, _: Container[str]) -> list[Words]:
     said = [numbers.number(part)[0] for part in text.split(".")]
     return [
         tuple(word for index, part in enumerate(said) for word in ((sign,) if index else ()) + part)
@@ -150,7 +150,7 @@ def _version(text: str, _: Container[str]) -> list[Said]:
     ]
 
 
-def _fraction(text: str, _: Container[str]) -> list[Said]:
+def _fraction(text: str, _: Container[str]) -> list[Words]:
     *whole, above, below = re.findall(r"[0-9]+", text)
     if not whole:
         return numbers.fraction(above, below)
@@ -158,7 +158,7 @@ def _fraction(text: str, _: Container[str]) -> list[Said]:
     return _joined([numbers.number(whole[0]), halves])
 
 
-def _measured(text: str, _: Container[str]) -> list[Said]:
+def _measured(text: str, _: Container[str]) -> list[Words]:
     amount = re.match(_FIGURES, text)
     figures = amount.group() if amount else ""
     unit = text[len(figures) :].strip()
@@ -168,26 +168,26 @@ def _measured(text: str, _: Container[str]) -> list[Said]:
     return _joined([numbers.number(figures), named])
 
 
-def _number(text: str, _: Container[str]) -> list[Said]:
+def _number(text: str, _: Container[str]) -> list[Words]:
     return numbers.number(text)
 
 
-def _unit(text: str, _: Container[str]) -> list[Said]:
+def _unit(text: str, _: Container[str]) -> list[Words]:
     return UNITS["".join(text.split()).lower()]
 
 
-def _dotted(text: str, known: Container[str]) -> list[Said]:
+def _dotted(text: str, known: Container[str]) -> list[Words]:
     name = text.lower().strip(".")
     letters = tuple(name.replace(".", ""))
     return unique([*ABBREVIATIONS.get(name, []), *([(name,)] if name in known else []), letters])
 
 
-def _abbreviation(text: str, known: Container[str]) -> list[Said]:
+def _abbreviation(text: str, known: Container[str]) -> list[Words]:
     name = text.strip(".")
     return unique(ABBREVIATIONS[name.lower()] + (_word(name, known) if name.isalpha() else []))
 
 
-def _word(text: str, known: Container[str]) -> list[Said]:
+def _word(text: str, known: Container[str]) -> list[Words]:
     """One written word: as it is, in its parts, or letter by letter."""
     name = text.lower()
     if name not in known:
@@ -195,7 +195,7 @@ def _word(text: str, known: Container[str]) -> list[Said]:
     letters = text.strip("'")
     if name in SHORT and letters != letters.upper():
         return unique([*ABBREVIATIONS[SHORT[name]], (name,)])
-    readings: list[Said] = [(name,)]
+    readings: list[Words] = [(name,)]
     initials = re.fullmatch(r"([A-Z]{2,6})('?s)?", letters)
     if initials:
         spelled = (*initials[1][:-1].lower(), initials[1][-1].lower() + ("'s" if initials[2] else ""))
@@ -213,19 +213,19 @@ def _word(text: str, known: Container[str]) -> list[Said]:
     return unique(readings)
 
 
-def _greek(text: str, _: Container[str]) -> list[Said]:
+def _greek(text: str, _: Container[str]) -> list[Words]:
     return [(GREEK[text.lower()],)]
 
 
-def _unknown(text: str, _: Container[str]) -> list[Said]:
+def _unknown(text: str, _: Container[str]) -> list[Words]:
     return [(UNKNOWN,), ()]
 
 
-def _symbol(text: str, _: Container[str]) -> list[Said]:
+def _symbol(text: str, _: Container[str]) -> list[Words]:
     return SYMBOLS[text]
 
 
-def _minus(text: str, _: Container[str]) -> list[Said]:
+def _minus(text: str, _: Container[str]) -> list[Words]:
     return [("minus",), ("negative",), ()]
 
 
