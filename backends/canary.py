@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
-from crisp_align.backends import DecodeOptions, LoadOptions, Profile, Transcription
-from crisp_align.backends.capabilities import Limits
+from crisp_align.backends import BackendProfile, Capabilities, DecodeOptions, LoadOptions, Transcription
 from crisp_align.transcript import Clip
 
 from .batching import in_batches
@@ -59,11 +58,15 @@ class Canary:
     name: ClassVar[str] = "canary"
     translates: ClassVar[bool] = True
     native_words: ClassVar[bool] = False
-    profile: ClassVar[Profile] = Profile(
-        limits=Limits("Canary", EUROPEAN, detects=False, translations=EUROPEAN, pivot="en", switches_punctuation=True),
+    profile: ClassVar[BackendProfile] = BackendProfile(
+        rank=40,
+        capabilities=Capabilities(
+            "Canary", EUROPEAN, detects=False, translations=EUROPEAN, pivot="en", switches_punctuation=True
+        ),
         engines=(TRANSFORMERS, NEMO),
         max_clip=_MAX_CLIP,
         family="canary",
+        default_model="canary-1b-v2",
     )
     max_clip: float = _MAX_CLIP
 
@@ -96,7 +99,7 @@ class Canary:
 
     def check(self, options: DecodeOptions) -> None:
         """Refuse what the model cannot do: it must be told the language, and translates from or into English only."""
-        limits = self.profile.limits.of(Path(self.model).name, self.languages)
+        limits = self.profile.capabilities.of(Path(self.model).name, self.languages)
         replace(limits, translations=self.languages).check(options)
 
     def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:

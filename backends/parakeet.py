@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
-from crisp_align.backends import DecodeOptions, LoadOptions, Profile, Transcription
-from crisp_align.backends.capabilities import Limits
+from crisp_align.backends import BackendProfile, Capabilities, DecodeOptions, LoadOptions, Transcription
 from crisp_align.models import store as models
 from crisp_align.text.identify import identify
 from crisp_align.transcript import Clip
@@ -51,11 +50,13 @@ class Parakeet:
     name: ClassVar[str] = "parakeet"
     translates: ClassVar[bool] = False
     native_words: ClassVar[bool] = True
-    profile: ClassVar[Profile] = Profile(
-        limits=Limits("Parakeet", EUROPEAN),
+    profile: ClassVar[BackendProfile] = BackendProfile(
+        rank=60,
+        capabilities=Capabilities("Parakeet", EUROPEAN),
         engines=(TRANSFORMERS, NEMO),
         max_clip=_MAX_CLIP,
         family="parakeet",
+        default_model="parakeet-tdt-0.6b-v3",
     )
     max_clip: float = _MAX_CLIP
 
@@ -93,7 +94,7 @@ class Parakeet:
 
     def check(self, options: DecodeOptions) -> None:
         """Refuse translation, prompts and languages the model lacks; see `Backend.check`."""
-        self.profile.limits.of(Path(self.model).name, self.languages).check(options)
+        self.profile.capabilities.of(Path(self.model).name, self.languages).check(options)
 
     def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
         """Transcribe clips with their word times; see `Backend.transcribe`.

@@ -6,14 +6,13 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
-from crisp_align.backends import DecodeOptions, Engine, LoadOptions, Profile, Transcription
-from crisp_align.backends.capabilities import Limits
+from crisp_align.backends import BackendProfile, Capabilities, DecodeOptions, Engine, LoadOptions, Transcription
 from crisp_align.errors import ModelError, OptionError
 from crisp_align.languages import language_code, language_name
 from crisp_align.models import store as models
-from crisp_align.models.devices import Placement, free_memory, place, require_torch, require_transformers
+from crisp_align.models.devices import Dtype, Placement, free_memory, place, require_torch, require_transformers
 from crisp_align.models.qwen3_checkpoint import Checkpoint, inspect, load_weights
 from crisp_align.transcript import SAMPLE_RATE, Clip
 
@@ -33,7 +32,9 @@ LANGUAGES = frozenset(
 """Codes of the 30 languages; Chinese dialects come out as zh or yue."""
 
 _EXTRA = "qwen"
-_ENGINE = Engine("transformers", ("torch", "transformers"), 'pip install "crisp-align[qwen]"')
+_ENGINE = Engine(
+    "transformers", ("torch", "transformers"), 'pip install "crisp-align[qwen]"', frozenset(get_args(Dtype))
+)
 _SHORT = {"0.6b": "qwen3-asr-0.6b-hf", "1.7b": "qwen3-asr-1.7b-hf"}
 _MAX_CLIP = 180.0  # s; upstream takes 1200, but a clip this long already holds all the context that helps
 _SHORTEST = 0.1  # s
@@ -52,11 +53,13 @@ class Qwen3Asr:
     name: ClassVar[str] = "qwen3-asr"
     translates: ClassVar[bool] = False
     native_words: ClassVar[bool] = False
-    profile: ClassVar[Profile] = Profile(
-        limits=Limits("Qwen3-ASR", LANGUAGES, prompts=True),
+    profile: ClassVar[BackendProfile] = BackendProfile(
+        rank=80,
+        capabilities=Capabilities("Qwen3-ASR", LANGUAGES, prompts=True),
         engines=(_ENGINE,),
         max_clip=_MAX_CLIP,
         family="qwen3-asr",
+        default_model="qwen3-asr-0.6b-hf",
     )
     max_clip: float = _MAX_CLIP
     languages: frozenset[str] | None = LANGUAGES
@@ -104,7 +107,7 @@ class Qwen3Asr:
 
     def check(self, options: DecodeOptions) -> None:
         """Refuse translation and languages the model lacks; see `Backend.check`."""
-        self.profile.limits.of(Path(self.model).name, LANGUAGES).check(options)
+        self.profile.capabilities.of(Path(self.model).name, LANGUAGES).check(options)
 
     def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
         """Transcribe clips, each in its own language; see `Backend.transcribe`."""

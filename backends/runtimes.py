@@ -22,8 +22,9 @@ EUROPEAN = frozenset(
 )  # fmt: skip
 """Codes of the 25 languages of parakeet-tdt-0.6b-v3 and canary-1b-v2."""
 
-TRANSFORMERS = Engine("transformers", ("torch", "transformers"), 'pip install "crisp-align[nvidia]"')
-NEMO = Engine("nemo", ("torch", "nemo"), 'pip install "crisp-align[nemo]"')
+_DTYPES = frozenset({"float32", "bfloat16", "float16"})
+TRANSFORMERS = Engine("transformers", ("torch", "transformers"), 'pip install "crisp-align[nvidia]"', _DTYPES)
+NEMO = Engine("nemo", ("torch", "nemo"), 'pip install "crisp-align[nemo]"', _DTYPES)
 
 
 def locate(family: models.Family, model: str, options: LoadOptions) -> tuple[Runtime, str, Path]:

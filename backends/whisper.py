@@ -11,8 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from crisp_align.backends import DecodeOptions, Engine, LoadOptions, Profile, Transcription
-from crisp_align.backends.capabilities import Limits
+from crisp_align.backends import BackendProfile, Capabilities, DecodeOptions, Engine, LoadOptions, Transcription
 from crisp_align.errors import ModelError, OptionError
 from crisp_align.languages import NAMES
 from crisp_align.models import store as models
@@ -39,6 +38,11 @@ voice: the mean against hmm and hand labels over four English recordings. It dif
 a model that has not been measured is left unshifted."""
 _CACHED_ENCODINGS = 2  # batches whose encoding is cached: the one being timed while the next is transcribed
 _BATCH = {"cpu": 8, "cuda": 16}
+_SHORT_DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
+_DTYPES = frozenset(
+    {"int8", "int8_float32", "int8_float16", "int8_bfloat16", "int16", "float16", "bfloat16", "float32", *_SHORT_DTYPES}
+)
+"""CTranslate2's compute types; each device has some of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +68,22 @@ class Whisper:
     name: ClassVar[str] = "whisper"
     translates: ClassVar[bool] = True
     native_words: ClassVar[bool] = False
-    profile: ClassVar[Profile] = Profile(
-        limits=Limits(
-            "Whisper", frozenset(NAMES) - {"fil"}, translations=frozenset({"en"}), prompts=True, searches=True
+    profile: ClassVar[BackendProfile] = BackendProfile(
+        capabilities=Capabilities(
+            "Whisper", frozenset(NAMES) - {"fil"}, translations=frozenset({"en"}), prompts=True, has_beam_search=True
         ),
-        engines=(Engine("ctranslate2", ("faster_whisper",), "pip install -U crisp-align"),),
+        rank=100,
+        engines=(
+            Engine(
+                "ctranslate2", ("faster_whisper", "ctranslate2"), "pip install -U crisp-align", _DTYPES, required=True
+            ),
+        ),
         max_clip=_WINDOW,
         family="whisper",
+        default_model="large-v3-turbo",
+        remark="or large-v3, which translates",
+        bundled_by='pip install "crisp-align[offline]"',
+        has_cross_attention=True,
     )
     max_clip: float = _WINDOW
 
@@ -143,7 +156,7 @@ class Whisper:
 
     def check(self, options: DecodeOptions) -> None:
         """Refuse a language or a translation this model does not have; see `Backend.check`."""
-        self.profile.limits.of(Path(self.model).name, self.languages).check(options)
+        self.profile.capabilities.of(Path(self.model).name, self.languages).check(options)
         known = models.lookup(self.model, "whisper")
         if options.translate and (self._is_english or (known is not None and not known.translates)):
             why = "knows English only and cannot" if self._is_english else "was not trained to"
@@ -392,7 +405,7 @@ def _compute_type(device: str, index: int, asked: str) -> str:
     if asked == "auto":
         usual = "int8" if device == "cpu" else "float16"
         return next((kind for kind in (usual, "int8_float32", "float32") if kind in known), "default")
-    chosen = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}.get(asked, asked)
+    chosen = _SHORT_DTYPES.get(asked, asked)
     if chosen not in known:
         raise OptionError(f"Whisper has no dtype {asked!r} on {device}", hint=f"use {', '.join(sorted(known))} or auto")
     return chosen

@@ -11,13 +11,14 @@ __all__ = ["CODE", "MODEL", "environment"]
 CODE = """
 import os
 import time
-from crisp_align.backends import Transcription
+from crisp_align.backends import BackendProfile, Capabilities, Transcription
 from crisp_align.transcript import Word
 
 class Bare:
     name = "bare"
     translates = False
     native_words = True
+    profile = BackendProfile(capabilities=Capabilities("Bare"), max_clip=30.0)
     max_clip = 30.0
     languages = None
     batch_size = 4

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import ClassVar, Protocol, Self, TypeAlias, cast, runtime_checkable
 
-from crisp_align.backends import Backend, LoadOptions, plugin
+from crisp_align.backends import Backend, LoadOptions
+from crisp_align.backends.plugins import load_plugin, plugin_names, profiles
+from crisp_align.backends.profile import Profile
 from crisp_align.transcript import Clip, Span, Unit, Word
 
 __all__ = [
     "Aligner",
+    "AlignerProfile",
     "Alignment",
     "Flagged",
     "Refusal",
@@ -19,9 +21,11 @@ __all__ = [
     "Utterance",
     "aligner_class",
     "aligner_names",
+    "aligner_profiles",
 ]
 
-GROUP = "crisp_align.aligners"
+ALIGNERS = "crisp_align.aligners"
+"""Entry-point group of the aligners."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,19 +75,32 @@ Result: TypeAlias = Alignment | Flagged | Refusal
 """What an aligner says to one utterance."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlignerProfile(Profile):
+    """What an aligner says of itself before anything of it is loaded."""
+
+    runs_concurrently: bool = False
+    """Whether `align` may run in a thread while the backend transcribes, as it needs little and not its device."""
+    shares_backend_model: bool = False
+    """Whether it runs the backend's own model where that has cross-attention, and else loads one that has."""
+    keeps_backend_times: bool = False
+    """Whether it carries over the backend's own word times, and so is of use only where the backend gives them."""
+    footprint: Callable[[str, LoadOptions], tuple[str, int]] | None = None
+    """Returns, for a model, its device and the bytes that it takes there, loaded; None: too little to ask."""
+
+
 @runtime_checkable
 class Aligner(Protocol):
     """A loaded forced aligner.
 
-    To write one: (1) a class with `name`, its module importing no engine at top level; (2) `load`; (3) `align`;
-    (4) an entry point in the group `crisp_align.aligners`. Two attributes more are not needed to run: a class
-    attribute `beside_backend`, True where `align` may run in a thread while the backend transcribes, as it needs
-    little and not its device; and a class method `footprint(model, options) -> (device, bytes)`, the memory that the
-    loaded model takes, for one that may not fit beside the backend's.
+    To write one: (1) a class with `name` and `profile`, its module importing no engine at top level; (2) `load`;
+    (3) `align`; (4) an entry point in the group `crisp_align.aligners`.
     """
 
     name: ClassVar[str]
     """As typed after -am."""
+    profile: ClassVar[AlignerProfile]
+    """What it says of itself before anything is loaded."""
 
     languages: frozenset[str] | None
     """Codes it knows; None: any."""
@@ -111,7 +128,12 @@ class Aligner(Protocol):
 
 def aligner_names() -> list[str]:
     """Names of every installed aligner, sorted."""
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    return plugin_names(ALIGNERS)
+
+
+def aligner_profiles() -> dict[str, AlignerProfile]:
+    """Profile of every installed aligner that imports, the highest rank first."""
+    return profiles(ALIGNERS)
 
 
 def aligner_class(name: str) -> type[Aligner]:
@@ -121,4 +143,4 @@ def aligner_class(name: str) -> type[Aligner]:
         OptionError: no installed package publishes it.
         MissingDependencyError: its module does not import.
     """
-    return cast(type[Aligner], plugin(GROUP, name, "aligner"))
+    return cast(type[Aligner], load_plugin(ALIGNERS, name, "aligner"))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import ClassVar, Protocol, Self, runtime_checkable
 from unicodedata import category
 
-from crisp_align.aligners import Alignment, Refusal, Utterance
-from crisp_align.backends import Backend, LoadOptions, backend_class
+from crisp_align.aligners import AlignerProfile, Alignment, Refusal, Utterance
+from crisp_align.backends import Backend, LoadOptions, backend_class, backend_profiles
 from crisp_align.errors import ModelError
 from crisp_align.languages import language_name
 from crisp_align.transcript import Clip, Span, Unit
@@ -49,6 +48,7 @@ class AttentionAligner:
     """Teacher-forces the text through the Whisper model that is already loaded, or through the best one here."""
 
     name: ClassVar[str] = "attention"
+    profile: ClassVar[AlignerProfile] = AlignerProfile(rank=20, shares_backend_model=True)
 
     def __init__(self, engine: CrossAttention, *, translates: bool = True) -> None:
         """Force texts through `engine`; `translates`: it wrote the translations itself that it may be asked to time."""
@@ -66,10 +66,7 @@ class AttentionAligner:
         """
         shared: object = backend
         if not isinstance(shared, CrossAttention):
-            # What was said of the other backend's engine means nothing to this one.
-            device = "auto" if options.device == "mps" else options.device
-            own = replace(options, device=device, dtype="auto", runtime="auto")
-            shared = backend_class("whisper").load(model, own)
+            shared = _backend_with_attention().load(model, options)
         return cls(_attentive(shared), translates=shared is backend)
 
     def align(self, utterances: Sequence[Utterance]) -> list[Alignment | Refusal]:
@@ -107,10 +104,24 @@ class AttentionAligner:
         return None
 
 
+def _backend_with_attention() -> type[Backend]:
+    """The backend of the highest rank whose decoder has cross-attention to read.
+
+    Raises:
+        ModelError: none is installed.
+    """
+    name = next((name for name, profile in backend_profiles().items() if profile.has_cross_attention), None)
+    if name is None:
+        raise ModelError("no installed backend has cross-attention", hint="use another aligner")
+    return backend_class(name)
+
+
 def _attentive(engine: object) -> CrossAttention:
     if isinstance(engine, CrossAttention):
         return engine
-    raise ModelError("the backend called 'whisper' gives no cross-attention", hint="use another aligner")
+    raise ModelError(
+        f"the backend {getattr(engine, 'name', engine)!r} gives no cross-attention", hint="use another aligner"
+    )
 
 
 def spoken_pieces(units: Sequence[Unit]) -> tuple[list[str], list[int]]:

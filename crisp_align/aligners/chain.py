@@ -5,17 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from crisp_align.aligners import Aligner, Alignment, Flagged, Refusal, Result, Utterance, aligner_class, aligner_names
-from crisp_align.backends import Backend, LoadOptions, ModelChoice, loading
+from crisp_align.aligners import (
+    Aligner,
+    AlignerProfile,
+    Alignment,
+    Flagged,
+    Refusal,
+    Result,
+    Utterance,
+    aligner_class,
+    aligner_names,
+    aligner_profiles,
+)
+from crisp_align.backends import Backend, LoadOptions, ModelChoice
+from crisp_align.backends.plugins import loading
+from crisp_align.backends.profile import check_runtime
 from crisp_align.errors import AlignmentError, CrispAlignError, ModelError, OptionError
-from crisp_align.models import store as models
-from crisp_align.models.catalogue import lookup
+from crisp_align.models.catalogue import CATALOGUE, lookup
 from crisp_align.models.devices import free_memory
 from crisp_align.timing import spread
 
-__all__ = ["EVERYONES_CLIP", "SPREAD", "AlignerChain", "Timed", "fits", "load_aligner"]
+__all__ = ["EVERYONES_CLIP", "SPREAD", "AlignerChain", "Timed", "aligner_load", "fits", "load_aligner"]
 
 SPREAD = "spread"
 """Name of the last resort in `Segment.aligner`: words share the voice activity evenly."""
@@ -46,7 +58,7 @@ class AlignerChain:
         *,
         strict: bool = False,
         native_words: bool | None = None,
-        attention: str = "auto",
+        shared_model: str = "auto",
     ) -> None:
         """Load the first aligner.
 
@@ -55,19 +67,22 @@ class AlignerChain:
             backend: the loaded backend, if there is one that aligners may share.
             strict: refuse to stand in: what the first aligner cannot do is an error.
             native_words: whether utterances may come with a backend's own times; None: if `backend` gives any.
-            attention: the Whisper model that `attention` loads where there is none to share.
+            shared_model: the model that an aligner which shares the backend's loads where there is none to share.
 
         Raises:
             OptionError: no such aligner, or its device or type is not there.
             ModelError: its weights are missing, damaged or of the wrong kind. Under "auto" the next one is taken then.
         """
-        asked = choice.name
         self._options, self._backend, self.strict = choice.load, backend, strict
         if native_words is None:
             native_words = backend is not None and backend.native_words
-        self.names = _order(asked, native_words=native_words)
+        self._profiles = aligner_profiles()
+        self.names = _order(choice.name, native_words=native_words)
         """Of the aligners, in the order they are asked."""
-        self._models = {"attention": attention, self.names[0]: _model(choice, attention)}
+        shares = [name for name, profile in self._profiles.items() if profile.shares_backend_model]
+        self._models = dict.fromkeys(shares, shared_model)
+        if (named := _named_model(choice)) != "auto":
+            self._models[self.names[0]] = named
         self._loaded: dict[str, Aligner] = {}
         self._missing: dict[str, str] = {}
         self.left_out: tuple[str, CrispAlignError] | None = None
@@ -75,11 +90,11 @@ class AlignerChain:
         try:
             first = self._ready(self.names[0])
         except (ModelError, OptionError) as error:
-            if asked != "auto" or strict or len(self.names) == 1:
+            if choice.name != "auto" or strict or len(self.names) == 1:
                 raise
             self.left_out = (self.names.pop(0), copy(error))  # without traceback and cause, which would keep a model
             first = self._ready(self.names[0])
-        keeps_times = self.names[0] == "native" and native_words
+        keeps_times = self._profiles[self.names[0]].keeps_backend_times and native_words
         self.max_clip = first.max_clip if keeps_times else min(first.max_clip, EVERYONES_CLIP)
         """s, the longest clip that everyone who may be asked takes.
 
@@ -92,9 +107,16 @@ class AlignerChain:
         return self._ready(self.names[0])
 
     @property
-    def first_class(self) -> type[Aligner]:
-        """Its class, loaded or not."""
-        return aligner_class(self.names[0])
+    def runs_concurrently(self) -> bool:
+        """Whether the aligner that is asked first may work in a thread while the backend transcribes."""
+        return self._profiles[self.names[0]].runs_concurrently
+
+    @property
+    def better_model(self) -> str | None:
+        """The model to get for an aligner of a higher rank than the first, where one is installed."""
+        first = self._profiles[self.names[0]].rank
+        better = (p.default_model for p in self._profiles.values() if p.default_model and p.rank > first)
+        return next(better, None)
 
     def release(self) -> None:
         """Let go of all that is loaded; it is loaded again when it is needed."""
@@ -150,9 +172,13 @@ class AlignerChain:
         return self._loaded[name]
 
     def _load(self, name: str) -> Aligner:
-        kind = aligner_class(name)
+        kind, options = aligner_class(name), self._options
+        if name == self.names[0]:
+            check_runtime(name, kind.profile, options.runtime)
+        else:  # nobody named it
+            options = _followed(options, kind.profile)
         with loading("aligner", name):
-            return kind.load(self._models.get(name, "auto"), self._options, self._backend)
+            return kind.load(self._models.get(name, "auto"), options, self._backend)
 
 
 def load_aligner(name: str = "auto", *, options: LoadOptions | None = None, backend: Backend | None = None) -> Aligner:
@@ -176,50 +202,91 @@ def fits(choice: ModelChoice, *, native_words: bool) -> bool:
         OptionError: no such aligner, or the device is not there.
         ModelError: its weights are missing or of the wrong kind. Under "auto" the chain will take another.
     """
-    aligner = aligner_class(_order(choice.name, native_words=native_words)[0])
-    footprint = getattr(aligner, "footprint", None)
-    if footprint is None:  # too small to ask
+    name = _order(choice.name, native_words=native_words)[0]
+    footprint = aligner_class(name).profile.footprint
+    if footprint is None:
         return True
     try:
-        device, size = footprint(_model(choice, "auto"), choice.load)
+        device, size = footprint(_named_model(choice), choice.load)
     except (ModelError, OptionError):
         if choice.name != "auto":
             raise
         return True
-    return bool(size <= free_memory(device))
+    return size <= free_memory(device)
 
 
-def _model(choice: ModelChoice, attention: str) -> str:
-    """The model that is meant by what was asked for."""
-    if choice.model != "auto":
+def aligner_load(
+    asked: str, load: LoadOptions, *, device: str | None = None, dtype: str | None = None, runtime: str | None = None
+) -> LoadOptions:
+    """Where and how an aligner's model runs: as the backend's, but for what is given for the aligner alone.
+
+    A runtime follows the backend's only where the aligner has one of that name; an aligner that shares the backend's
+    model follows in nothing but the device, since it chooses by itself how a model of its own runs.
+
+    Args:
+        asked: as `ModelChoice.name`.
+        load: the backend's.
+        device: the aligner's own; None: the backend's, and likewise below.
+        dtype: number type.
+        runtime: engine.
+
+    Raises:
+        OptionError: no such aligner.
+    """
+    profile = aligner_profiles().get(_order(asked, native_words=False)[0], AlignerProfile())
+    followed = _followed(load, profile)
+    return replace(
+        followed,
+        device=followed.device if device is None else device,
+        dtype=followed.dtype if dtype is None else dtype,
+        runtime=followed.runtime if runtime is None else runtime,
+    )
+
+
+def _followed(load: LoadOptions, profile: AlignerProfile) -> LoadOptions:
+    """The backend's options as far as they mean something to an aligner for which nothing was said."""
+    if profile.shares_backend_model:
+        return replace(load, device="auto" if load.device == "mps" else load.device, dtype="auto", runtime="auto")
+    has_runtime = any(engine.name == load.runtime for engine in profile.engines)
+    return load if has_runtime else replace(load, runtime="auto")
+
+
+def _named_model(choice: ModelChoice) -> str:
+    """The model that is meant by what was asked for; "auto": none in particular."""
+    if choice.model != "auto" or choice.name == "auto" or choice.name in aligner_names():
         return choice.model
-    if choice.name == "attention":
-        return attention
-    return "auto" if choice.name == "auto" or choice.name in aligner_names() else choice.name
+    return choice.name
 
 
 def _order(asked: str, *, native_words: bool) -> list[str]:
-    """Names in the order they are asked: the one asked for, then the rest by measured accuracy.
+    """Names in the order they are asked: the one asked for, then the rest that are here by rank.
 
     Raises:
         OptionError: what was asked for is the name of no aligner, and cannot be meant as a model.
     """
-    installed = aligner_names()
-    if asked != "auto" and asked not in installed and not _may_be_model(asked):
+    profiles, installed = aligner_profiles(), aligner_names()
+    here = [name for name, profile in profiles.items() if profile.is_here]
+    if not native_words:  # whoever keeps the backend's times comes last then
+        here.sort(key=lambda name: profiles[name].keeps_backend_times)
+    if asked == "auto":
+        return here
+    if asked in installed:
+        return list(dict.fromkeys([asked, *here]))
+    trained = {name: profile.family for name, profile in profiles.items() if profile.family is not None}
+    if not trained or not _may_be_model(asked, set(trained.values())):
         raise OptionError(
             f"no aligner is called {asked!r}",
             hint=f"installed: {', '.join(installed)}; or the path or Hub id of an aligner's model",
         )
-    ranking = ["hmm", "native", "attention"] if native_words else ["hmm", "attention", "native"]
-    if "qwen3" in installed and models.best_local("qwen3-aligner") is not None:
-        ranking.insert(0, "qwen3")
-    first = [] if asked == "auto" else [asked if asked in installed else "qwen3"]
-    return list(dict.fromkeys([*first, *(name for name in ranking if name in installed)]))
+    entry = lookup(asked)
+    first = next((name for name, family in trained.items() if entry and entry.family == family), next(iter(trained)))
+    return list(dict.fromkeys([first, *here]))
 
 
-def _may_be_model(asked: str) -> bool:
+def _may_be_model(asked: str, families: set[str]) -> bool:
     """Whether this is a path, a Hub id or a model's name, about which `models` knows best what is wrong."""
-    named = "/" in asked or "qwen" in asked.lower() or lookup(asked) is not None
+    beginnings = {weights.name.partition("-")[0] for weights in CATALOGUE if weights.family in families}
+    named = "/" in asked or asked.lower().startswith(tuple(beginnings)) or lookup(asked) is not None
     return named or os.path.exists(asked)  # noqa: PTH110 (Path's own raises for a name too long)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import ClassVar, Self
 
-from crisp_align.aligners import Alignment, Refusal, Utterance
+from crisp_align.aligners import AlignerProfile, Alignment, Refusal, Utterance
 from crisp_align.backends import Backend, LoadOptions
 from crisp_align.transcript import Span, Unit, Word
 
@@ -16,6 +16,7 @@ class NativeAligner:
     """Keeps the times a backend gave with its text. Nothing is loaded."""
 
     name: ClassVar[str] = "native"
+    profile: ClassVar[AlignerProfile] = AlignerProfile(rank=40, keeps_backend_times=True)
     languages: frozenset[str] | None = None
     max_clip: float = float("inf")
 

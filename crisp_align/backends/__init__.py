@@ -6,33 +6,32 @@ module must be cheap to import: the engine (ctranslate2, torch, …) is imported
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, cast, runtime_checkable
 
-from crisp_align.backends.capabilities import Limits
+from crisp_align.backends.capabilities import Capabilities
 from crisp_align.backends.options import DecodeOptions, LoadOptions, ModelChoice
-from crisp_align.errors import CrispAlignError, MissingDependencyError, ModelError, OptionError
+from crisp_align.backends.plugins import BACKENDS, load_plugin, loading, plugin_names, profiles
+from crisp_align.backends.profile import BackendProfile, Engine, best_here
 
 if TYPE_CHECKING:
     from crisp_align.transcript import Clip, Word
 
 __all__ = [
     "Backend",
+    "BackendProfile",
+    "Capabilities",
     "DecodeOptions",
     "Engine",
     "LoadOptions",
     "ModelChoice",
-    "Profile",
     "Transcription",
     "backend_class",
     "backend_names",
+    "backend_profiles",
     "load_backend",
 ]
-
-GROUP = "crisp_align.backends"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,48 +50,13 @@ class Transcription:
     guess or follows an earlier clip. It says nothing of the text, which may be empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """One way a backend can run."""
-
-    name: str
-    """As typed after --runtime."""
-    modules: tuple[str, ...]
-    """Modules that must be importable."""
-    install: str
-    """The command that installs them."""
-
-    @property
-    def is_installed(self) -> bool:
-        """Whether its modules are there; none of them is imported."""
-        try:
-            return all(find_spec(module) is not None for module in self.modules)
-        except (ImportError, ValueError):
-            return False
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What a backend says of itself before anything is loaded. A model may do less than its backend can."""
-
-    limits: Limits
-    """What none of its models can do is refused before weights are looked for."""
-    engines: tuple[Engine, ...]
-    """The preferred one first."""
-    max_clip: float
-    """s, the longest clip."""
-    family: str | None = None
-    """Its family in `crisp_align.models`, if its weights are found there."""
-
-
 @runtime_checkable
 class Backend(Protocol):
     """A loaded speech-to-text model.
 
-    To write one: (1) a class with the five class attributes below, its module importing no engine at top level;
+    To write one: (1) a class with the class attributes below, its module importing no engine at top level;
     (2) `load`, which imports the engine and the weights; (3) `transcribe`; (4) an entry point in the group
-    `crisp_align.backends`, `name = "package.module:Class"`. A class attribute `profile`, a `Profile`, is not needed to
-    run; it lets `crisp-align backends` say more, and options be refused before weights are looked for.
+    `crisp_align.backends`, `name = "package.module:Class"`.
     """
 
     name: ClassVar[str]
@@ -100,6 +64,8 @@ class Backend(Protocol):
     translates: ClassVar[bool]
     native_words: ClassVar[bool]
     """Whether `Transcription.words` is ever filled in."""
+    profile: ClassVar[BackendProfile]
+    """What it says of itself before anything is loaded."""
 
     model: str
     """What was loaded, for the record: a name, Hub id or path."""
@@ -138,19 +104,30 @@ class Backend(Protocol):
 
 def backend_names() -> list[str]:
     """Names of every installed backend, sorted."""
-    from importlib.metadata import entry_points  # half of what importing this module would cost
-
-    return sorted({point.name for point in entry_points(group=GROUP)})
+    return plugin_names(BACKENDS)
 
 
-def backend_class(name: str) -> type[Backend]:
-    """The backend published as `name`; "auto" is Whisper, the one whose weights can come with the package.
+def backend_profiles() -> dict[str, BackendProfile]:
+    """Profile of every installed backend that imports, the highest rank first."""
+    return profiles(BACKENDS)
+
+
+def backend_class(name: str, model: str = "auto") -> type[Backend]:
+    """The backend published as `name`.
+
+    Args:
+        name: as typed; "auto": the one of the highest rank that has weights here, or, where a model is named or none
+            has any, the one of the highest rank.
+        model: what it will be asked to load.
 
     Raises:
         OptionError: no installed package publishes it.
         MissingDependencyError: its module does not import.
     """
-    return cast(type[Backend], plugin(GROUP, "whisper" if name == "auto" else name, "backend"))
+    if name == "auto":
+        ranked = backend_profiles()
+        name = (best_here(ranked) if model == "auto" else next(iter(ranked), None)) or name
+    return cast(type[Backend], load_plugin(BACKENDS, name, "backend"))
 
 
 def load_backend(
@@ -173,53 +150,11 @@ def load_backend(
         OptionError: no such backend, or an option it cannot honour.
         ModelError: weights missing, damaged or of the wrong kind.
     """
-    kind = backend_class(name)
-    profile = getattr(kind, "profile", None)
-    if decode is not None and isinstance(profile, Profile):
-        profile.limits.check(decode)
+    kind = backend_class(name, model)
+    if decode is not None:
+        kind.profile.capabilities.check(decode)
     with loading("backend", name):
         backend = kind.load(model, options or LoadOptions())
     if decode is not None:
         backend.check(decode)
     return backend
-
-
-def plugin(group: str, name: str, noun: str) -> object:
-    """Load the entry point `name` of `group`; `noun` is what messages call it.
-
-    Raises:
-        OptionError: no installed package publishes it.
-        MissingDependencyError: its module does not import.
-    """
-    from importlib.metadata import entry_points
-
-    points = {point.name: point for point in entry_points(group=group)}
-    if name not in points:
-        raise OptionError(f"no {noun} is called {name!r}", hint=f"installed: {', '.join(sorted(points)) or 'none'}")
-    try:
-        return points[name].load()
-    except Exception as error:  # a package of others, broken in any way
-        said = error if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
-        raise MissingDependencyError(
-            f"{noun} {name!r} does not import ({said})", hint="reinstall the package that provides it"
-        ) from error
-
-
-@contextmanager
-def loading(noun: str, name: str) -> Iterator[None]:
-    """Turn whatever an engine or a plug-in raises while it loads into an error of ours; memory that ran out stays.
-
-    Raises:
-        MissingDependencyError: a module is missing.
-        ModelError: anything else went wrong.
-    """
-    try:
-        yield
-    except (CrispAlignError, MemoryError):
-        raise
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"{noun} {name!r} does not load ({error})", hint="install what its package asks for"
-        ) from error
-    except Exception as error:
-        raise ModelError(f"{noun} {name!r} does not load ({type(error).__name__}: {error})") from error

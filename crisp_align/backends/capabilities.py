@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from crisp_align.backends.options import DecodeOptions
+from crisp_align.backends.plugins import BACKENDS, profiles
 from crisp_align.errors import OptionError
 from crisp_align.languages import language_name
 
-__all__ = ["Limits"]
+__all__ = ["Capabilities"]
 
 _SEARCH = {
     "temperature": "--temperature",
@@ -20,7 +22,7 @@ _SEARCH = {
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Capabilities:
     """Which of the decode options a backend honours. Those not named here need no model."""
 
     title: str
@@ -37,11 +39,11 @@ class Limits:
     """Whether a prompt and hotwords reach it."""
     switches_punctuation: bool = False
     """Whether it can leave punctuation and capitals out."""
-    searches: bool = False
+    has_beam_search: bool = False
     """Whether it searches by beam and temperature, and judges its drafts by thresholds; others take the likeliest
     token."""
 
-    def of(self, model: str, languages: frozenset[str] | None) -> Limits:
+    def of(self, model: str, languages: frozenset[str] | None) -> Capabilities:
         """The same for one model of the backend."""
         return replace(self, title=f"{self.title} {model}", languages=languages)
 
@@ -60,10 +62,11 @@ class Limits:
         self._check_translation(options)
         if (options.prompt or options.hotwords) and not self.prompts:
             given = "--prompt" if options.prompt else "--hotwords"
-            raise OptionError(f"{self.title} takes no {given}", hint="use --backend qwen3-asr or whisper")
+            raise OptionError(f"{self.title} takes no {given}", hint=_able(lambda it: it.prompts))
         if not options.punctuation and not self.switches_punctuation:
-            raise OptionError(f"{self.title} cannot leave punctuation out", hint="use --backend canary")
-        if not self.searches:
+            hint = _able(lambda it: it.switches_punctuation)
+            raise OptionError(f"{self.title} cannot leave punctuation out", hint=hint)
+        if not self.has_beam_search:
             self._check_search(options)
 
     def _check_language(self, code: str) -> None:
@@ -81,7 +84,7 @@ class Limits:
             return
         target = options.target_language or "en"
         if not into:
-            raise OptionError(f"{self.title} does not translate", hint="use --backend canary or whisper")
+            raise OptionError(f"{self.title} does not translate", hint=_able(lambda it: it.translations != frozenset()))
         if target not in into:
             raise OptionError(
                 f"{self.title} does not translate into {language_name(target)}",
@@ -107,5 +110,12 @@ class Limits:
             asked = getattr(options, name)
             if asked != getattr(usual, name) and (name, asked) != ("beam_size", 1):
                 raise OptionError(
-                    f"{self.title} takes no {flag}", hint="it always takes the likeliest token; use --backend whisper"
+                    f"{self.title} takes no {flag}",
+                    hint=f"it always takes the likeliest token; {_able(lambda it: it.has_beam_search)}",
                 )
+
+
+def _able(has: Callable[[Capabilities], bool]) -> str:
+    """Return the advice to use one of the installed backends that have a capability."""
+    able = sorted(name for name, profile in profiles(BACKENDS).items() if has(profile.capabilities))
+    return f"use --backend {' or '.join(able)}" if able else "no installed backend can"

@@ -54,13 +54,13 @@ def _about(plugin: object) -> str:
 
 
 def _abilities(plugin: object) -> list[str]:
-    """What a backend can do, in lines; nothing for one that does not say."""
-    from crisp_align.backends import Profile
+    """What a backend can do, in lines; nothing for an aligner."""
+    from crisp_align.backends import BackendProfile
 
     profile = getattr(plugin, "profile", None)
-    if not isinstance(profile, Profile):
+    if not isinstance(profile, BackendProfile):
         return []
-    limits = profile.limits
+    limits = profile.capabilities
     count = "any language" if limits.languages is None else f"{len(limits.languages)} languages"
     does = [
         f"{count}, {'detected' if limits.detects else 'to be named with -l'}",

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import Literal
 
@@ -36,30 +36,7 @@ class Finding:
     """The command that mends it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Engine:
-    """A package that does the heavy work."""
-
-    package: str
-    module: str
-    serves: str
-    mend: str
-    essential: bool = False
-
-
-_QWEN = 'pip install "crisp-align[qwen]"'
-_ENGINES = (
-    _Engine("faster-whisper", "faster_whisper", "Whisper", "pip install faster-whisper", essential=True),
-    _Engine("ctranslate2", "ctranslate2", "Whisper", "pip install --force-reinstall ctranslate2", essential=True),
-    _Engine(
-        "onnxruntime", "onnxruntime", "voice activity", "pip install --force-reinstall onnxruntime", essential=True
-    ),
-    _Engine("pocketsphinx", "pocketsphinx", "the hmm aligner", "pip install pocketsphinx", essential=True),
-    _Engine("torch", "torch", "Qwen3, Parakeet and Canary", _QWEN),
-    _Engine("transformers", "transformers", "Qwen3, Parakeet and Canary", _QWEN),
-    _Engine("nagisa", "nagisa", "Japanese text for Qwen3", _QWEN),
-    _Engine("nemo_toolkit", "nemo", ".nemo files", 'pip install "crisp-align[nemo]"'),
-)
+_VOICE_ACTIVITY = "onnxruntime"  # a package, and its module
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -113,19 +90,31 @@ def _ffmpeg() -> Finding:
 
 
 def _engines() -> Iterator[Finding]:
-    for engine in _ENGINES:
-        bad: Literal["broken", "gap"] = "broken" if engine.essential else "gap"
-        try:
-            number = version(engine.package)
-        except PackageNotFoundError:
-            yield Finding(engine.package, bad, f"not installed; {engine.serves} would need it", engine.mend)
+    """Look for the modules that the engines of all backends and aligners need, and for the one of voice activity."""
+    from crisp_align.aligners import aligner_profiles
+    from crisp_align.backends import backend_profiles
+
+    needed: dict[str, list[str]] = {_VOICE_ACTIVITY: ["voice activity"]}
+    required, install = {_VOICE_ACTIVITY}, {_VOICE_ACTIVITY: f"pip install --force-reinstall {_VOICE_ACTIVITY}"}
+    for name, profile in [*backend_profiles().items(), *aligner_profiles().items()]:
+        for engine in profile.engines:
+            for module in (*engine.modules, *engine.optional):
+                needed.setdefault(module, []).append(name)
+                install.setdefault(module, engine.install)
+                required |= {module} if engine.required else set()
+    packages = packages_distributions()
+    for module, users in needed.items():
+        bad: Literal["broken", "gap"] = "broken" if module in required else "gap"
+        what, serves = packages.get(module, [module])[0], ", ".join(dict.fromkeys(users))
+        if module not in packages:
+            yield Finding(what, bad, f"not installed; needed by {serves}", install[module])
             continue
-        # Those that are not essential take seconds to import; that they are installed must do.
-        trouble = _import_trouble(engine.module) if engine.essential else None
+        # Those that are not required take seconds to import; that they are installed must do.
+        trouble = _import_trouble(module) if module in required else None
         if trouble is not None:
-            yield Finding(engine.package, bad, f"{number} does not import ({trouble})", engine.mend)
+            yield Finding(what, bad, f"{version(what)} does not import ({trouble})", install[module])
         else:
-            yield Finding(engine.package, "ok", f"{number} ({engine.serves})")
+            yield Finding(what, "ok", f"{version(what)} ({serves})")
 
 
 def _import_trouble(module: str) -> str | None:
@@ -170,30 +159,29 @@ def _torch_devices() -> str:
 
 
 def _models() -> Iterator[Finding]:
+    from crisp_align.aligners import aligner_profiles
+    from crisp_align.backends import backend_profiles
     from crisp_align.models import store as models
 
-    better = {
-        "whisper": "crisp-align models pull large-v3-turbo (or large-v3, which translates)",
-        "qwen3-aligner": "crisp-align models pull qwen3-forcedaligner-0.6b-hf",
-        "qwen3-asr": "crisp-align models pull qwen3-asr-0.6b-hf",
-        "parakeet": "crisp-align models pull parakeet-tdt-0.6b-v3",
-        "canary": "crisp-align models pull canary-1b-v2",
-    }
-    for family in models.FAMILIES:
-        bad: Literal["broken", "gap"] = "broken" if family == "whisper" else "gap"
-        mend = 'pip install "crisp-align[offline]"' if family == "whisper" else better[family]
+    ranked = backend_profiles()
+    main = next(iter(ranked.values()), None)
+    for profile in [*ranked.values(), *aligner_profiles().values()]:
+        family = profile.family
+        if family is None:
+            continue
+        bad: Literal["broken", "gap"] = "broken" if profile is main else "gap"
+        better = f"crisp-align models pull {profile.default_model}" + (f" ({profile.remark})" if profile.remark else "")
         try:
             name = models.best_local(family)
             path = models.find_local(family, name) if name is not None else None
         except CrispAlignError as error:
-            yield Finding(family, bad, str(error), mend)
+            yield Finding(family, bad, str(error), profile.bundled_by or better)
             continue
         if name is None or path is None:
-            yield Finding(family, bad, "none on this machine", mend)
-        elif family == "whisper" and name in ("base", "tiny", "tiny.en", "base.en"):
-            yield Finding(family, "ok", f"{name} ({models.source_of(path)}); a better one: {better[family]}")
-        else:
-            yield Finding(family, "ok", f"{name} ({models.source_of(path)})")
+            yield Finding(family, bad, "none on this machine", profile.bundled_by or better)
+            continue
+        more = f"; a better one: {better}" if models.better_model(family, name) else ""
+        yield Finding(family, "ok", f"{name} ({models.source_of(path)}){more}")
 
 
 def _caches() -> Iterator[Finding]:

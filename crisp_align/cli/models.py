@@ -166,7 +166,7 @@ def _family(named: str | None, model: str) -> Family:
     if named is not None:
         raise OptionError(f"no family is called {named!r}", hint=f"families: {', '.join(models.FAMILIES)}")
     weights = models.lookup(model)
-    return weights.family if weights is not None else "whisper"
+    return weights.family if weights is not None else models.FAMILIES[0]
 
 
 command = click.Group(

@@ -606,14 +606,19 @@ def settings(
     Raises:
         OptionError: an unknown language, or voice-activity thresholds that contradict each other.
     """
+    from crisp_align.aligners.chain import aligner_load
     from crisp_align.backends import DecodeOptions, LoadOptions, ModelChoice
     from crisp_align.media.audio import MediaOptions
     from crisp_align.pipeline.settings import Settings
     from crisp_align.speech.options import VadOptions
 
     load = fill(LoadOptions, models, timing)
-    align_load = replace(
-        load, **_typed(device=models.align_device, dtype=models.align_dtype, runtime=models.align_runtime)
+    align_load = aligner_load(
+        models.aligner or "auto",
+        load,
+        device=models.align_device,
+        dtype=models.align_dtype,
+        runtime=models.align_runtime,
     )
     translated = {"translate": True} if isinstance(speech, SpeechGroup) and speech.translates else {}
     return fill(

@@ -224,7 +224,7 @@ class Time:
             settings.aligner,
             strict=settings.strict,
             native_words=kind.native_words,
-            attention=settings.backend.model if kind.name == "whisper" else "auto",
+            shared_model=settings.backend.model if kind.profile.has_cross_attention else "auto",
         )
         if aligners.names[0] != self.order.models.aligner:
             raise ModelError(

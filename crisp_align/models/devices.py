@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from crisp_align.backends import LoadOptions
 from crisp_align.errors import MissingDependencyError, ModelError, OptionError
+from crisp_align.models.options import LoadOptions
 
 __all__ = [
     "Dtype",

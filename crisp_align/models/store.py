@@ -26,6 +26,7 @@ __all__ = [
     "Verdict",
     "Weights",
     "best_local",
+    "better_model",
     "bundled_tiny_en",
     "bundled_whisper",
     "ensure",
@@ -83,6 +84,24 @@ def best_local(family: Family, suits: Callable[[str], bool] = bool) -> str | Non
         ModelError: the only one is bundled and its bytes are not the published ones.
     """
     return next((name for name in RANKING[family] if suits(name) and find_local(family, name) is not None), None)
+
+
+def better_model(family: Family | None, name: str, *, translate: bool = False) -> str | None:
+    """Return the model to get instead of one that is bundled for want of a larger; None: it is none of these.
+
+    Args:
+        family: that the model is of.
+        name: of the model.
+        translate: whether the better one must translate.
+    """
+    if family is None or name not in _BUNDLED:
+        return None
+    return next((each for each in RANKING[family] if not translate or _translates(each)), None)
+
+
+def _translates(name: str) -> bool:
+    weights = lookup(name)
+    return weights is not None and weights.translates
 
 
 def source_of(path: Path) -> str:

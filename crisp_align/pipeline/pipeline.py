@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import crisp_align
-from crisp_align.aligners import Utterance
+from crisp_align.aligners import Utterance, aligner_profiles
 from crisp_align.aligners.chain import EVERYONES_CLIP, AlignerChain, Timed, fits
 from crisp_align.backends import Backend, Transcription, backend_class, load_backend
+from crisp_align.backends.profile import check_runtime
 from crisp_align.errors import AlignmentError, CrispAlignError, ModelError
 from crisp_align.events import (
     Advanced,
@@ -34,6 +35,7 @@ from crisp_align.events import (
 )
 from crisp_align.languages import script_language
 from crisp_align.models.devices import release_memory
+from crisp_align.models.store import better_model
 from crisp_align.pipeline.partition import by_hearing, by_voice
 from crisp_align.pipeline.prefetch import ROOM, Feed, Listed, Read, Reading, Step, Task, read
 from crisp_align.pipeline.reference_text import GivenText, fit
@@ -159,8 +161,10 @@ class Pipeline:
             OptionError: no such backend or aligner, or an option it cannot honour.
             ModelError: weights missing, damaged or of the wrong kind; an engine not installed.
         """
-        kind = backend_class(settings.backend.name)
-        attentive = settings.aligner.name == "attention" and kind.name == "whisper"  # it shares the backend's model
+        kind = backend_class(settings.backend.name, settings.backend.model)
+        check_runtime(kind.profile.capabilities.title, kind.profile, settings.backend.load.runtime)
+        aligner = aligner_profiles().get(settings.aligner.name)
+        attentive = aligner is not None and aligner.shares_backend_model and kind.profile.has_cross_attention
         if settings.sequential and not attentive:
             return cls._load_in_turn(settings, transcribes=transcribes)
         backend = None
@@ -176,12 +180,12 @@ class Pipeline:
     @classmethod
     def _load_in_turn(cls, settings: Settings, *, transcribes: bool) -> Pipeline:
         """Load each side once, to be sure of it, and keep the one that is needed first."""
-        kind = backend_class(settings.backend.name)
+        kind = backend_class(settings.backend.name, settings.backend.model)
         aligners = AlignerChain(
             settings.aligner,
             strict=settings.strict,
             native_words=transcribes and kind.native_words,
-            attention=settings.backend.model if kind.name == "whisper" else "auto",
+            shared_model=settings.backend.model if kind.profile.has_cross_attention else "auto",
         )
         pipeline = cls(settings, None, aligners, in_turn=True)
         if transcribes:
@@ -239,18 +243,15 @@ class Pipeline:
 
     def _advice(self) -> str | None:
         ways = []
-        if (
-            self.settings.backend.model == "auto"
-            and self._heard_by is not None
-            and self._heard_by.model in ("base", "tiny.en")
-        ):
-            better = "large-v3" if self.settings.decode.translate else "large-v3-turbo"  # which translates nothing
-            ways.append(f"better text: crisp-align models pull {better}")
+        if self.settings.backend.model == "auto" and self._heard_by is not None:
+            family = backend_class(self._heard_by.name).profile.family
+            better = better_model(family, self._heard_by.model, translate=self.settings.decode.translate)
+            ways += [f"better text: crisp-align models pull {better}"] if better else []
         if self.aligners.left_out is not None:
             name, error = self.aligners.left_out
             ways.append(f"{name} is left out: {error.what}" + (f"; {error.hint}" if error.hint else ""))
-        elif self.settings.aligner.name == "auto" and self.aligners.names[0] != "qwen3":
-            ways.append("better times: crisp-align models pull qwen3-forcedaligner-0.6b-hf")
+        elif self.settings.aligner.name == "auto" and (better := self.aligners.better_model):
+            ways.append(f"better times: crisp-align models pull {better}")
         return "; ".join(ways) or None
 
     def transcribe(self, sources: Source | Iterable[Source]) -> Iterator[Event]:
@@ -420,10 +421,8 @@ class _Route:
         self.batch: list[_Entry] = []
         self.files: list[_File] = []
         self.waiting: deque[_Batch] = deque()
-        beside = getattr(pipeline.aligners.first_class, "beside_backend", False)
-        beside = (
-            beside and pipeline.settings.aligner.load.cpu_threads > 1
-        )  # else they would only be in each other's way
+        beside = pipeline.aligners.runs_concurrently
+        beside = beside and pipeline.settings.aligner.load.cpu_threads > 1  # else they only slow each other down
         self.beside = ThreadPoolExecutor(1, "timing") if beside and not pipeline.in_turn else None
 
     def go(self, reading: Reading) -> Iterator[Event]:

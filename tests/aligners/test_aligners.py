@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from crisp_align.aligners import Aligner, Alignment, Flagged, Refusal, Result, Utterance, aligner_class, aligner_names
 from crisp_align.aligners.attention import AttentionAligner, snapped, spoken_pieces
-from crisp_align.aligners.chain import SPREAD, AlignerChain, load_aligner
+from crisp_align.aligners.chain import SPREAD, AlignerChain, aligner_load, load_aligner
 from crisp_align.aligners.native import NativeAligner, by_letters
 from crisp_align.backends import LoadOptions, ModelChoice
 from crisp_align.errors import AlignmentError, OptionError
@@ -22,6 +23,7 @@ from crisp_align.transcript import Clip, Span, Unit, Word
 from crisp_align_backends.whisper import Whisper
 from tests.command import JFK as JFK_FILE
 from tests.command import run
+from tests.plugin import install_plugin
 
 PAGE = Path(__file__).parents[2] / "docs" / "aligners.md"
 Sample = Callable[[str], Clip]
@@ -187,6 +189,45 @@ def test_the_documented_aligner_satisfies_the_protocol() -> None:
     made = scope["Even"]
     assert isinstance(made, type)
     assert isinstance(made(), Aligner)
+
+
+def test_auto_takes_the_aligner_of_another_package_that_has_the_highest_rank(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = documented("python").replace("AlignerProfile()", "AlignerProfile(rank=1000)")
+    monkeypatch.delitem(sys.modules, "even", raising=False)
+    monkeypatch.syspath_prepend(install_plugin(tmp_path, "even", code, "Even", "aligners"))
+    assert AlignerChain(ModelChoice()).names[0] == "even"
+
+
+def test_without_a_rank_it_is_the_last_that_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "even", raising=False)
+    monkeypatch.syspath_prepend(install_plugin(tmp_path, "even", documented("python"), "Even", "aligners"))
+    assert AlignerChain(ModelChoice("hmm")).names[-2:] == ["even", "native"]
+    assert AlignerChain(ModelChoice("hmm"), native_words=True).names[-1] == "even"
+
+
+class TestOptionsOfTheAligner:
+    load = LoadOptions(device="cuda:1", dtype="int8", runtime="nemo", threads=3)
+
+    def test_follow_the_backends_where_none_are_given(self) -> None:
+        assert aligner_load("hmm", LoadOptions(device="cuda", dtype="int8")) == LoadOptions(device="cuda", dtype="int8")
+
+    def test_take_what_is_given_instead(self) -> None:
+        own = aligner_load("qwen3", self.load, device="cpu", dtype="float32", runtime="torch")
+        assert own == LoadOptions(device="cpu", dtype="float32", runtime="torch", threads=3)
+
+    def test_do_not_follow_to_an_engine_that_the_aligner_has_not(self) -> None:
+        assert aligner_load("qwen3", self.load).runtime == "auto"
+        assert aligner_load("qwen3", replace(self.load, runtime="torch")).runtime == "torch"
+
+    def test_of_one_that_shares_the_backends_model_follow_in_the_device_alone(self) -> None:
+        assert aligner_load("attention", self.load) == LoadOptions(device="cuda:1", threads=3)
+        assert aligner_load("attention", LoadOptions(device="mps")).device == "auto"
+
+    def test_are_refused_where_the_aligner_does_not_know_them(self) -> None:
+        with pytest.raises(OptionError, match="hmm has no runtime 'nemo'; use pocketsphinx, auto"):
+            AlignerChain(ModelChoice("hmm", load=LoadOptions(runtime="nemo")))
 
 
 class TestChain:

@@ -13,9 +13,20 @@ import pytest
 
 from crisp_align import cli
 from crisp_align.aligners import aligner_names
-from crisp_align.backends import Backend, DecodeOptions, Engine, Profile, backend_class, backend_names, load_backend
+from crisp_align.backends import (
+    Backend,
+    BackendProfile,
+    DecodeOptions,
+    Engine,
+    LoadOptions,
+    ModelChoice,
+    backend_class,
+    backend_names,
+    load_backend,
+)
 from crisp_align.errors import CrispAlignError, MissingDependencyError, ModelError, OptionError
 from crisp_align.languages import NAMES
+from crisp_align.pipeline.settings import Settings
 from tests.command import JFK, run
 from tests.plugin import install_plugin
 
@@ -28,9 +39,9 @@ def test_every_backend_says_what_it_can_do(name: str) -> None:
     backend = backend_class(name)
     assert isinstance(backend, type)
     assert backend.name == name
-    profile = backend.profile  # type: ignore[attr-defined]
-    assert isinstance(profile, Profile)
-    assert profile.limits.languages is None or profile.limits.languages <= set(NAMES)
+    profile = backend.profile
+    assert isinstance(profile, BackendProfile)
+    assert profile.capabilities.languages is None or profile.capabilities.languages <= set(NAMES)
     assert all(engine.install.startswith("pip install") for engine in profile.engines)
 
 
@@ -194,7 +205,11 @@ def test_a_broken_package_is_told_and_the_list_goes_on(tmp_path: Path, code: str
 def test_whatever_goes_wrong_while_loading_is_an_error_of_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str, kind: type[CrispAlignError], said: str
 ) -> None:
-    code = f"from crisp_align.errors import *\nclass Grumpy:\n    def load(*_): raise {trouble}\n"
+    code = (
+        "from crisp_align.backends import BackendProfile, Capabilities\nfrom crisp_align.errors import *\n"
+        "class Grumpy:\n    profile = BackendProfile(capabilities=Capabilities('Grumpy'), max_clip=1.0)\n"
+        f"    def load(*_): raise {trouble}\n"
+    )
     monkeypatch.syspath_prepend(install_plugin(tmp_path, "grumpy", code, "Grumpy"))
     monkeypatch.delitem(sys.modules, "grumpy", raising=False)
     with pytest.raises(kind) as told:
@@ -218,3 +233,25 @@ def test_languages_are_kept_by_their_codes(named: str | None, code: str | None) 
 def test_an_unknown_language_is_refused() -> None:
     with pytest.raises(OptionError, match="unknown language 'Klingon'"):
         DecodeOptions(language="Klingon")
+
+
+@pytest.mark.parametrize(
+    "load", [LoadOptions(runtime="banana"), LoadOptions(dtype="int3"), LoadOptions(extra=(("a", "b"),))]
+)
+def test_what_no_backend_and_no_aligner_knows_is_refused_wherever_it_stands(load: LoadOptions) -> None:
+    for choices in ({"backend": ModelChoice(load=load)}, {"aligner": ModelChoice(load=load)}):
+        with pytest.raises(OptionError, match="nothing here knows the .*; use "):
+            Settings(**choices)
+
+
+def test_a_runtime_of_another_backend_is_refused_on_every_command(tmp_path: Path) -> None:
+    aligned = ["align", str(JFK), "--text", "And so"]
+    for asked in ([str(JFK)], aligned):
+        done = run(*asked, "--runtime", "nemo", "-osrt", "-of", str(tmp_path / "out"))
+        assert (done.returncode, "Whisper has no runtime 'nemo'" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_plug_in_without_a_profile_is_an_error_of_one_line(tmp_path: Path) -> None:
+    env = {"PYTHONPATH": install_plugin(tmp_path, "mute", "class Mute: ...\n", "Mute")}
+    done = run(str(JFK), "--backend", "mute", "-otxt", "--output-dir", str(tmp_path / "out"), env=env)
+    assert (done.returncode, "backend 'mute' has no profile" in done.stderr) == (3, True)

@@ -26,7 +26,7 @@ from tests.plugin import install_plugin
 GAUGE = """
 import os, signal, time
 from pathlib import Path
-from crisp_align.backends import Transcription
+from crisp_align.backends import BackendProfile, Capabilities, Transcription
 from crisp_align.errors import ModelError
 from crisp_align.transcript import Word
 
@@ -36,6 +36,7 @@ class Gauge:
     name = "gauge"
     translates = False
     native_words = True
+    profile = BackendProfile(capabilities=Capabilities("Gauge"), max_clip=1.0)
     max_clip = 1.0
     languages = None
     batch_size = 4

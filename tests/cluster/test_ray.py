@@ -34,13 +34,14 @@ pytestmark = pytest.mark.xdist_group("ray")
 # A backend that says how long each clip is, and misbehaves where the name of the file says so.
 METER = """
 import ctypes, os, time
-from crisp_align.backends import Transcription
+from crisp_align.backends import BackendProfile, Capabilities, Transcription
 from crisp_align.transcript import Word
 
 class Meter:
     name = "meter"
     translates = False
     native_words = True
+    profile = BackendProfile(capabilities=Capabilities("Meter"), max_clip=1.0)
     max_clip = 1.0
     languages = None
     batch_size = 4

@@ -10,7 +10,7 @@ import pytest
 
 from crisp_align import align, transcribe
 from crisp_align.aligners.chain import AlignerChain
-from crisp_align.backends import DecodeOptions, LoadOptions, ModelChoice, Transcription
+from crisp_align.backends import BackendProfile, Capabilities, DecodeOptions, LoadOptions, ModelChoice, Transcription
 from crisp_align.errors import AlignmentError, MediaError, OptionError
 from crisp_align.events import Advanced, ClipDone, ClipResult, Event, Failed, Finished, Noticed, SegmentReady, Started
 from crisp_align.media.audio import MediaOptions
@@ -31,6 +31,7 @@ class Parrot:
     name: ClassVar[str] = "parrot"
     translates: ClassVar[bool] = False
     native_words: ClassVar[bool] = False
+    profile: ClassVar[BackendProfile] = BackendProfile(capabilities=Capabilities("Parrot"), max_clip=30.0)
     model = "none"
     max_clip = 30.0
     languages: frozenset[str] | None = None

@@ -13,7 +13,7 @@ import pytest
 
 from crisp_align.aligners import Alignment, Utterance
 from crisp_align.aligners.chain import AlignerChain, fits
-from crisp_align.backends import DecodeOptions, LoadOptions, ModelChoice, Transcription
+from crisp_align.backends import BackendProfile, Capabilities, DecodeOptions, LoadOptions, ModelChoice, Transcription
 from crisp_align.events import Advanced, Event, Finished, SegmentReady
 from crisp_align.models.devices import free_memory
 from crisp_align.pipeline import pipeline as pipeline_module
@@ -40,6 +40,7 @@ class TestSideBySide:
         name: ClassVar[str] = "speaker"
         translates: ClassVar[bool] = False
         native_words: ClassVar[bool] = False
+        profile: ClassVar[BackendProfile] = BackendProfile(capabilities=Capabilities("Speaker"), max_clip=30.0)
         model = "none"
         max_clip = 30.0
         languages: frozenset[str] | None = None

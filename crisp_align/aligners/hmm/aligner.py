@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 
-from crisp_align.aligners import Alignment, Refusal, Utterance
+from crisp_align.aligners import AlignerProfile, Alignment, Refusal, Utterance
 from crisp_align.aligners.edges import levels, trimmed
 from crisp_align.aligners.hmm.acoustic_model import STATES, AcousticModel, Integers, Position, load_acoustic_model
 from crisp_align.aligners.hmm.english import English
 from crisp_align.aligners.hmm.language import UNPRONOUNCEABLE, Language, Word
 from crisp_align.aligners.hmm.lattice import FILLER, PAUSE, Pronunciation, Reading, best_path, build_lattice
 from crisp_align.aligners.hmm.mfcc import FRAME, Floats, features
-from crisp_align.backends import Backend, LoadOptions
+from crisp_align.backends import Backend, Engine, LoadOptions
 from crisp_align.errors import ModelError
 from crisp_align.languages import language_name
 from crisp_align.models.blas import one_blas_thread
@@ -58,7 +58,11 @@ class HmmAligner:
     """PocketSphinx's English acoustic model, aligned to the text of each clip."""
 
     name: ClassVar[str] = "hmm"
-    beside_backend: ClassVar[bool] = True
+    profile: ClassVar[AlignerProfile] = AlignerProfile(
+        rank=60,
+        engines=(Engine("pocketsphinx", ("pocketsphinx",), "pip install pocketsphinx", required=True),),
+        runs_concurrently=True,
+    )
 
     def __init__(self, model: AcousticModel, english: Language, threads: int) -> None:
         self._model, self._english, self._threads = model, english, threads

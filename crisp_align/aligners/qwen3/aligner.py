@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self, get_args
 
-from crisp_align.aligners import Alignment, Flagged, Refusal, Result, Utterance
+from crisp_align.aligners import AlignerProfile, Alignment, Flagged, Refusal, Result, Utterance
 from crisp_align.aligners.division import divided, expected, halved, placed_anew
 from crisp_align.aligners.qwen3.decoding import agreement, best_path, collapsed_runs, refine, repair
 from crisp_align.aligners.qwen3.engine import CLASS_S, EngineFailure, MarkerEngine, MarkerLogits, SpokenClip
-from crisp_align.backends import Backend, LoadOptions
+from crisp_align.backends import Backend, Engine, LoadOptions
 from crisp_align.languages import language_name
 from crisp_align.models import store as models
-from crisp_align.models.devices import place
+from crisp_align.models.devices import Dtype, place
 from crisp_align.text.units import QWEN3_LANGUAGES
 from crisp_align.transcript import Span
 
@@ -36,10 +36,39 @@ _LETTERS_PER_IDEOGRAM = 2.5  # that a Han character, kana or Hangul syllable tak
 _WORKING_SPACE = 500_000_000  # bytes that a clip of 30 s needs on top of the weights, the engine itself included
 
 
+def _footprint(model: str, options: LoadOptions) -> tuple[str, int]:
+    """The device it would run on, and the bytes of memory that it needs there for one clip.
+
+    Raises:
+        ModelError: weights missing or of the wrong kind.
+        MissingDependencyError: torch is not installed.
+        OptionError: the device is not there or cannot compute in the type.
+    """
+    placement = place(options)
+    checkpoint = _checkpoint(model, options)[1]
+    widened = 2 if placement.dtype in ("float32", "int8") else 1  # as published it is bfloat16
+    return placement.device, checkpoint.size * widened + _WORKING_SPACE
+
+
 class Qwen3Aligner:
     """A loaded Qwen3-ForcedAligner."""
 
     name: ClassVar[str] = "qwen3"
+    profile: ClassVar[AlignerProfile] = AlignerProfile(
+        rank=90,
+        engines=(
+            Engine(
+                "torch",
+                ("torch", "transformers"),
+                'pip install "crisp-align[qwen]"',
+                frozenset(get_args(Dtype)),
+                optional=("nagisa",),  # Japanese
+            ),
+        ),
+        family="qwen3-aligner",
+        default_model="qwen3-forcedaligner-0.6b-hf",
+        footprint=_footprint,
+    )
 
     def __init__(self, engine: MarkerEngine, model: str, options: LoadOptions) -> None:
         self.model = model
@@ -69,20 +98,6 @@ class Qwen3Aligner:
         name, checkpoint = _checkpoint(model, options)
         engine = TorchEngine.load(checkpoint, placement, threads=options.threads, compiled=options.compile)
         return cls(engine, name, options)
-
-    @classmethod
-    def footprint(cls, model: str, options: LoadOptions) -> tuple[str, int]:
-        """The device it would run on, and the bytes of memory that it needs there for one clip.
-
-        Raises:
-            ModelError: weights missing or of the wrong kind.
-            MissingDependencyError: torch is not installed.
-            OptionError: the device is not there or cannot compute in the type.
-        """
-        placement = place(options)
-        checkpoint = _checkpoint(model, options)[1]
-        widened = 2 if placement.dtype in ("float32", "int8") else 1  # as published it is bfloat16
-        return placement.device, checkpoint.size * widened + _WORKING_SPACE
 
     def align(self, utterances: Sequence[Utterance]) -> list[Result]:
         """One alignment or refusal an utterance, in order.
