@@ -13,13 +13,13 @@ from crisp_align.errors import ModelError, OptionError
 from crisp_align.languages import language_code, language_name
 from crisp_align.models import store as models
 from crisp_align.models.devices import Dtype, Placement, free_memory, place, require_torch, require_transformers
-from crisp_align.models.qwen3_checkpoint import Checkpoint, inspect, load_weights
+from crisp_align.models.qwen3_checkpoint import Checkpoint, inspect, load_weights, transformers_tokenizer
 from crisp_align.transcript import SAMPLE_RATE, Clip
 
 from .batching import in_batches
 from .generation import Rows, row_limits
 from .runtimes import require
-from .transformers_loading import load_tokenizer, quiet
+from .transformers_loading import quiet
 
 __all__ = ["LANGUAGES", "Qwen3Asr"]
 
@@ -70,7 +70,7 @@ class Qwen3Asr:
         self.device = placement.device
         self.batch_size = _BATCH.get(placement.family, 32)
         transformers = require_transformers(_EXTRA, knows="Qwen3ASRProcessor")
-        tokenizer = load_tokenizer(checkpoint.path, _EXTRA)
+        tokenizer = transformers_tokenizer(checkpoint)
         self._ends = [tokenizer.convert_tokens_to_ids(token) for token in ("<|im_end|>", "<|endoftext|>")]
         try:
             self._processor = transformers.Qwen3ASRProcessor(transformers.Qwen3ASRFeatureExtractor(), tokenizer)

@@ -1,28 +1,45 @@
 """Qwen3-ForcedAligner and Qwen3-ASR checkpoints: which layout a folder holds, and loading either.
 
 transformers reads the layout of the repositories that end in "-hf". The makers' own layout has the same tensors under
-other names; transformers would take it without a word and fill in random weights. Here both load, and a tensor that
-is missing or left over is an error.
+other names; transformers would take it without a word and fill in random weights. GGUF files and folders that MLX
+tools have packed are unpacked tensor by tensor. Here all load into the same network, and a tensor that is missing or
+left over is an error.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from crisp_align.errors import ModelError
 from crisp_align.models.devices import Placement, loading_error, place, require_torch, require_transformers
+from crisp_align.models.gguf import GgufFile, read_gguf
+from crisp_align.models.mlx_weights import unpack_mlx
+from crisp_align.models.qwen3_gguf import gguf_config, gguf_head, gguf_tensors, gguf_tokenizer
+from crisp_align.models.safetensors_file import RawTensor, read_headers
+from crisp_align.models.weight_loading import empty_network, fill_network, in_int8
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Checkpoint", "Head", "Placement", "WordTokenizer", "inspect", "load_tokenizer", "load_weights", "place"]
+__all__ = [
+    "Checkpoint",
+    "Head",
+    "Layout",
+    "Placement",
+    "WordTokenizer",
+    "inspect",
+    "load_tokenizer",
+    "load_weights",
+    "place",
+    "transformers_tokenizer",
+]
 
 Head: TypeAlias = Literal["aligner", "asr"]
 """aligner: 5000 time classes; asr: the text vocabulary."""
@@ -51,53 +68,122 @@ _TEXT_FIELDS = frozenset(
         "num_key_value_heads", "rms_norm_eps", "tie_word_embeddings", "vocab_size",
     }
 )  # fmt: skip
+_AUDIO_TOKENS = {
+    "audio_token": "<|audio_pad|>",
+    "audio_bos_token": "<|audio_start|>",
+    "audio_eos_token": "<|audio_end|>",
+}
+_END_TOKENS = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
+_TIED = {"lm_head.weight": "model.language_model.embed_tokens.weight"}
+_WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json")
 _TOP_FIELDS = ("timestamp_token_id", "pad_token_id", "eos_token_id")
 _CHUNK_POSITIONS = 13  # encoder positions of one second: 100 mel frames through three convolutions of stride 2
 
 
+Layout: TypeAlias = Literal["hf", "original", "mlx", "gguf"]
+"""transformers'; the makers'; what MLX tools write; CrispASR's GGUF."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a folder holds."""
+    """What a folder or a file holds."""
 
     path: Path
-    layout: Literal["hf", "original"]
+    """A folder, or a GGUF file."""
+    layout: Layout
     head: Head
     config: dict[str, Any]
-    """config.json as it is in the folder."""
+    """config.json as it is in the folder; empty for a GGUF file, which has its own metadata."""
+    tensors: Mapping[str, RawTensor] = field(default_factory=dict, repr=False)
+    """Of a folder: what its safetensors files hold."""
+    gguf: GgufFile | None = field(default=None, repr=False)
 
     @property
     def size(self) -> int:
-        """Bytes of its weights."""
-        return sum(file.stat().st_size for file in self.path.glob("*.safetensors"))
+        """Number of weights."""
+        if self.gguf is not None:
+            return sum(tensor.size for tensor in self.gguf.tensors.values())
+        per_word = 32 // _least_bits(self.config) if self.is_quantized else 1
+        return sum(
+            math.prod(tensor.shape) * (per_word if tensor.kind == "U32" else 1) for tensor in self.tensors.values()
+        )
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether its matrices are kept in 8 bits or fewer."""
+        if self.gguf is not None:
+            return any(tensor.quantized for tensor in self.gguf.tensors.values())
+        return any(tensor.kind == "U32" for tensor in self.tensors.values())
 
 
-def inspect(folder: Path, head: Head) -> Checkpoint:
-    """Look at a folder's files, without loading weights.
+def inspect(path: Path, head: Head) -> Checkpoint:
+    """Look at a folder's files or at a GGUF file, without loading weights.
 
     Raises:
-        ModelError: it is not a Qwen3-ASR checkpoint, has the other head, or its weights are not safetensors.
+        ModelError: it is not a Qwen3-ASR checkpoint, has the other head, is damaged, or its weights are neither
+            safetensors nor GGUF.
     """
+    if path.is_file():
+        file = read_gguf(path)
+        checkpoint = Checkpoint(path, "gguf", gguf_head(file), {}, gguf=file)
+    else:
+        config = _read_config(path, head)
+        held = _head_of(config)
+        if held == head and not any((path / name).is_file() for name in _WEIGHT_FILES):
+            raise ModelError("holds no weights as safetensors, the only kind that is read", subject=str(path))
+        tensors = read_headers(path) if held == head else {}
+        checkpoint = Checkpoint(path, _layout_of(config, tensors), held, config, tensors)
+    if checkpoint.head != head:
+        raise ModelError(
+            f"holds a Qwen3 {_noun(checkpoint.head)}, and a Qwen3 {_noun(head)} is needed", subject=str(path)
+        )
+    return checkpoint
+
+
+def _read_config(folder: Path, head: Head) -> dict[str, Any]:
     subject = str(folder)
     try:
         config = json.loads((folder / "config.json").read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"its config.json cannot be read ({error})", subject=subject) from error
-    if not isinstance(config, dict) or config.get("model_type") != "qwen3_asr":
+    if not isinstance(config, dict) or config.get("model_type") not in ("qwen3_asr", "qwen3_forced_aligner"):
         kind = config.get("model_type") if isinstance(config, dict) else None
         raise ModelError(f"holds a model of type {kind!r}, not a Qwen3 {_noun(head)}", subject=subject)
-    if "quantization" in config or "quantization_config" in config:
-        raise ModelError("holds weights quantised for another engine", subject=subject, hint="use the bfloat16 weights")
+    if "quantization_config" in config and "quantization" not in config:
+        raise ModelError(
+            "holds weights quantised for another engine",
+            subject=subject,
+            hint="use the bfloat16 weights, a GGUF file, or a folder that MLX tools have packed",
+        )
+    return config
+
+
+def _head_of(config: dict[str, Any]) -> Head:
+    thinker = _thinker(config)
+    marks = f"{config.get('model_type')} {thinker.get('model_type')}"
+    if "classify_num" in thinker or "forced_aligner" in marks:
+        return "aligner"
+    return "aligner" if "TokenClassification" in str(config.get("architectures")) else "asr"
+
+
+def _thinker(config: dict[str, Any]) -> dict[str, Any]:
+    """The part of the makers' configuration that describes the network; some tools leave out the level around it."""
     thinker = config.get("thinker_config")
-    layout: Literal["hf", "original"] = "original" if isinstance(thinker, dict) else "hf"
-    if isinstance(thinker, dict):
-        held: Head = "aligner" if "classify_num" in thinker else "asr"
-    else:
-        held = "aligner" if "TokenClassification" in str(config.get("architectures")) else "asr"
-    if held != head:
-        raise ModelError(f"holds a Qwen3 {_noun(held)}, and a Qwen3 {_noun(head)} is needed", subject=subject)
-    if not any((folder / name).is_file() for name in ("model.safetensors", "model.safetensors.index.json")):
-        raise ModelError("holds no weights as safetensors, the only kind that is read", subject=subject)
-    return Checkpoint(folder, layout, head, config)
+    return thinker if isinstance(thinker, dict) else config
+
+
+def _layout_of(config: dict[str, Any], tensors: Mapping[str, RawTensor]) -> Layout:
+    packed = any(name.endswith(".scales") or tensor.kind == "U32" for name, tensor in tensors.items())
+    if packed or "quantization" in config or any(name.startswith("audio_tower.") for name in tensors):
+        return "mlx"
+    return "original" if isinstance(config.get("thinker_config"), dict) else "hf"
+
+
+def _least_bits(config: dict[str, Any]) -> int:
+    """Bits of a packed weight, as far as the configuration says; only for an estimate of memory."""
+    quantization = config.get("quantization")
+    bits = quantization.get("bits") if isinstance(quantization, dict) else None
+    return bits if bits in (2, 4, 8) else 4
 
 
 def load_weights(checkpoint: Checkpoint, placement: Placement) -> torch.nn.Module:
@@ -114,6 +200,8 @@ def load_weights(checkpoint: Checkpoint, placement: Placement) -> torch.nn.Modul
     transformers = require_transformers("qwen", knows="Qwen3ASRForTokenClassification")
     auto = {"aligner": "AutoModelForTokenClassification", "asr": "AutoModelForMultimodalLM"}[checkpoint.head]
     native = {"aligner": "Qwen3ASRForTokenClassification", "asr": "Qwen3ASRForConditionalGeneration"}[checkpoint.head]
+    if checkpoint.layout in ("gguf", "mlx"):
+        return _load_unpacked(checkpoint, placement, getattr(transformers, native))
     changes: dict[str, Any] = {}
     if checkpoint.layout == "original":
         renames = _RENAMES[checkpoint.head] | _SHARED_RENAMES
@@ -139,11 +227,45 @@ def load_weights(checkpoint: Checkpoint, placement: Placement) -> torch.nn.Modul
     _check_report(checkpoint, report)
     try:
         model = model.to(placement.device).eval()
-        return _in_int8(model) if placement.dtype == "int8" else model
+        return in_int8(model) if placement.dtype == "int8" else model  # type: ignore[no-any-return]
     except (MemoryError, RuntimeError) as error:
         trouble = loading_error(error, checkpoint.path)
     del model  # nor may the trouble keep it in memory, by the traceback of its cause
     raise trouble
+
+
+def _load_unpacked(checkpoint: Checkpoint, placement: Placement, kind: Any) -> torch.nn.Module:
+    """A network filled from a GGUF file or from what MLX tools have packed."""
+    if checkpoint.gguf is not None:
+        config = gguf_config(checkpoint.gguf, checkpoint.head)
+        tensors = gguf_tensors(checkpoint.gguf, checkpoint.head)
+    else:
+        config = _native_config(checkpoint)
+    try:
+        network = empty_network(lambda: kind(config))
+    except Exception as error:  # dimensions that make no network
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"describes no network ({reason[:200]})", subject=str(checkpoint.path)) from error
+    if checkpoint.gguf is None:
+        shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+        renamed = {_from_mlx(name, checkpoint.head): tensor for name, tensor in checkpoint.tensors.items()}
+        tensors = unpack_mlx(renamed, shapes)
+    tied = {} if checkpoint.head == "aligner" or "lm_head.weight" in tensors else dict(_TIED)
+    try:
+        return fill_network(network, tensors, placement, checkpoint.path, tied=tied)
+    except (MemoryError, RuntimeError) as error:
+        trouble = loading_error(error, checkpoint.path)
+    del network, tensors
+    raise trouble
+
+
+def _from_mlx(name: str, head: Head) -> str:
+    """The name that transformers has for a tensor of the makers', with or without their prefix."""
+    whole = name if name.startswith("thinker.") else f"thinker.{name}"
+    for theirs, ours in (_RENAMES[head] | _SHARED_RENAMES).items():
+        if whole.startswith(theirs):
+            return ours + whole.removeprefix(theirs)
+    return name
 
 
 class WordTokenizer(Protocol):
@@ -171,18 +293,51 @@ class _TransformersTokenizer:
         return list(self._tokenizer(list(words), add_special_tokens=False, return_attention_mask=False)["input_ids"])
 
 
+class _PlainTokenizer:
+    """A tokenizer of the library tokenizers."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+
+    def vocabulary(self) -> Mapping[str, int]:
+        return self._tokenizer.get_vocab()  # type: ignore[no-any-return]
+
+    def word_ids(self, words: Sequence[str]) -> list[list[int]]:
+        return [encoded.ids for encoded in self._tokenizer.encode_batch(list(words), add_special_tokens=False)]
+
+
 def load_tokenizer(checkpoint: Checkpoint) -> WordTokenizer:
     """The tokenizer of a checkpoint.
 
     Raises:
         ModelError: its files are missing or damaged.
     """
-    from transformers import AutoTokenizer
+    if checkpoint.gguf is not None:
+        return _PlainTokenizer(gguf_tokenizer(checkpoint.gguf))
+    return _TransformersTokenizer(transformers_tokenizer(checkpoint))
 
+
+def transformers_tokenizer(checkpoint: Checkpoint) -> Any:
+    """The tokenizer of a checkpoint, as transformers' processors want it.
+
+    Raises:
+        ModelError: its files are missing or damaged.
+        MissingDependencyError: transformers is not installed.
+    """
+    transformers = require_transformers("qwen", knows="AutoTokenizer")
     try:
-        return _TransformersTokenizer(
-            AutoTokenizer.from_pretrained(checkpoint.path, local_files_only=True, trust_remote_code=False)
-        )
+        with _quiet(transformers):
+            if checkpoint.gguf is not None:
+                return transformers.Qwen2TokenizerFast(
+                    tokenizer_object=gguf_tokenizer(checkpoint.gguf),
+                    extra_special_tokens=dict(_AUDIO_TOKENS),
+                    **_END_TOKENS,
+                )
+            return transformers.AutoTokenizer.from_pretrained(
+                checkpoint.path, local_files_only=True, trust_remote_code=False
+            )
+    except ModelError:
+        raise
     except Exception as error:  # transformers and tokenizers each raise their own
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"its tokenizer does not load ({reason})", subject=str(checkpoint.path)) from error
@@ -203,15 +358,6 @@ def _quiet(transformers: Any) -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _in_int8(model: torch.nn.Module) -> torch.nn.Module:
-    """Linear layers in int8: weights a channel, activations a call."""
-    torch = require_torch("qwen")
-    quantize: Any = torch.ao.quantization.quantize_dynamic
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that torchao, which is slower here, will take over from it
-        return quantize(model, {torch.nn.Linear}, dtype=torch.qint8)  # type: ignore[no-any-return]
-
-
 def _check_report(checkpoint: Checkpoint, report: dict[str, Any]) -> None:
     for kind, verb in (("missing_keys", "lacks"), ("unexpected_keys", "has left over"), ("mismatched_keys", "misfits")):
         names = sorted(str(name) for name in report.get(kind) or ())
@@ -230,7 +376,7 @@ def _native_config(checkpoint: Checkpoint) -> Any:
         ModelError: a part is missing or has values that make no model.
     """
     transformers = require_transformers("qwen", knows="Qwen3ASRForTokenClassification")
-    thinker = checkpoint.config["thinker_config"]
+    thinker = _thinker(checkpoint.config)
     try:
         audio = {key: value for key, value in thinker["audio_config"].items() if key in _AUDIO_FIELDS}
         text = {key: value for key, value in thinker["text_config"].items() if key in _TEXT_FIELDS}
@@ -245,7 +391,7 @@ def _native_config(checkpoint: Checkpoint) -> Any:
             **top,
         )
         if checkpoint.head == "aligner":
-            config.num_labels = int(thinker["classify_num"])
+            config.num_labels = int(thinker.get("classify_num", 5000))
     except Exception as error:  # missing keys here, transformers' own kinds of validation error there
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"its config.json describes no model ({reason})", subject=str(checkpoint.path)) from error

@@ -13,7 +13,7 @@ from crisp_align.aligners.qwen3.engine import CLASS_S, EngineFailure, MarkerEngi
 from crisp_align.backends import Backend, Engine, LoadOptions
 from crisp_align.languages import language_name
 from crisp_align.models import store as models
-from crisp_align.models.devices import Dtype, place
+from crisp_align.models.devices import Dtype, Placement, place
 from crisp_align.text.units import QWEN3_LANGUAGES
 from crisp_align.transcript import Span
 
@@ -94,8 +94,8 @@ class Qwen3Aligner:
         """
         from crisp_align.aligners.qwen3.torch_engine import TorchEngine
 
-        placement = place(options)
         name, checkpoint = _checkpoint(model, options)
+        placement = _placement(options, checkpoint)
         engine = TorchEngine.load(checkpoint, placement, threads=options.threads, compiled=options.compile)
         return cls(engine, name, options)
 
@@ -262,3 +262,18 @@ def _checkpoint(model: str, options: LoadOptions) -> tuple[str, Checkpoint]:
 
     name = (models.best_local("qwen3-aligner") or DEFAULT) if model.lower() in SHORT_NAMES else model
     return name, inspect(models.ensure("qwen3-aligner", name, offline=options.offline), "aligner")
+
+
+def _placement(options: LoadOptions, checkpoint: Checkpoint) -> Placement:
+    """Device and type; `auto` keeps the matrices of a file of few bits in few bits on a CPU."""
+    placement = place(options)
+    if options.dtype == "auto" and placement == Placement("cpu", "float32") and checkpoint.is_quantized:
+        return Placement("cpu", "int8")
+    return placement
+
+
+def _bytes_a_weight(placement: Placement, checkpoint: Checkpoint) -> float:
+    """Most memory that a weight takes while the network is loaded and once it is."""
+    if placement.dtype == "int8":
+        return 1.75 if checkpoint.layout in ("gguf", "mlx") else 4.0  # the embedding stays in float32
+    return 4.0 if placement.dtype == "float32" else 2.0
