@@ -13,7 +13,8 @@ from crisp_align.errors import ModelError, OptionError
 from crisp_align.languages import language_code, language_name
 from crisp_align.models import store as models
 from crisp_align.models.devices import Dtype, Placement, free_memory, place, require_torch, require_transformers
-from crisp_align.models.qwen3_checkpoint import Checkpoint, inspect, load_weights, transformers_tokenizer
+from crisp_align.models.qwen3_checkpoint import Checkpoint, inspect, load_weights
+from crisp_align.models.qwen3_tokenizer import transformers_tokenizer
 from crisp_align.transcript import SAMPLE_RATE, Clip
 
 from .batching import in_batches

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, get_args
 
 __all__ = ["CATALOGUE", "FAMILIES", "RANKING", "Family", "Weights", "lookup", "required_files"]
 
-Family: TypeAlias = Literal["whisper", "qwen3-aligner", "qwen3-asr", "parakeet", "canary"]
+Family: TypeAlias = Literal["whisper", "qwen3-aligner", "qwen3-asr", "parakeet", "canary", "ggml"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
 _CTRANSLATE2 = ("config.json", "model.bin", "tokenizer.json", "vocabulary.json|vocabulary.txt")
@@ -20,6 +20,7 @@ _TRANSFORMERS = (
     "tokenizer.json|vocab.json|tokenizer.model",
     "processor_config.json|preprocessor_config.json",
 )
+_QWEN = _TRANSFORMERS[:-1]  # what makes spectrograms of audio is the same for all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,12 @@ class Weights:
     megabytes: int
     """About how much is downloaded; 0: not known."""
     required: tuple[str, ...]
-    """Files without which it does not load; `a|b`: one of them."""
+    """Files without which it does not load; `a|b`: one of them; a pattern with `*` for a GGUF file, case aside."""
 
     @property
     def archive(self) -> str | None:
-        """The file's name, where all of the model is one .nemo archive."""
-        return self.required[0] if self.required[0].endswith(".nemo") else None
+        """The file's name or pattern, where all of the model is one .nemo archive or .gguf file."""
+        return self.required[0] if self.required[0].endswith((".nemo", ".gguf")) else None
 
     @property
     def is_english(self) -> bool:
@@ -63,7 +64,14 @@ def _whisper(name: str, repo: str, megabytes: int) -> Weights:
 
 def _qwen(repo: str, megabytes: int) -> Weights:
     name = repo.rsplit("/", 1)[1].lower()
-    return Weights(name, "qwen3-aligner" if "aligner" in name else "qwen3-asr", repo, megabytes, _TRANSFORMERS)
+    return Weights(name, "qwen3-aligner" if "aligner" in name else "qwen3-asr", repo, megabytes, _QWEN)
+
+
+def _gguf(repo: str, kind: str, megabytes: int, family: Family | None = None, file: str | None = None) -> Weights:
+    """One file of a repository that holds the same model in several kinds; typed as its name, a colon and the kind."""
+    name = repo.rsplit("/", 1)[1].lower()
+    held: Family = family or ("qwen3-aligner" if "aligner" in name else "qwen3-asr")
+    return Weights(f"{name}:{kind}", held, repo, megabytes, (file or f"*-{kind}.gguf",))
 
 
 def _nvidia(name: str, megabytes: int) -> Weights:
@@ -71,6 +79,8 @@ def _nvidia(name: str, megabytes: int) -> Weights:
     repo = f"nvidia/{name.removesuffix('.nemo')}"
     return Weights(name, family, repo, megabytes, (name,) if name.endswith(".nemo") else _TRANSFORMERS)
 
+
+_ALIGNER_KINDS = (("q8_0", 990), ("f16", 1840), ("q5_0", 640), ("q4_k", 530))
 
 CATALOGUE: tuple[Weights, ...] = (
     _whisper("tiny", "Systran/faster-whisper-tiny", 78),
@@ -98,6 +108,16 @@ CATALOGUE: tuple[Weights, ...] = (
     _qwen("Qwen/Qwen3-ASR-0.6B-hf", 1880),
     _qwen("Qwen/Qwen3-ASR-1.7B", 4700),
     _qwen("Qwen/Qwen3-ASR-1.7B-hf", 4700),
+    _qwen("aufklarer/Qwen3-ForcedAligner-0.6B-4bit", 680),
+    _qwen("mlx-community/Qwen3-ForcedAligner-0.6B-8bit", 1000),
+    _qwen("mlx-community/Qwen3-ASR-0.6B-8bit", 1000),
+    _qwen("mlx-community/Qwen3-ASR-1.7B-8bit", 2500),
+    *(_gguf("cstr/qwen3-forced-aligner-0.6b-GGUF", *kind) for kind in _ALIGNER_KINDS),
+    *(_gguf("cstr/qwen3-asr-0.6b-GGUF", *kind) for kind in (("q8_0", 1000), ("q4_k", 540))),
+    _gguf("cstr/qwen3-asr-0.6b-GGUF", "f16", 1880, file="qwen3-asr-0.6b.gguf"),
+    _gguf("cstr/parakeet-tdt-0.6b-v3-GGUF", "q4_k", 0, "ggml"),
+    _gguf("cstr/canary-1b-v2-GGUF", "q4_k", 0, "ggml"),
+    _gguf("cstr/cohere-transcribe-03-2026-GGUF", "q4_k", 0, "ggml"),
     _nvidia("parakeet-tdt-0.6b-v3", 2510),
     _nvidia("parakeet-tdt-0.6b-v3.nemo", 2510),
     _nvidia("parakeet-tdt-0.6b-v2.nemo", 2470),
@@ -116,11 +136,22 @@ RANKING: dict[Family, tuple[str, ...]] = {
         *("large-v3-turbo", "large-v3", "large-v2", "medium", "small", "base", "tiny"),
         *("distil-large-v3.5", "distil-large-v3", "medium.en", "small.en", "base.en", "tiny.en"),
     ),
-    "qwen3-aligner": ("qwen3-forcedaligner-0.6b-hf", "qwen3-forcedaligner-0.6b", "bezzam/Qwen3-ForcedAligner-0.6B-hf"),
-    "qwen3-asr": ("qwen3-asr-1.7b-hf", "qwen3-asr-1.7b", "qwen3-asr-0.6b-hf", "qwen3-asr-0.6b"),
+    "qwen3-aligner": (
+        *("qwen3-forcedaligner-0.6b-hf", "qwen3-forcedaligner-0.6b", "bezzam/Qwen3-ForcedAligner-0.6B-hf"),
+        *(f"qwen3-forced-aligner-0.6b-gguf:{kind}" for kind in ("f16", "q8_0", "q5_0", "q4_k")),
+        *("qwen3-forcedaligner-0.6b-8bit", "qwen3-forcedaligner-0.6b-4bit"),
+    ),
+    "qwen3-asr": (
+        *("qwen3-asr-1.7b-hf", "qwen3-asr-1.7b", "qwen3-asr-0.6b-hf", "qwen3-asr-0.6b"),
+        *(f"qwen3-asr-0.6b-gguf:{kind}" for kind in ("f16", "q8_0", "q4_k")),
+        *("qwen3-asr-1.7b-8bit", "qwen3-asr-0.6b-8bit"),
+    ),
     "parakeet": (
         *("parakeet-tdt-0.6b-v3", "parakeet-tdt-0.6b-v3.nemo", "parakeet-tdt-0.6b-v2.nemo"),
         *("parakeet-rnnt-1.1b.nemo", "parakeet-ctc-1.1b", "parakeet-rnnt-0.6b.nemo", "parakeet-ctc-0.6b"),
+    ),
+    "ggml": tuple(
+        f"{name}-gguf:q4_k" for name in ("parakeet-tdt-0.6b-v3", "canary-1b-v2", "cohere-transcribe-03-2026")
     ),
     "canary": ("canary-1b-v2", "canary-1b-v2.nemo", "canary-1b-flash.nemo", "canary-180m-flash.nemo"),
 }
@@ -130,15 +161,18 @@ it shares with a decoder of 4 layers instead of 32."""
 
 def required_files(family: Family) -> tuple[str, ...]:
     """The files without which a model of the family does not load; `a|b`: one of them."""
-    return _CTRANSLATE2 if family == "whisper" else _TRANSFORMERS
+    if family == "whisper":
+        return _CTRANSLATE2
+    return _QWEN if family.startswith("qwen3") else _TRANSFORMERS
 
 
 def lookup(name: str, family: Family | None = None) -> Weights | None:
     """The catalogue's entry for a name or Hub id, whatever its case; None if it has none.
 
-    The name of a model that there is only as an archive need not end in .nemo.
+    The name of a model that there is only as an archive need not end in .nemo, nor that of a repository of GGUF files
+    in a kind: the first of the catalogue is meant.
     """
-    for key in (name.lower(), f"{name.lower()}.nemo"):
+    for key in (name.lower(), f"{name.lower()}.nemo", *(f"{name.lower()}:{kind}" for kind in ("q8_0", "q4_k"))):
         for weights in CATALOGUE:
             if family in (None, weights.family) and key in (weights.name, _hub_name(weights)):
                 return weights
@@ -146,5 +180,9 @@ def lookup(name: str, family: Family | None = None) -> Weights | None:
 
 
 def _hub_name(weights: Weights) -> str:
-    """Its Hub id, lower case; that of an archive ends in .nemo, since a repository may hold the model in both forms."""
-    return weights.repo.lower() + (".nemo" if weights.archive else "")
+    """Its Hub id, lower case; that of an archive ends in .nemo, since a repository may hold the model in both forms.
+
+    That of a GGUF file ends in its kind, after a colon.
+    """
+    _, colon, kind = weights.name.partition(":")
+    return weights.repo.lower() + colon + kind + (".nemo" if weights.required[0].endswith(".nemo") else "")

@@ -11,17 +11,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from crisp_align.errors import ModelError
 from crisp_align.models.devices import Placement, loading_error, place, require_torch, require_transformers
 from crisp_align.models.gguf import GgufFile, read_gguf
 from crisp_align.models.mlx_weights import unpack_mlx
-from crisp_align.models.qwen3_gguf import gguf_config, gguf_head, gguf_tensors, gguf_tokenizer
+from crisp_align.models.qwen3_gguf import gguf_config, gguf_head, gguf_tensors
+from crisp_align.models.qwen3_tokenizer import quiet
 from crisp_align.models.safetensors_file import RawTensor, read_headers
 from crisp_align.models.weight_loading import empty_network, fill_network, in_int8
 
@@ -33,12 +33,9 @@ __all__ = [
     "Head",
     "Layout",
     "Placement",
-    "WordTokenizer",
     "inspect",
-    "load_tokenizer",
     "load_weights",
     "place",
-    "transformers_tokenizer",
 ]
 
 Head: TypeAlias = Literal["aligner", "asr"]
@@ -68,12 +65,6 @@ _TEXT_FIELDS = frozenset(
         "num_key_value_heads", "rms_norm_eps", "tie_word_embeddings", "vocab_size",
     }
 )  # fmt: skip
-_AUDIO_TOKENS = {
-    "audio_token": "<|audio_pad|>",
-    "audio_bos_token": "<|audio_start|>",
-    "audio_eos_token": "<|audio_end|>",
-}
-_END_TOKENS = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
 _TIED = {"lm_head.weight": "model.language_model.embed_tokens.weight"}
 _WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json")
 _TOP_FIELDS = ("timestamp_token_id", "pad_token_id", "eos_token_id")
@@ -212,7 +203,7 @@ def load_weights(checkpoint: Checkpoint, placement: Placement) -> torch.nn.Modul
     loader = getattr(transformers, auto if checkpoint.layout == "hf" and checkpoint.head == "aligner" else native)
     dtype = torch.float32 if placement.dtype == "int8" else getattr(torch, placement.dtype)
     try:
-        with _quiet(transformers):
+        with quiet(transformers):
             model, report = loader.from_pretrained(
                 checkpoint.path,
                 dtype=dtype,
@@ -266,96 +257,6 @@ def _from_mlx(name: str, head: Head) -> str:
         if whole.startswith(theirs):
             return ours + whole.removeprefix(theirs)
     return name
-
-
-class WordTokenizer(Protocol):
-    """A tokenizer that was loaded from any kind of file."""
-
-    def vocabulary(self) -> Mapping[str, int]:
-        """Token ids by their text, special tokens included."""
-        ...
-
-    def word_ids(self, words: Sequence[str]) -> list[list[int]]:
-        """Token ids of each word by itself, without special tokens around it."""
-        ...
-
-
-class _TransformersTokenizer:
-    """A tokenizer that transformers loaded."""
-
-    def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
-
-    def vocabulary(self) -> Mapping[str, int]:
-        return self._tokenizer.get_vocab()  # type: ignore[no-any-return]
-
-    def word_ids(self, words: Sequence[str]) -> list[list[int]]:
-        return list(self._tokenizer(list(words), add_special_tokens=False, return_attention_mask=False)["input_ids"])
-
-
-class _PlainTokenizer:
-    """A tokenizer of the library tokenizers."""
-
-    def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer = tokenizer
-
-    def vocabulary(self) -> Mapping[str, int]:
-        return self._tokenizer.get_vocab()  # type: ignore[no-any-return]
-
-    def word_ids(self, words: Sequence[str]) -> list[list[int]]:
-        return [encoded.ids for encoded in self._tokenizer.encode_batch(list(words), add_special_tokens=False)]
-
-
-def load_tokenizer(checkpoint: Checkpoint) -> WordTokenizer:
-    """The tokenizer of a checkpoint.
-
-    Raises:
-        ModelError: its files are missing or damaged.
-    """
-    if checkpoint.gguf is not None:
-        return _PlainTokenizer(gguf_tokenizer(checkpoint.gguf))
-    return _TransformersTokenizer(transformers_tokenizer(checkpoint))
-
-
-def transformers_tokenizer(checkpoint: Checkpoint) -> Any:
-    """The tokenizer of a checkpoint, as transformers' processors want it.
-
-    Raises:
-        ModelError: its files are missing or damaged.
-        MissingDependencyError: transformers is not installed.
-    """
-    transformers = require_transformers("qwen", knows="AutoTokenizer")
-    try:
-        with _quiet(transformers):
-            if checkpoint.gguf is not None:
-                return transformers.Qwen2TokenizerFast(
-                    tokenizer_object=gguf_tokenizer(checkpoint.gguf),
-                    extra_special_tokens=dict(_AUDIO_TOKENS),
-                    **_END_TOKENS,
-                )
-            return transformers.AutoTokenizer.from_pretrained(
-                checkpoint.path, local_files_only=True, trust_remote_code=False
-            )
-    except ModelError:
-        raise
-    except Exception as error:  # transformers and tokenizers each raise their own
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"its tokenizer does not load ({reason})", subject=str(checkpoint.path)) from error
-
-
-@contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
-    """No progress bar and no warnings of transformers' own while it loads."""
-    logging = transformers.utils.logging
-    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bar:
-            logging.enable_progress_bar()
 
 
 def _check_report(checkpoint: Checkpoint, report: dict[str, Any]) -> None:

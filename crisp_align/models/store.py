@@ -5,19 +5,21 @@ Looking (`find_local`, `best_local`) never touches the network; only `ensure` do
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from crisp_align.errors import ModelError
-from crisp_align.models.bundled import bundled_tiny_en, bundled_whisper, damaged, is_bundled
+from crisp_align.models.bundled import bundled_tiny_en, bundled_whisper, is_bundled
 from crisp_align.models.catalogue import CATALOGUE, FAMILIES, RANKING, Family, Weights, lookup, required_files
+from crisp_align.models.gguf import is_gguf, read_gguf
+from crisp_align.models.qwen3_gguf import gguf_head
+from crisp_align.models.verification import Verdict, verify
 
 __all__ = [
     "CATALOGUE",
@@ -37,6 +39,8 @@ __all__ = [
     "verify",
 ]
 
+_GGUF_FAMILIES = ("qwen3-aligner", "qwen3-asr", "ggml")
+
 _FETCHED = {
     "whisper": ("config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*"),
     "other": ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"),
@@ -44,6 +48,7 @@ _FETCHED = {
 """What is downloaded of a repository: never code, and no pickled weights but in a .nemo archive that was asked for."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)
+_KIND = re.compile(r"[A-Za-z0-9_-]{1,20}", re.ASCII)
 _BUNDLED = {"base": bundled_whisper, "tiny.en": bundled_tiny_en}
 
 
@@ -53,7 +58,8 @@ def find_local(family: Family, name: str) -> Path | None:
     Args:
         family: what kind of model it must be.
         name: a name of the catalogue, a Hub id, or the path of a folder or of a .gguf or .nemo file. A Hub id that ends
-            in .nemo is the archive of that name in that repository.
+            in .nemo is the archive of that name in that repository; one that ends in a colon and a kind, such as
+            :q4_k, the GGUF file of that kind.
 
     Returns:
         A folder, or a .gguf or .nemo file.
@@ -67,7 +73,7 @@ def find_local(family: Family, name: str) -> Path | None:
     weights = weights or _from_hub_id(family, name)
     snapshot = next((folder for folder in _snapshots(weights.repo) if not _missing(folder, weights.required)), None)
     if snapshot is not None:
-        return snapshot / weights.archive if weights.archive else snapshot
+        return _in_snapshot(snapshot, weights)
     if family == "whisper" and weights.name in _BUNDLED:
         return _BUNDLED[weights.name]()
     return None
@@ -140,18 +146,16 @@ def ensure(family: Family, name: str, *, offline: bool = False, progress: bool =
             subject=name,
             hint=_how_to_get(weights),
         )
-    if weights.archive:
-        return folder / weights.archive
-    _check_family(family, folder)
-    return folder
+    found = _in_snapshot(folder, weights)
+    return _checked_path(family, found) if found.is_file() else _checked_folder(family, found)
 
 
 def _download(weights: Weights, progress: bool) -> Path:
     from huggingface_hub import snapshot_download
 
-    patterns = (
-        (weights.archive,) if weights.archive else _FETCHED["whisper" if weights.family == "whisper" else "other"]
-    )
+    patterns: tuple[str, ...] = _FETCHED["whisper" if weights.family == "whisper" else "other"]
+    if weights.archive:
+        patterns = (_any_case(weights.archive) if "*" in weights.archive else weights.archive,)
     try:
         with _bars(progress):
             return Path(snapshot_download(weights.repo, allow_patterns=list(patterns)))
@@ -231,6 +235,8 @@ def _missing(folder: Path, required: tuple[str, ...]) -> list[str]:
     """Which needed files are absent or empty; the shards that a safetensors index names count as needed."""
 
     def present(name: str) -> bool:
+        if "*" in name:
+            return any(present(found) for found in _matches(folder, name))
         try:
             return (folder / name).stat().st_size > 0
         except OSError:
@@ -241,6 +247,27 @@ def _missing(folder: Path, required: tuple[str, ...]) -> list[str]:
     if present(index.name) and not present("model.safetensors"):
         absent += [shard for shard in _shards(index) or (f"the shards of {index.name}",) if not present(shard)]
     return absent
+
+
+def _matches(folder: Path, pattern: str) -> list[str]:
+    """Names of the files in a folder that a pattern means, case aside."""
+    try:
+        names = [file.name for file in folder.iterdir()]
+    except OSError:
+        return []
+    return sorted(name for name in names if fnmatchcase(name.lower(), pattern.lower()))
+
+
+def _any_case(pattern: str) -> str:
+    """The same pattern for a matcher that knows upper from lower case."""
+    return "".join(f"[{char.lower()}{char.upper()}]" if char.isalpha() else char for char in pattern)
+
+
+def _in_snapshot(snapshot: Path, weights: Weights) -> Path:
+    """The folder, or the one file in it that is the model."""
+    if weights.archive is None:
+        return snapshot
+    return snapshot / (_matches(snapshot, weights.archive)[0] if "*" in weights.archive else weights.archive)
 
 
 def _shards(index: Path) -> list[str]:
@@ -258,11 +285,13 @@ def _from_hub_id(family: Family, name: str) -> Weights:
     Raises:
         ModelError: the name has not the form of a Hub id.
     """
-    if _HUB_ID.fullmatch(name):
-        repo = name.removesuffix(".nemo")
-        return Weights(
-            name, family, repo, 0, required_files(family) if repo == name else (f"{repo.split('/')[1]}.nemo",)
-        )
+    repo, _, kind = name.partition(":")
+    if _HUB_ID.fullmatch(repo) and (not kind or _KIND.fullmatch(kind)):
+        if kind or family == "ggml":
+            return Weights(name, family, repo, 0, (f"*{kind}.gguf",))
+        archived = repo.removesuffix(".nemo")
+        required = required_files(family) if archived == repo else (f"{archived.split('/')[1]}.nemo",)
+        return Weights(name, family, archived, 0, required)
     names = [weights.name for weights in CATALOGUE if weights.family == family]
     near = get_close_matches(name.lower(), names, n=1)
     other = lookup(name)
@@ -294,10 +323,39 @@ def _checked_path(family: Family, path: Path) -> Path:
         ModelError: saying what it lacks or holds instead.
     """
     if path.is_file():
-        if family != "whisper" and path.suffix.lower() in (".gguf", ".nemo"):
+        if is_gguf(path) and family in _GGUF_FAMILIES:
+            _check_gguf(family, path)
             return path
-        kinds = "a folder with CTranslate2 weights" if family == "whisper" else "a folder, a .gguf or a .nemo file"
-        raise ModelError(f"is a file; a {family} model is {kinds}", subject=str(path))
+        if family not in ("whisper", "ggml") and path.suffix.lower() in (".gguf", ".nemo"):
+            return path
+        kinds = {"whisper": "a folder with CTranslate2 weights", "ggml": "a GGUF file"}
+        kind = kinds.get(family, "a folder, a .gguf or a .nemo file")
+        raise ModelError(f"is a file; a {family} model is {kind}", subject=str(path))
+    if family == "ggml":
+        raise ModelError("is a folder; a ggml model is a GGUF file", subject=str(path))
+    return _checked_folder(family, path)
+
+
+def _check_gguf(family: Family, path: Path) -> None:
+    """Refuse a GGUF file that is damaged, or whose model is not of the family.
+
+    Raises:
+        ModelError: saying what it is.
+    """
+    file = read_gguf(path)
+    if family == "ggml":
+        return
+    held = f"qwen3-{gguf_head(file)}"
+    if held != family:
+        raise ModelError(f"holds a model of type {held!r}, and a {family} model is needed here", subject=str(path))
+
+
+def _checked_folder(family: Family, path: Path) -> Path:
+    """`path`, if it has the files of a model of that family.
+
+    Raises:
+        ModelError: saying what it lacks or holds instead.
+    """
     missing = _missing(path, required_files(family))
     if missing and family == "whisper" and (path / "model.safetensors").is_file():
         raise ModelError(
@@ -343,61 +401,3 @@ def _family_of(config: dict[str, object]) -> str:
         marks = ("TokenClassification", "forced_aligner", "ForcedAligner", "classify_num")
         return "qwen3-aligner" if kind == "qwen3_forced_aligner" or any(m in head for m in marks) else "qwen3-asr"
     return kind.split("_", 1)[0] if kind.startswith(("parakeet", "canary")) else kind
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What `verify` found."""
-
-    hashed: int
-    """Files whose bytes were compared with a published hash."""
-    problems: tuple[str, ...]
-    """A clause for each damaged file; empty: none found."""
-
-
-def verify(path: Path) -> Verdict:
-    """Read a model's files whole and compare them with the hashes their publisher gave.
-
-    A file in the Hugging Face cache lies under its own hash (SHA-256 of large files, git's SHA-1 of small ones);
-    bundled weights have theirs in `crisp_align.bundled`. Other files have none: of those, safetensors are checked
-    for being as long as their header says.
-    """
-    if is_bundled(path):
-        broken = damaged(path)
-        return Verdict(4, tuple(f"{name} is damaged" for name in broken))
-    hashed, problems = 0, []
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    for file in files:
-        expected = file.resolve().name if file.is_symlink() else ""
-        hashed += len(expected) in (40, 64)
-        if not file.exists():
-            problems.append(f"{file.name} is missing from the cache")
-        elif len(expected) in (40, 64) and _digest(file, len(expected)) != expected:
-            problems.append(f"{file.name} is damaged")
-        elif file.suffix == ".safetensors" and not _is_whole(file):
-            problems.append(f"{file.name} is cut short or damaged")
-    return Verdict(hashed, tuple(problems))
-
-
-def _digest(file: Path, digits: int) -> str:
-    """Hex SHA-256 (64 digits), or git's SHA-1 of a blob (40 digits)."""
-    with file.open("rb") as opened:
-        if digits == 64:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
-        data = opened.read()
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-
-
-def _is_whole(file: Path) -> bool:
-    """Whether a safetensors file is as long as its header (u64 length, JSON with data_offsets) says."""
-    size = file.stat().st_size
-    with file.open("rb") as opened:
-        length = int.from_bytes(opened.read(8), "little")
-        if not 2 <= length <= size - 8:
-            return False
-        try:
-            header = json.loads(opened.read(length))
-            ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
-            return False
-    return 8 + length + max(ends, default=0) == size

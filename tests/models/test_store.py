@@ -430,3 +430,54 @@ def test_whisper_names_are_those_of_the_engine() -> None:
     from faster_whisper.utils import _MODELS
 
     assert {w.name: w.repo for w in models.CATALOGUE if w.family == "whisper"} == _MODELS
+
+
+class TestGguf:
+    def files(self) -> dict[str, bytes | Path]:
+        from tests.gguf_files import Tensor, gguf_bytes
+
+        body = (("token_embd.weight", (8, 32)), ("output.weight", (5, 32)))
+        tensors = [Tensor(name, shape, 0, bytes(shape[0] * 128)) for name, shape in body]
+        whole = gguf_bytes({"general.architecture": "qwen3asr"}, tensors)
+        return {f"qwen3-forced-aligner-0.6b-{kind}.gguf": whole for kind in ("q8_0", "Q4_K", "f16")}
+
+    @pytest.fixture
+    def cached(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+        return fill_cache(tmp_path / "hub", "cstr/qwen3-forced-aligner-0.6b-GGUF", self.files())
+
+    @pytest.mark.parametrize(
+        ("name", "file"),
+        [
+            ("cstr/qwen3-forced-aligner-0.6b-GGUF:q4_k", "Q4_K"),
+            ("cstr/qwen3-forced-aligner-0.6b-GGUF:Q4_K", "Q4_K"),
+            ("qwen3-forced-aligner-0.6b-gguf:f16", "f16"),
+            ("cstr/qwen3-forced-aligner-0.6b-GGUF", "q8_0"),
+            ("qwen3-forced-aligner-0.6b-gguf", "q8_0"),
+        ],
+    )
+    def test_a_colon_and_a_kind_choose_the_file(self, cached: Path, name: str, file: str) -> None:
+        assert models.find_local("qwen3-aligner", name) == cached / f"qwen3-forced-aligner-0.6b-{file}.gguf"
+
+    def test_a_kind_that_is_not_there_is_not_there(self, cached: Path) -> None:
+        assert models.find_local("qwen3-aligner", "cstr/qwen3-forced-aligner-0.6b-GGUF:q5_0") is None
+
+    def test_auto_finds_it(self, cached: Path) -> None:
+        assert models.best_local("qwen3-aligner") == "qwen3-forced-aligner-0.6b-gguf:f16"
+
+    def test_the_same_file_is_verified_by_its_hash(self, cached: Path) -> None:
+        path = models.find_local("qwen3-aligner", "qwen3-forced-aligner-0.6b-gguf:f16")
+        assert path is not None
+        assert models.verify(path) == models.Verdict(1, ())
+
+    def test_a_file_cut_short_is_found_out_without_a_hash(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.gguf"
+        path.write_bytes(next(value for value in self.files().values() if isinstance(value, bytes))[:-200])
+        assert models.verify(path).problems == ("a.gguf is cut short or damaged",)
+
+    def test_a_file_needs_no_suffix_and_is_known_by_what_it_holds(self, tmp_path: Path) -> None:
+        path = tmp_path / "weights"
+        path.write_bytes(next(value for value in self.files().values() if isinstance(value, bytes)))
+        assert models.find_local("qwen3-aligner", str(path)) == path
+        with pytest.raises(ModelError, match="'qwen3-aligner', and a qwen3-asr model"):
+            models.find_local("qwen3-asr", str(path))

@@ -44,10 +44,9 @@ def _footprint(model: str, options: LoadOptions) -> tuple[str, int]:
         MissingDependencyError: torch is not installed.
         OptionError: the device is not there or cannot compute in the type.
     """
-    placement = place(options)
     checkpoint = _checkpoint(model, options)[1]
-    widened = 2 if placement.dtype in ("float32", "int8") else 1  # as published it is bfloat16
-    return placement.device, checkpoint.size * widened + _WORKING_SPACE
+    placement = _placement(options, checkpoint)
+    return placement.device, int(checkpoint.size * _bytes_a_weight(placement, checkpoint)) + _WORKING_SPACE
 
 
 class Qwen3Aligner:

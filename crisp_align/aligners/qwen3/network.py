@@ -17,7 +17,8 @@ import torch.nn.functional as F  # noqa: N812 - everyone's name for it
 
 from crisp_align.aligners.qwen3.prompt import CHUNK, CHUNK_POSITIONS, PromptBuilder, audio_positions
 from crisp_align.errors import ModelError
-from crisp_align.models.qwen3_checkpoint import Checkpoint, load_tokenizer
+from crisp_align.models.qwen3_checkpoint import Checkpoint
+from crisp_align.models.qwen3_tokenizer import load_tokenizer
 from crisp_align.transcript import SAMPLE_RATE
 
 if TYPE_CHECKING:

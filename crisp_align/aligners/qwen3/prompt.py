@@ -13,7 +13,7 @@ from crisp_align.errors import ModelError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from crisp_align.models.qwen3_checkpoint import WordTokenizer
+    from crisp_align.models.qwen3_tokenizer import WordTokenizer
 
 __all__ = ["CHUNK", "CHUNK_POSITIONS", "Prompt", "PromptBuilder", "audio_positions", "estimate_tokens"]
 
