@@ -18,12 +18,15 @@ from crisp_align.formats.srt import srt_entries
 from crisp_align.formats.vtt import vtt_entries
 from crisp_align.languages import script_language
 from crisp_align.layout.layout import Layout
+from crisp_align.layout.packing import is_turn
 from crisp_align.layout.profiles import LanguageRules
 from crisp_align.layout.reading_speed import too_fast
-from crisp_align.layout.rules import Rules, countable_words, gap, line_columns
-from crisp_align.text.breaks import kinsoku_end, kinsoku_start
+from crisp_align.layout.rules import Rules, countable_words, gap, is_long_pause, line_columns
+from crisp_align.text.breaks import extends, kinsoku_end, kinsoku_start
+from crisp_align.text.dialogue import line_starts
+from crisp_align.text.sentences import sentence_ends
 from crisp_align.text.width import columns
-from crisp_align.transcript import MIN_WORD, Cue
+from crisp_align.transcript import MIN_WORD, Cue, Word
 
 __all__ = ["Violation", "check", "check_file", "check_text", "reading_speed_summary"]
 
@@ -40,8 +43,8 @@ class Violation:
     """One rule broken in one place."""
 
     rule: str
-    """line-length, kinsoku, lines, words, reading-speed, min-duration, max-duration, gap, frame-gap, short-gap, frames,
-    overlap, order, times, empty, numbering, tags, encoding or syntax."""
+    """line-length, kinsoku, lines, words, reading-speed, min-duration, max-duration, pause, cut-off, gap, frame-gap,
+    short-gap, open-gap, frames, overlap, order, times, empty, numbering, tags, encoding or syntax."""
     message: str
     """What is wrong, with what was measured and what is allowed."""
     cue: int | None = None
@@ -93,7 +96,10 @@ def _check(
         alike = [other for other in near if rules[other] == cue_rules and kinds[other] is kinds[number] is not None]
         found += _of_text(number + 1, cue, cue_rules)
         found += _of_times(number + 1, before, cue, cue_rules, tolerance)
-        found += _of_duration(number + 1, cue, after, [cues[other] for other in alike], cue_rules, tolerance)
+        joins = [_fits(*((cue, cues[n]) if n > number else (cues[n], cue)), cue_rules, measured) for n in alike]
+        found += _of_duration(number + 1, cue, after, any(joins), cue_rules, tolerance)
+        if measured:
+            found += _of_words(number + 1, cue, after, cue_rules, tolerance)
         found += _reading_speed(number + 1, cue, after, cue_rules, tolerance, measured=measured)
     return found
 
@@ -265,22 +271,26 @@ def _of_times(number: int, before: Cue | None, cue: Cue, rules: Rules, tolerance
     else:
         closed = cue.start - least - before.start
         longest = rules.max_duration or closed
-        if least + tolerance < between < rules.close_gap - tolerance and closed <= longest + tolerance:
+        if between <= least + tolerance or closed > longest + tolerance:
+            return
+        if between < rules.close_gap - tolerance:
             message = f"{between:.3f} s after the cue before it; so short a gap is closed to {least:.3f} s"
             yield Violation("short-gap", message, number, cue.start, between, least)
+        elif between <= rules.fill_gaps + tolerance:
+            message = f"{between:.3f} s after the cue before it; a gap of up to {rules.fill_gaps:g} s is filled"
+            yield Violation("open-gap", message, number, cue.start, between, least)
 
 
 def _of_duration(
-    number: int, cue: Cue, after: Cue | None, alike: Sequence[Cue], rules: Rules, tolerance: float
+    number: int, cue: Cue, after: Cue | None, can_join: bool, rules: Rules, tolerance: float
 ) -> Iterator[Violation]:
-    """How long a cue stays; `alike` are its neighbours that it might be one with."""
+    """How long a cue stays; `can_join`: whether it might be one with a neighbour."""
     duration = cue.end - cue.start
     room = after.start - gap(rules) / rules.rate - cue.start if after else float("inf")
     if 0 < rules.max_duration < duration - tolerance:
         message = f"stays {duration:.3f} s, {rules.max_duration:g} s allowed"
         yield Violation("max-duration", message, number, cue.start, duration, rules.max_duration)
     if 0 < duration < rules.min_duration - tolerance:
-        can_join = any(_fits(*((cue, other) if other is after else (other, cue)), rules) for other in alike)
         message = f"stays {duration:.3f} s, {rules.min_duration:g} s required"
         no_room = room < rules.min_duration + tolerance and not can_join
         yield Violation("min-duration", message, number, cue.start, duration, rules.min_duration, unavoidable=no_room)
@@ -295,11 +305,40 @@ def _reading_speed(
         yield Violation("reading-speed", message, number, cue.start, value, speed.allowed, speed.unavoidable)
 
 
-def _fits(first: Cue, second: Cue, rules: Rules) -> bool:
+def _of_words(number: int, cue: Cue, after: Cue | None, rules: Rules, tolerance: float) -> Iterator[Violation]:
+    """How a cue stands to its words, whose times were measured."""
+    words = _visible(cue)
+    for before, word in pairwise(words):
+        pause = word.start - before.end
+        if is_long_pause(before.end, word.start, rules) and not extends(before.text, word.text):
+            message = f"holds a pause of {pause:.3f} s, {rules.max_pause:g} s allowed"
+            yield Violation("pause", message, number, cue.start, round(pause, 3), rules.max_pause)
+    if not words:
+        return
+    limit = after.start - gap(rules) / rules.rate if after else float("inf")
+    missing = min(words[-1].end, limit) - cue.end
+    slack = tolerance + (1 / rules.fps if rules.fps else 0.0)
+    if missing > slack:
+        message = f"goes out {missing:.3f} s before its last word has been spoken"
+        yield Violation("cut-off", message, number, cue.start, round(missing, 3), 0.0, unavoidable=len(words) == 1)
+
+
+def _fits(first: Cue, second: Cue, rules: Rules, measured: bool) -> bool:
     """Whether two cues could be one."""
-    if 0 < rules.max_duration < second.end - first.start:
+    spoken = (_visible(first), _visible(second))
+    end = spoken[1][-1].end if measured and spoken[1] else second.end
+    tick = 1 / rules.rate
+    if 0 < rules.max_duration < end - first.start:
+        return False
+    if not measured and 0 < rules.max_duration <= second.end - second.start + tick:  # its last word may last longer
         return False
     if 0 < rules.max_words < countable_words((*first.lines, *second.lines)):
+        return False
+    if not (spoken[0] and spoken[1]):
+        return True
+    # A cue whose words were not measured may have lingered before the pause.
+    before = spoken[0][-1].end if measured else first.end - max(rules.linger, rules.min_duration)
+    if is_long_pause(before, spoken[1][0].start if measured else second.start, rules):
         return False
     texts: list[str] = []
     for line in (*first.lines, *second.lines):
@@ -307,16 +346,27 @@ def _fits(first: Cue, second: Cue, rules: Rules) -> bool:
         if texts and shown and not shown[0][0].isspace() and not joins_without_space(texts[-1], shown[0]):
             shown[0] = f" {shown[0]}"
         texts += shown
+    begins = line_starts(texts, sentence_ends(texts))
+    begins[len(spoken[0])] |= is_turn(spoken[0][-1], spoken[1][0]) or second.start < first.end - tick
+    limit = rules.line_limit and max(1, rules.line_limit - (len(rules.speaker_dash) if _is_dialogue(spoken) else 0))
     lines, width = 1, 0
-    for text in texts:
-        own = columns(text.strip())
-        wider = width + own + (1 if text[0].isspace() and width else 0)
-        if width and 0 < rules.line_limit < wider:
-            lines, wider = lines + 1, own
-        if 0 < rules.line_limit < own:
+    for text, begun in zip(texts, begins, strict=False):
+        own_width = columns(text.strip())
+        wider = width + own_width + (1 if text[0].isspace() and width else 0)
+        if width and (begun or 0 < limit < wider):
+            lines, wider = lines + 1, own_width
+        if 0 < limit < own_width:
             return False
         width = wider
     return lines <= max(1, rules.max_lines)
+
+
+def _is_dialogue(spoken: Sequence[Sequence[Word]]) -> bool:
+    return any(is_turn(before, after) for before, after in pairwise(word for words in spoken for word in words))
+
+
+def _visible(cue: Cue) -> list[Word]:
+    return [word for line in cue.lines for word in line if word.text.strip()]
 
 
 def _of_file(format: Format, text: str, source: str) -> Iterator[Violation]:

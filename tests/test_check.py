@@ -15,7 +15,7 @@ from crisp_align.formats.srt import read_srt
 from crisp_align.languages import script_language
 from crisp_align.layout import LanguageRules, Layout, Rules, cues, profile_names, profile_rules
 from crisp_align.text.width import columns
-from crisp_align.transcript import Cue, Transcript
+from crisp_align.transcript import Cue, Transcript, Word
 from tests.transcripts import transcripts
 
 NETFLIX = profile_rules("netflix-en")
@@ -204,6 +204,31 @@ def test_speech_that_can_be_read_has_no_summary() -> None:
 def test_what_is_broken_in_a_file_is_found(tmp_path: Path, name: str, text: str, rule: str) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     assert [violation.rule for violation in check_file(tmp_path / name, NETFLIX)] == [rule]
+
+
+def spoken(start: float, end: float, *words: tuple[str, float, float]) -> Cue:
+    return Cue(start, end, (tuple(Word(text, begin, over) for text, begin, over in words),))
+
+
+def test_a_pause_inside_a_cue_is_found_where_words_were_measured() -> None:
+    shown = [spoken(1, 6, (" What", 1, 2), (" now?", 5, 6))]
+    assert [(v.rule, v.measured, v.severity) for v in check(shown, Rules())] == [("pause", 3.0, "error")]
+    assert check(shown, Rules(), measured=False) == []
+    assert check(shown, Rules(max_pause=0)) == []
+
+
+def test_a_cue_that_goes_out_before_its_last_word_is_found() -> None:
+    shown = [spoken(1, 3, (" write", 1, 2), (" to me", 2, 3.4)), spoken(4, 5, (" a-very-long-word", 4, 6))]
+    assert [(v.cue, v.rule, v.unavoidable) for v in check(shown, Rules())] == [
+        (1, "cut-off", False),
+        (2, "cut-off", True),
+    ]
+
+
+def test_a_gap_that_is_to_be_filled_is_found_open() -> None:
+    shown = [cue(1, 2), cue(3.5, 5), cue(9, 10)]
+    assert broken(*shown, rules=Rules(fill_gaps=2)) == ["open-gap"]
+    assert broken(*shown, rules=Rules()) == []
 
 
 def test_a_number_that_is_missing_is_reported_once() -> None:

@@ -95,11 +95,13 @@ def main() -> None:
     for language in ARTICLE:
         name = default_profile(language)
         rules = profile_rules(name)
-        passage = passage_of(transcript(language, 600, seed=1))
+        passage = passage_of(transcript(language, 600, seed=1), rules)
         layouts = [best_breaks(passage, rules)] + [greedy(passage, rules, by_sentence=by) for by in (False, True)]
         assert all(row[-1] == after[0] for layout in layouts for row, after in pairwise(layout))
         costs = [total_cost(passage, layout, rules) for layout in layouts]
-        shown = [assign_times(blocks_of(passage, layout), [rules] * len(layout)) for layout in layouts]
+        shown = [
+            assign_times(blocks_of(passage, layout, rules.speaker_dash), [rules] * len(layout)) for layout in layouts
+        ]
         broken = [sum(not v.unavoidable for v in check(laid, rules)) for laid in shown]
         assert costs[0] <= min(costs)
         print(

@@ -365,6 +365,12 @@ class LayoutGroup(OptionGroup):
     min_duration: float | None = number("--min-duration", metavar="S", help="shortest a cue stays", low=0, high=3600)
     max_cps: float | None = number("--max-cps", metavar="N", help="characters a second to read", low=0, high=1000)
     min_gap: float | None = number("--min-gap", metavar="S", help="least time between cues", low=0, high=60)
+    max_pause: float | None = number(
+        "--max-pause", metavar="S", help="longest pause inside a cue (1.5); 0: no limit", low=0, high=3600
+    )
+    fill_gaps: float | None = number(
+        "--fill-gaps", metavar="S", help="hold a cue until the next one, at most S later", low=0, high=3600
+    )
     linger: float | None = number(
         "--linger", metavar="S", help="how long a cue may stay after its last word", low=0, high=60
     )

@@ -10,7 +10,7 @@ from itertools import accumulate, pairwise
 from crisp_align.languages import script_language
 from crisp_align.text.display import displayed
 from crisp_align.text.identify import language_of_words
-from crisp_align.text.marks import DASHES, OPENERS
+from crisp_align.text.marks import DASHES, NOTES, OPENERS
 from crisp_align.text.width import columns, graphemes
 from crisp_align.transcript import Cue, Segment, Transcript, Word
 
@@ -191,21 +191,24 @@ def _bounds(start: float, end: float, pieces: Sequence[tuple[int, float | None]]
 def words_of_line(line: str) -> list[str]:
     """Words of a line, each with its leading space; a wide character is a word, with the marks that cling to it.
 
-    Marks that stand alone cling to the word before; those that open something, a dash before what another speaker
-    says, and all that begin the line, to the word after.
+    Marks that stand alone cling to the word before; those that open something, the note with which a song begins, a
+    dash before what another speaker says, and all that begin the line, to the word after.
     """
     words: list[list[str]] = []
     held: list[str] = []
     before = ""
+    notes = 0
     for token in _TOKEN.findall(line):
         if not any(char.isalnum() for char in token):
-            (words[-1] if words and not held and not _opens(token.strip(), before) else held).append(token)
+            opens = _opens(token.strip(), before) or (notes % 2 == 0 and token.strip()[0] in NOTES)
+            (words[-1] if words and not held and not opens else held).append(token)
         else:
             narrow = columns(token.strip()) == len(token.strip())
             first, *rest = [token] if narrow else _wide_words(token)
             words += [[*held, first], *([word] for word in rest)]
             held = []
         before = (before + token)[-_ENOUGH:]
+        notes += sum(map(token.count, NOTES))
     return ["".join(parts) for parts in ([*words, held] if held else words)]
 
 

@@ -7,11 +7,10 @@ The layout of a passage is the one of least total cost. What a cue costs:
     1000 + 100·d   shorter than the minimum by the fraction d
     20t·(1-s/t)² where it stays s seconds, less than t: 2 s, or 0.7 s where there is no minimum
     20 + 60·s   for reading time that is missing, a second of it
-    40·s        for the last word's being cut off by the longest duration, a second of it
-    200         a change of speaker inside it
-    15·(p-0.5)  for a pause of p seconds inside it, above half a second, at most 60
+    100         a change of speaker inside it
+    15·(p-0.5)  for a pause of p seconds inside it, above half a second, at most 60; 100000 above the longest allowed
     8           for a sentence that ends in the middle of a line
-    100         for a dash in the middle of a line with which another speaker begins
+    10000       for what begins a line by what it is (another speaker, a sound, a song), in the middle of one
     15          for a sentence that begins after the end of another and goes on in the next cue
     b           for the break after it, as crisp_align.text.breaks weighs it, less up to 20 for a pause there, less 60
                 where the speaker changes; the end of a segment counts as that of a clause at least
@@ -19,8 +18,9 @@ The layout of a passage is the one of least total cost. What a cue costs:
     8·u         for lines unequal by the fraction u of the limit, and 4 where a line is longer than the one below it
     12          for each line narrower than a quarter of the limit, where there is another: an orphan
 
-Never part of a layout: a cue of more lines, words or seconds up to its last word than the rules allow. The window of
-atoms that a cue can hold is bounded, so the work grows linearly with the number of words.
+Never part of a layout: a cue of more lines or words than the rules allow, one that would go out before its last word
+has been spoken (a single word that lasts longer excepted), and one that holds a longer pause than they allow. The
+window of atoms that a cue can hold is bounded, so the work grows linearly with the number of words.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ from typing import TypeAlias
 
 from crisp_align.layout.passage import Passage, passage_of
 from crisp_align.layout.rules import Lines, Rules, gap, needed_duration
-from crisp_align.transcript import Segment
+from crisp_align.text.marks import DASHES
+from crisp_align.transcript import Segment, Word
 
 __all__ = ["Breaks", "best_breaks", "blocks_of", "optimal_lines", "total_cost"]
 
@@ -49,10 +50,9 @@ LONG_ENOUGH_S = 2.0  # s
 MIN_GLANCE_S = 0.7  # s
 TOO_FAST = 20.0
 MISSING = 60.0  # a second of reading time
-CUT_OFF = 40.0  # a second
-SPEAKERS = 200.0
+SPEAKERS = 100.0
 MID_LINE = 8.0
-MID_TURN = 100.0
+MID_LINE_START = 10_000.0
 SENTENCE_RUNON = 15.0
 UNEQUAL = 8.0  # times the part of the limit by which two lines differ
 TOP_HEAVY = 4.0
@@ -67,15 +67,28 @@ def optimal_lines(segments: Sequence[Segment], rules: Rules, next_start: float =
     `next_start`: s, when what follows them comes in.
     """
     next_start = next_start if math.isinf(next_start) else round(next_start * rules.rate) / rules.rate
-    passage = replace(passage_of(segments, rules.rate), next_start=next_start)
-    return blocks_of(passage, best_breaks(passage, rules))
+    passage = replace(passage_of(segments, rules), next_start=next_start)
+    return blocks_of(passage, best_breaks(passage, rules), rules.speaker_dash)
 
 
-def blocks_of(passage: Passage, breaks: Sequence[Breaks]) -> list[Lines]:
-    """The lines of words between the breaks of each cue."""
-    return [
-        tuple(tuple(word for atom in passage.atoms[a:b] for word in atom) for a, b in pairwise(row)) for row in breaks
-    ]
+def blocks_of(passage: Passage, breaks: Sequence[Breaks], speaker_dash: str) -> list[Lines]:
+    """The lines of words between the breaks of each cue; where two people speak in it, each begins with the dash."""
+    turns = passage.turns
+    blocks: list[Lines] = []
+    for row in breaks:
+        lines = [tuple(word for atom in passage.atoms[a:b] for word in atom) for a, b in pairwise(row)]
+        if turns[row[0]] < turns[row[-1] - 1]:
+            for number, first in enumerate(row[:-1]):
+                if number == 0 or turns[first] > turns[first - 1]:
+                    lines[number] = _with_dash(lines[number], speaker_dash)
+        blocks.append(tuple(lines))
+    return blocks
+
+
+def _with_dash(line: tuple[Word, ...], dash: str) -> tuple[Word, ...]:
+    """A line that begins with a dash, unless it does already."""
+    text = line[0].text.lstrip()
+    return line if text[:1] in DASHES and text else (replace(line[0], text=dash + text), *line[1:])
 
 
 def best_breaks(passage: Passage, rules: Rules) -> list[Breaks]:
@@ -103,7 +116,8 @@ def best_breaks(passage: Passage, rules: Rules) -> list[Breaks]:
                 continue
             base = best[first] + cue_cost(first, last)
             if base + slack < bound:
-                lines, row = _best_lines(passage, rules, first, last, rules.max_lines)
+                limit = _limit(passage, rules, first, last)
+                lines, row = _best_lines(passage, limit, first, last, rules.max_lines)
                 if base + lines < bound:
                     bound, chosen = base + lines, row
         best.append(bound)
@@ -132,20 +146,29 @@ def _reading_behind(passage: Passage, rules: Rules) -> float:
 def total_cost(passage: Passage, breaks: Sequence[Breaks], rules: Rules) -> float:
     """What the layout with these breaks costs, whoever made them."""
     cue_cost = _cue_costs(passage, rules)
-    return sum(cue_cost(row[0], row[-1]) + _lines_cost(passage, rules.line_limit, row) for row in breaks)
+    return sum(
+        cue_cost(row[0], row[-1]) + _lines_cost(passage, _limit(passage, rules, row[0], row[-1]), row) for row in breaks
+    )
+
+
+def _limit(passage: Passage, rules: Rules, first: int, last: int) -> int:
+    """Columns that the words in a line of a cue may take; 0: no limit. The dash of a speaker takes its own."""
+    if passage.turns[first] == passage.turns[last - 1] or not rules.line_limit:
+        return rules.line_limit
+    return max(1, rules.line_limit - len(rules.speaker_dash))
 
 
 def _earliest(passage: Passage, rules: Rules, onsets: Sequence[float], last: int) -> int:
     """The first atom that a cue up to `last` can begin with; one atom alone always may be a cue."""
-    earliest = max(0, last - WINDOW)
+    earliest = max(passage.runs[last - 1], last - WINDOW)
     if rules.line_limit:  # the space at a line break is not shown
         room = rules.max_lines * (rules.line_limit + 1)
         earliest = bisect_left(passage.left, passage.right[last] - room, earliest, last)
     if rules.max_words:
         most = passage.words[last] + 1 - rules.max_words  # the first atom counts, even if it is the rest of a phrase
         earliest = bisect_left(passage.words, most, earliest + 1, last + 1) - 1
-    if rules.max_duration:
-        earliest = bisect_right(onsets, passage.start[last - 1] - rules.max_duration, earliest, last)
+    if rules.longest:
+        earliest = bisect_left(onsets, passage.end[last - 1] - rules.longest / rules.rate - 1e-6, earliest, last)
     if rules.split_on_punctuation:
         earliest = bisect_left(passage.sentences, passage.sentences[last - 1], earliest, last)
     return min(earliest, last - 1)
@@ -167,7 +190,7 @@ def _cue_costs(passage: Passage, rules: Rules) -> Callable[[int, int], float]:
         if sentences[first] < sentences[last - 1] == sentences[last]:
             cost += SENTENCE_RUNON
         start = starts[first]
-        shown = spoken = ends[last - 1] - start
+        shown = ends[last - 1] - start
         needed = a_column * (right[last] - left[first])
         if a_word:
             needed = max(needed, a_word * (words[last] - words[first + 1] + 1))
@@ -177,7 +200,6 @@ def _cue_costs(passage: Passage, rules: Rules) -> Callable[[int, int], float]:
             latest = shown + linger if shown + linger > least else least
             shown = needed if needed < latest else latest
         if 0 < longest < shown:
-            cost += CUT_OFF * max(0.0, spoken - longest)
             shown = longest
         room = (starts[last] if last < count else next_start) - pause - start
         if room < shown:
@@ -195,18 +217,17 @@ def _cue_costs(passage: Passage, rules: Rules) -> Callable[[int, int], float]:
 
 
 def _best_lines(
-    passage: Passage, rules: Rules, first: int, last: int, lines: int, width_above: int = -1
+    passage: Passage, limit: int, first: int, last: int, lines: int, width_above: int = -1
 ) -> tuple[float, Breaks]:
     """The cheapest way to break the atoms into at most `lines` lines, and the breaks.
 
     One line where they fit and nobody else begins to speak in it. `width_above` is that of the line above
     them; below 0: there is none.
     """
-    limit = rules.line_limit
     best = _NEVER
     chosen: Breaks = (first, last)
     is_long = 0 < limit < passage.right[last] - passage.left[first]
-    if lines > 1 and last - first > 1 and (is_long or passage.speaker_dashes[first] < passage.speaker_dashes[last - 1]):
+    if lines > 1 and last - first > 1 and (is_long or passage.line_starts[first] < passage.line_starts[last - 1]):
         low, high = first + 1, last
         if limit:  # lines wider than it are left out, but for a single atom that is
             low = bisect_left(passage.left, passage.right[last] - (limit + 1) * (lines - 1) + 1, first + 1, last)
@@ -217,7 +238,7 @@ def _best_lines(
             chosen = (first, second_start, last)
         for second_start in second_starts if lines > 2 else ():
             cost, rest = _best_lines(
-                passage, rules, second_start, last, lines - 1, passage.columns(first, second_start)
+                passage, limit, second_start, last, lines - 1, passage.columns(first, second_start)
             )
             cost += _line_cost(passage, limit, first, second_start, width_above, alone=False)
             if cost < best:
@@ -232,14 +253,14 @@ def _best_second_line(
 ) -> tuple[float, int]:
     """Where the second of two lines best starts: `_line_cost` unrolled, the most frequent question of all."""
     left, right, sentences, line_break = passage.left, passage.right, passage.sentences, passage.line_break
-    begin, end, changes, widest = left[first], right[last], passage.speaker_dashes, limit or _NEVER
+    begin, end, changes, widest = left[first], right[last], passage.line_starts, limit or _NEVER
     inside, turning = sentences[last - 1] - sentences[first], changes[last - 1] - changes[first]
     best, chosen = _NEVER, last
     for second_start in second_starts:
         above, below = right[second_start] - begin, end - left[second_start]
         cost = line_break[second_start] + MID_LINE * (inside - sentences[second_start] + sentences[second_start - 1])
         if turning:
-            cost += MID_TURN * (turning - changes[second_start] + changes[second_start - 1])
+            cost += MID_LINE_START * (turning - changes[second_start] + changes[second_start - 1])
         if above > below:
             cost += TOP_HEAVY
         cost += UNEQUAL * abs(above - below) / (limit if above <= limit >= below else max(above, below))
@@ -272,7 +293,7 @@ def _line_cost(passage: Passage, limit: int, first: int, last: int, width_above:
     """What a line costs below one `width_above` columns wide (below 0: none), and so the break between them."""
     width = passage.right[last] - passage.left[first]
     cost = MID_LINE * (passage.sentences[last - 1] - passage.sentences[first])
-    cost += MID_TURN * (passage.speaker_dashes[last - 1] - passage.speaker_dashes[first])
+    cost += MID_LINE_START * (passage.line_starts[last - 1] - passage.line_starts[first])
     if 0 < limit < width:
         # A single word that is too wide stays whole; several must never be put together so.
         cost += TOO_WIDE * (1 if last - first == 1 else 50)

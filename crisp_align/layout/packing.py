@@ -6,24 +6,30 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from crisp_align.languages import is_spaced
-from crisp_align.layout.rules import Lines, Rules, line_columns
-from crisp_align.text.breaks import unbreakable
+from crisp_align.layout.rules import Lines, Rules, is_long_pause, line_columns, onset
+from crisp_align.text.breaks import extends, unbreakable
+from crisp_align.text.dialogue import line_starts
 from crisp_align.text.sentences import sentence_ends
 from crisp_align.text.width import clip_width
 from crisp_align.transcript import MIN_WORD, Segment, Word
 
-__all__ = ["atoms", "fill_lines", "words_of"]
+__all__ = ["atoms", "fill_lines", "is_turn", "words_of"]
 
 
 def fill_lines(segment: Segment, rules: Rules) -> Iterator[Lines]:
     """One-line blocks, filled in order: what -ml, -sow and -sp ask for."""
     pieces = list(_cut_atoms(segment, rules))
-    ends = []
-    if rules.split_on_punctuation:
-        ends = sentence_ends(["".join(word.text for word in atom) for atom in pieces], segment.language)
+    begins = [False] * len(pieces)
+    if rules.split_on_punctuation or rules.max_chars > 1:
+        texts = ["".join(word.text for word in atom) for atom in pieces]
+        ends = sentence_ends(texts, segment.language)
+        if rules.max_chars > 1:
+            begins = line_starts(texts, ends)[:-1]
+        if rules.split_on_punctuation:
+            begins = [begun or closed for begun, closed in zip(begins, [True, *ends], strict=False)]
     line: list[Word] = []
-    for number, atom in enumerate(pieces):
-        if line and (_is_full(line, atom, rules) or (ends and ends[number - 1])):
+    for atom, begun in zip(pieces, begins, strict=True):
+        if line and (begun or _is_full(line, atom, rules)):
             yield (tuple(line),)
             line = []
         line.extend(atom)
@@ -37,25 +43,42 @@ def _is_full(line: Sequence[Word], atom: Sequence[Word], rules: Rules) -> bool:
         rules.max_chars == 1
         or 0 < rules.line_limit < line_columns([*line, *atom])
         or 0 < rules.max_words < len(line) + len(atom)
-        or 0 < rules.max_duration < atom[-1].end - line[0].start
+        or 0 < rules.longest < round(atom[-1].end * rules.rate) - round(line[0].start * rules.rate)
+        or is_long_pause(_spoken(line), onset(tuple(atom)), rules)
+        or is_turn(line[-1], atom[0])
     )
 
 
-def atoms(words: Sequence[Word], *, spaced: bool = False) -> Iterator[tuple[Word, ...]]:
+def atoms(words: Sequence[Word], rules: Rules, *, spaced: bool = False) -> Iterator[tuple[Word, ...]]:
     """Runs of words that stay together: blank words and lone marks with the word before them.
 
-    Words that show nothing at all are left out.
+    A pause longer than the rules allow parts even those, but for what is one character on the screen. Words that show
+    nothing at all are left out.
     """
     run: list[Word] = []
-    visible = False
+    spoken = None  # s, where the last visible word of the run ends
     for word in words:
-        if visible and not unbreakable(run[-1].text, word.text, spaced=spaced):
+        if spoken is not None and (
+            not unbreakable(run[-1].text, word.text, spaced=spaced)
+            or (is_long_pause(spoken, word.start, rules) and word.text.strip() and not extends(run[-1].text, word.text))
+        ):
             yield tuple(run)
-            run, visible = [], False
+            run, spoken = [], None
         run.append(word)
-        visible = visible or bool(word.text.strip())
-    if visible:
+        if word.text.strip():
+            spoken = word.end if spoken is None else max(spoken, word.end)
+    if spoken is not None:
         yield tuple(run)
+
+
+def _spoken(words: Sequence[Word]) -> float:
+    """s, where the last word ends that is shown."""
+    return max((word.end for word in words if word.text.strip()), default=words[-1].end)
+
+
+def is_turn(before: Word, after: Word) -> bool:
+    """Whether somebody else is known to speak the second word."""
+    return before.speaker != after.speaker and before.speaker is not None and after.speaker is not None
 
 
 def words_of(segment: Segment) -> tuple[Word, ...]:
@@ -65,7 +88,7 @@ def words_of(segment: Segment) -> tuple[Word, ...]:
 
 def _cut_atoms(segment: Segment, rules: Rules) -> Iterator[tuple[Word, ...]]:
     spaced = rules.split_on_word and is_spaced(segment.language)
-    for atom in atoms(words_of(segment), spaced=spaced):
+    for atom in atoms(words_of(segment), rules, spaced=spaced):
         yield from _cut(atom, rules)
 
 

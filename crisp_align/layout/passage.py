@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from crisp_align.layout.packing import atoms, words_of
-from crisp_align.text.breaks import CLAUSE, FORBIDDEN, SENTENCE, break_costs, kinsoku_start, speaker_dashes, word_starts
+from crisp_align.layout.packing import atoms, is_turn, words_of
+from crisp_align.layout.rules import Rules, is_long_pause, onset
+from crisp_align.text.breaks import CLAUSE, FORBIDDEN, SENTENCE, break_costs, kinsoku_start, word_starts
+from crisp_align.text.dialogue import SOUND_MARKS, line_starts
 from crisp_align.text.sentences import sentence_ends
 from crisp_align.text.width import columns
-from crisp_align.transcript import Segment, Word
+from crisp_align.transcript import MIN_WORD, Segment, Word
 
 __all__ = ["Passage", "passage_of"]
 
 PAUSE = 15.0  # a second
+RUN_AHEAD = 100_000.0
+APART = SENTENCE - 20  # a new cue at a sound or a song
 _NEVER = float("inf")
 
 
@@ -35,12 +39,17 @@ class Passage:
     """Words in the first n atoms; in Chinese, Japanese and Thai, phrases."""
     pauses: tuple[float, ...]
     """What the pauses before the first n + 1 atoms cost inside a cue, summed."""
+    runs: tuple[int, ...]
+    """For each atom the first one since the last pause that is too long for a cue."""
     speakers: tuple[int, ...]
-    """Changes of speaker up to each atom."""
+    """Changes of speaker up to each atom, from and to an unknown one included."""
+    turns: tuple[int, ...]
+    """Those from one known speaker to another."""
     sentences: tuple[int, ...]
     """Sentences that end with one of the first n atoms."""
-    speaker_dashes: tuple[int, ...]
-    """Dashes up to each atom with which another speaker begins."""
+    line_starts: tuple[int, ...]
+    """Atoms up to each that begin a line whatever room is left: another speaker, a sound, a song, words of two that
+    speak at once."""
     cue_break: tuple[float, ...]
     """Cost of a new cue before each atom, and at the end."""
     line_break: tuple[float, ...]
@@ -53,33 +62,40 @@ class Passage:
         return self.right[last] - self.left[first]
 
 
-def passage_of(segments: Sequence[Segment], rate: float = 1000.0) -> Passage:
-    """The atoms of `segments`, with what it costs to break between them.
-
-    `rate`: ticks a second that times fall on, as in `Rules`.
-    """
+def passage_of(segments: Sequence[Segment], rules: Rules) -> Passage:
+    """The atoms of `segments`, with what it costs to break between them."""
     pieces: list[tuple[Word, ...]] = []
     texts: list[str] = []
     closes: list[bool] = []
     breaks: list[float] = []
     counts: list[bool] = []
+    begins: list[bool] = [False]
+    spoken = 0.0  # s, where the words before a segment end
     for segment in segments:
-        own = list(atoms(words_of(segment)))
-        if not own:
+        segment_atoms = list(atoms(words_of(segment), rules))
+        if not segment_atoms:
             continue
-        own_texts = ["".join(word.text for word in atom) for atom in own]
-        costs = break_costs(own_texts, segment.language)
+        segment_texts = ["".join(word.text for word in atom) for atom in segment_atoms]
+        costs = break_costs(segment_texts, segment.language)
+        segment_closes = sentence_ends(segment_texts, segment.language)
+        starts = line_starts(segment_texts, segment_closes)
         if pieces:
-            closes[-1] = sentence_ends([texts[-1], own_texts[0]], segment.language)[0]
-            costs[0] = SENTENCE if closes[-1] else CLAUSE
-            if kinsoku_start(texts[-1], own_texts[0]):
+            closes[-1] = sentence_ends([texts[-1], segment_texts[0]], segment.language)[0]
+            costs[0] = SENTENCE if closes[-1] or starts[0] else CLAUSE
+            if kinsoku_start(texts[-1], segment_texts[0]):
                 costs[0] = FORBIDDEN
-        pieces += own
-        texts += own_texts
-        closes += sentence_ends(own_texts, segment.language)
+            starts[0] |= begins[-1] or segment_atoms[0][0].start < spoken - MIN_WORD
+            if begins[-1]:
+                costs[0] = SENTENCE
+        costs = [_apart(number, cost, segment_texts, starts) for number, cost in enumerate(costs)]
+        pieces += segment_atoms
+        texts += segment_texts
+        closes += segment_closes
         breaks += costs
-        counts += word_starts(own_texts, segment.language)
-    return _passage(pieces, texts, closes, breaks, counts, rate)
+        counts += word_starts(segment_texts, segment.language)
+        begins[-1:] = starts
+        spoken = max(spoken, *(word.end for word in segment_atoms[-1]))
+    return _passage(pieces, texts, closes, breaks, counts, begins, rules)
 
 
 def _passage(
@@ -88,18 +104,28 @@ def _passage(
     closes: Sequence[bool],
     breaks: Sequence[float],
     counts: Sequence[bool],
-    rate: float,
+    begins: Sequence[bool],
+    rules: Rules,
 ) -> Passage:
-    starts = tuple(atom[0].start for atom in pieces)
+    rate = rules.rate
+    starts = tuple(onset(atom) for atom in pieces)
     ends = tuple(max(word.end for word in atom) for atom in pieces)
     pauses = [0.0, *(max(0.0, start - end) for start, end in zip(starts[1:], ends, strict=False))][: len(pieces)]
+    long = [False, *(is_long_pause(_spoken(a), start, rules) for a, start in zip(pieces, starts[1:], strict=False))][
+        : len(pieces)
+    ]
     changes = [False, *(a[-1].speaker != b[0].speaker for a, b in pairwise(pieces))][: len(pieces)]
+    turns = [False, *(is_turn(a[-1], b[0]) for a, b in pairwise(pieces))][: len(pieces)]
     weighed = [
         cost - min(20.0, 40.0 * pause) - (60.0 if change else 0.0)
         for cost, pause, change in zip(breaks, pauses, changes, strict=True)
     ]
     widths = [columns(text) for text in texts]
     edges = [0, *accumulate(widths)]
+    costs_of_pauses = [
+        RUN_AHEAD if is_long else min(60.0, PAUSE * max(0.0, pause - 0.5))
+        for is_long, pause in zip(long, pauses, strict=True)
+    ]
     return Passage(
         atoms=tuple(pieces),
         left=tuple(edge + _blank(text, text.lstrip()) for edge, text in zip(edges, texts, strict=False)),
@@ -107,13 +133,29 @@ def _passage(
         start=tuple(round(max(0.0, start) * rate) / rate for start in starts),
         end=tuple(round(end * rate) / rate for end in ends),
         words=(0, *accumulate(int(counted) for counted in counts)),
-        pauses=tuple(accumulate(min(60.0, PAUSE * max(0.0, pause - 0.5)) for pause in pauses)),
+        pauses=tuple(accumulate(costs_of_pauses)),
+        runs=tuple(accumulate((number if is_long else 0 for number, is_long in enumerate(long)), max)),
         speakers=tuple(accumulate(int(change) for change in changes)),
+        turns=tuple(accumulate(int(turn) for turn in turns)),
         sentences=(0, *accumulate(int(close) for close in closes)),
-        speaker_dashes=tuple(accumulate(int(turn) for turn in speaker_dashes(texts, closes))),
+        line_starts=tuple(accumulate(int(begin or turn) for begin, turn in zip(begins, turns, strict=False))),
         cue_break=(*weighed, 0.0),
         line_break=tuple(cost if cost >= FORBIDDEN / 2 else cost / 2 if cost > 0 else cost / 4 for cost in weighed),
     )
+
+
+def _apart(number: int, cost: float, texts: Sequence[str], starts: Sequence[bool]) -> float:
+    """What a break costs before a text: less where a sound or a song begins or ends there."""
+    if not starts[number]:
+        return cost
+    begins = texts[number].lstrip()[:1] in SOUND_MARKS
+    follows = number > 0 and texts[number - 1].rstrip()[-1:] in SOUND_MARKS
+    return APART if begins != follows else min(cost, SENTENCE)
+
+
+def _spoken(atom: Sequence[Word]) -> float:
+    """s, where the last word ends that an atom shows."""
+    return max(word.end for word in atom if word.text.strip())
 
 
 def _blank(text: str, stripped: str) -> int:

@@ -80,7 +80,7 @@ def _read(path: str | os.PathLike[str]) -> dict[str, object]:
 
 
 def _rules(table: dict[str, object], base: Rules, name: str) -> Rules:
-    values: dict[str, float | bool] = {field.name: getattr(base, field.name) for field in fields(Rules)}
+    values: dict[str, float | bool | str] = {field.name: getattr(base, field.name) for field in fields(Rules)}
     for key, value in table.items():
         if key == "title":
             continue
@@ -93,11 +93,15 @@ def _rules(table: dict[str, object], base: Rules, name: str) -> Rules:
         raise OptionError(error.what, subject=name, hint=error.hint) from error
 
 
-def _typed(key: str, value: object, default: float | bool, name: str) -> float | bool:
+def _typed(key: str, value: object, default: float | bool | str, name: str) -> float | bool | str:
     if isinstance(default, bool):
         if isinstance(value, bool):
             return value
         raise OptionError(f"{key} must be true or false", subject=name)
+    if isinstance(default, str):
+        if isinstance(value, str):
+            return value
+        raise OptionError(f"{key} must be text", subject=name)
     if isinstance(value, bool) or not isinstance(value, int | float) or (type(default) is int and type(value) is float):
         kind = "a whole number" if type(default) is int else "a number"
         raise OptionError(f"{key} must be {kind}", subject=name)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, fields
 from typing import TypeAlias
 
 from crisp_align.errors import OptionError
+from crisp_align.text.marks import DASHES
 from crisp_align.text.width import columns
 from crisp_align.transcript import Word
 
-__all__ = ["Lines", "Rules", "countable_words", "gap", "line_columns", "needed_duration"]
+__all__ = ["Lines", "Rules", "countable_words", "gap", "is_long_pause", "line_columns", "needed_duration", "onset"]
 
 Lines: TypeAlias = tuple[tuple[Word, ...], ...]
 
+_DASH = re.compile(rf"[{DASHES}] ?")
 _FILM = 24.0  # frames a second that frame counts mean where no rate is given
 
 
@@ -47,21 +50,28 @@ class Rules:
     """Characters a second, the spaces between words included."""
     max_wpm: float = 0.0
     """Words a minute."""
+    max_pause: float = 1.5
+    """s; a longer pause between two words begins a cue, so that no words are on the screen long before they are
+    spoken."""
     min_gap: float = 0.0
     """s between two cues."""
     min_gap_frames: int = 0
     """The same in frames; without `fps`, of 1/24 s."""
     close_gap: float = 0.0
     """s; a shorter gap is closed to the minimum gap."""
+    fill_gaps: float = 0.0
+    """s; a cue stays until the minimum gap before the next one where they are at most so far apart."""
     linger: float = 0.0
     """s that a cue may stay after its last word, so as to reach `min_duration`, `max_cps` or `max_wpm`."""
     fps: float = 0.0
     """Frames a second; times fall on frames."""
+    speaker_dash: str = "- "
+    """What begins the lines of a cue in which two people speak."""
 
     def __post_init__(self) -> None:
         for name in (field.name for field in fields(Rules)):
             number = getattr(self, name)
-            if not (math.isfinite(number) and number >= 0):
+            if not isinstance(number, str) and not (math.isfinite(number) and number >= 0):
                 raise OptionError(f"{name.replace('_', ' ')} cannot be {number}", hint="give 0 or more")
         if self.max_duration and self.max_duration < self.min_duration:
             raise OptionError("the longest duration of a cue is below the shortest", hint="raise --max-duration")
@@ -69,11 +79,18 @@ class Rules:
             raise OptionError(f"{self.fps:g} frames a second is no frame rate", hint="give --fps from 1 to 1000")
         if self.char_columns not in (1, 2):
             raise OptionError(f"a character of {self.char_columns} columns does not exist", hint="1 or 2")
+        if not _DASH.fullmatch(self.speaker_dash):
+            raise OptionError(f"{self.speaker_dash!r} is no dash", hint='e.g. "-" or "– ": a dash, and a space or none')
 
     @property
     def rate(self) -> float:
         """Ticks a second that times fall on: frames, or milliseconds."""
         return self.fps or 1000.0
+
+    @property
+    def longest(self) -> int:
+        """Ticks that a cue may stay; 0: no limit."""
+        return max(1, math.floor(self.max_duration * self.rate + 1e-6)) if self.max_duration else 0
 
     @property
     def line_limit(self) -> int:
@@ -88,6 +105,16 @@ def gap(rules: Rules) -> int:
 
 def _frames(count: int, rules: Rules) -> int:
     return count if rules.fps else math.ceil(count / _FILM * rules.rate - 1e-6)
+
+
+def is_long_pause(before: float, after: float, rules: Rules) -> bool:
+    """Whether the silence from `before` to `after`, in seconds, is longer than one that a cue may hold."""
+    return 0 < rules.max_pause < after - before - 1e-6
+
+
+def onset(words: tuple[Word, ...]) -> float:
+    """s, when the first of the words begins that is shown."""
+    return next((word.start for word in words if word.text.strip()), words[0].start)
 
 
 def line_columns(words: tuple[Word, ...] | list[Word]) -> int:

@@ -24,6 +24,7 @@ __all__ = [
     "SENTENCE",
     "SPACE",
     "break_costs",
+    "extends",
     "kinsoku_end",
     "kinsoku_start",
     "speaker_dashes",
@@ -73,17 +74,22 @@ def unbreakable(left: str, right: str, *, spaced: bool = False) -> bool:
     stands alone behind a space, as in « fais ? », though it closes what is before it or opens what is after, or, with
     `spaced`, where there is no white space between two letters of a script that is written with it.
     """
-    if not right.strip():
+    if not right.strip() or extends(left, right):
         return True
     if not left:
         return False
     before, after = left[-1], right[0]
-    if before in _JOINERS or after in _JOINERS or unicodedata.category(after)[0] == "M":
-        return True
     shown = left.strip()
     if after.isspace() and (_CLINGING.issuperset(right.strip()) or (shown and _OPENING_ALONE.issuperset(shown))):
         return True
     return spaced and _inside_word(before, after)
+
+
+def extends(left: str, right: str) -> bool:
+    """Whether a grapheme cluster, or a joiner, runs from `left` into `right`."""
+    if not left or not right:
+        return False
+    return left[-1] in _JOINERS or right[0] in _JOINERS or unicodedata.category(right[0])[0] == "M"
 
 
 def kinsoku_start(above: str, line: str) -> bool:

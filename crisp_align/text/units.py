@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from crisp_align.languages import script_language
-from crisp_align.text.marks import DASHES
+from crisp_align.text.marks import DASHES, opening_note
 from crisp_align.transcript import Unit
 
 __all__ = ["QWEN3_LANGUAGES", "UnitMode", "split_units"]
@@ -274,6 +274,11 @@ def _attach(text: str, cores: list[_Core]) -> list[Unit]:
 def _cut(text: str, begin: int, end: int) -> int:
     """Where, between two spoken stretches, the first unit stops and the second begins."""
     gap = text[begin:end]
+    if (note := opening_note(text, begin, end)) is not None and text[note - 1 : note].isspace():
+        end = note
+        while text[end - 1 : end].isspace() and end > begin:
+            end -= 1
+        return end
     if not any(char.isspace() for char in gap):
         position = end
         while position > begin and _opens(text[position - 1]):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import combinations, pairwise, zip_longest
 
@@ -13,11 +14,22 @@ from crisp_align.check import check
 from crisp_align.layout import Rules, cues, live_cues, profile_names, profile_rules
 from crisp_align.layout.breaking import Breaks, best_breaks, total_cost
 from crisp_align.layout.passage import passage_of
-from crisp_align.layout.rules import line_columns
-from crisp_align.text.breaks import BAD, BRACKETED, CLAUSE, FORBIDDEN, IN_PHRASE, NEUTRAL, SENTENCE, SPACE, break_costs
+from crisp_align.layout.rules import gap, line_columns, onset
+from crisp_align.text.breaks import (
+    BAD,
+    BRACKETED,
+    CLAUSE,
+    FORBIDDEN,
+    IN_PHRASE,
+    NEUTRAL,
+    SENTENCE,
+    SPACE,
+    break_costs,
+    extends,
+)
 from crisp_align.text.units import UnitMode, split_units
 from crisp_align.text.width import columns
-from crisp_align.transcript import Segment, Transcript, Word
+from crisp_align.transcript import Cue, Segment, Transcript, Word
 from tests.layout.test_layout import JFK, shown, spoken
 from tests.transcripts import VOCABULARIES, transcripts
 
@@ -235,10 +247,10 @@ def every_layout(count: int, lines: int) -> list[list[Breaks]]:
 def test_no_other_layout_costs_less(transcript: Transcript, lines: int) -> None:
     words = [Segment(s.text, s.start, s.end, s.language, s.words[:4]) for s in transcript.segments]
     rules = Rules(max_chars=8, max_lines=lines, min_duration=0.5, max_cps=12, linger=0.3, min_gap=0.08)
-    passage = passage_of(words)
+    passage = passage_of(words, rules)
     count = len(passage.atoms)
     ours = total_cost(passage, best_breaks(passage, rules), rules)
-    turns = passage.speaker_dashes
+    turns = passage.line_starts
 
     def may_break(first: int, last: int) -> bool:
         return passage.columns(first, last) > 8 or turns[first] < turns[last - 1]
@@ -282,7 +294,7 @@ def test_a_cue_that_rounding_to_frames_would_make_too_brief_is_not_chosen() -> N
 @settings(max_examples=40, deadline=None)
 def test_greedy_packing_never_costs_less(profile: str, transcript: Transcript, by_sentence: bool) -> None:
     rules = replace(profile_rules(profile), max_duration=0.0)  # greedy packing looks at it line by line
-    passage = passage_of(transcript.segments)
+    passage = passage_of(transcript.segments, rules)
     hypothesis.assume(passage.atoms)
     packed = greedy(passage, rules, by_sentence=by_sentence)
     assert total_cost(passage, best_breaks(passage, rules), rules) <= total_cost(passage, packed, rules) + 1e-6
@@ -303,7 +315,7 @@ def test_every_word_is_shown_once_within_the_profiles_limits(profile: str, trans
         assert cue.end > cue.start
         assert not following or cue.end <= following.start
         assert not rules.max_duration or cue.end - cue.start <= rules.max_duration + 0.0005
-        assert cue.start == pytest.approx(cue.lines[0][0].start, abs=0.001)
+        assert cue.start == pytest.approx(onset(cue.lines[0]), abs=0.001)
 
 
 def transcript_text(transcript: Transcript) -> str:
@@ -350,3 +362,109 @@ def test_a_word_of_a_megabyte_stands_alone_on_its_line(profile: str, long: str) 
     segment = Segment("".join(word.text for word in words), 0.0, 5.5, "en", words)
     lines = [line for cue in cues([segment], profile_rules(profile)) for line in cue.text.split("\n")]
     assert lines == [word.text.strip() for word in words]
+
+
+def visible(cue: Cue) -> list[Word]:
+    return [word for line in cue.lines for word in line if word.text.strip()]
+
+
+ANY_RULES = st.one_of(
+    st.sampled_from([profile_rules(name) for name in profile_names()]),
+    st.builds(
+        Rules,
+        max_chars=st.sampled_from([0, 1, 12, 42]),
+        max_lines=st.sampled_from([0, 1, 2, 3]),
+        max_duration=st.sampled_from([0.0, 3.0, 7.0]),
+        min_duration=st.sampled_from([0.0, 0.8]),
+        max_cps=st.sampled_from([0.0, 15.0]),
+        linger=st.sampled_from([0.0, 0.5]),
+        fill_gaps=st.sampled_from([0.0, 2.0]),
+        fps=st.sampled_from([0.0, 23.976, 25.0]),
+    ),
+)
+
+
+@given(transcript=transcripts(), rules=ANY_RULES)
+@settings(max_examples=200, deadline=None)
+def test_no_cue_spans_a_long_pause(transcript: Transcript, rules: Rules) -> None:
+    for cue in cues(transcript.segments, rules):
+        for before, word in pairwise(visible(cue)):
+            assert word.start - before.end <= 1.5 + 1e-6 or extends(before.text, word.text)
+
+
+@given(transcript=transcripts(), rules=ANY_RULES)
+@settings(max_examples=200, deadline=None)
+def test_no_cue_goes_out_before_its_last_word_but_for_the_gap(transcript: Transcript, rules: Rules) -> None:
+    laid = cues(transcript.segments, rules)
+    for cue, following in zip_longest(laid, laid[1:]):
+        words = visible(cue)
+        limit = following.start - gap(rules) / rules.rate if following else math.inf
+        assert cue.end >= min(words[-1].end, limit) - 1 / rules.rate - 0.001 or len(words) == 1
+
+
+def test_an_answer_after_a_pause_is_not_shown_with_its_question() -> None:
+    question, answer = spoken("What was that terrible noise?", step=0.15), spoken("No.", start=7.0)
+    assert [(cue.text, cue.start) for cue in cues([question, answer], NETFLIX)] == [
+        ("What was that terrible noise?", 0.0),
+        ("No.", 7.0),
+    ]
+
+
+@pytest.mark.parametrize("rules", [replace(NETFLIX, max_duration=3), Rules(max_chars=60, max_duration=3)])
+def test_a_cue_is_cut_before_a_word_that_it_could_not_outlast(rules: Rules) -> None:
+    words = (Word(" write", 0, 0.8), Word(" to", 0.8, 1.0), Word(" info@example.com", 1.2, 3.4))
+    laid = cues([Segment(" write to info@example.com", 0, 3.4, "en", words)], rules)
+    assert [cue.text for cue in laid] == ["write to", "info@example.com"]
+    assert laid[-1].end >= 3.4
+
+
+def test_a_gap_is_filled_up_to_the_length_asked_for() -> None:
+    speech = [spoken("One.", start=1.0), spoken("Two.", start=3.3), spoken("Three.", start=9.0)]
+    laid = cues(speech, Rules(max_lines=2, max_chars=42, fill_gaps=2.0, min_gap=0.1))
+    assert [(cue.start, cue.end) for cue in laid] == [(1.0, 3.2), (3.3, 3.6), (9.0, 9.3)]
+
+
+def said(text: str, start: float, speaker: str | None = None) -> Segment:
+    segment = spoken(text, start=start, step=0.2)
+    words = tuple(replace(word, speaker=speaker) for word in segment.words)
+    return replace(segment, words=words)
+
+
+def test_two_speakers_in_a_cue_get_a_dash_and_a_line_each() -> None:
+    talk = [said("Me.", 2.1, "Bob"), said("Come in.", 2.4, "Ann")]
+    assert shown(cues(talk, NETFLIX)) == ["- Me.\n- Come in."]
+    assert shown(cues(talk, replace(NETFLIX, speaker_dash="–"))) == ["–Me.\n–Come in."]
+
+
+def test_two_speakers_never_share_a_line() -> None:
+    talk = [said("Me.", 2.1, "Bob"), said("Come in.", 2.4, "Ann"), said("Thanks!", 2.8, "Bob")]
+    for rules in (NETFLIX, profile_rules("social"), Rules(max_chars=42), Rules(max_lines=3, max_chars=42)):
+        for cue in cues(talk, rules):
+            assert all(len({word.speaker for word in line}) == 1 for line in cue.lines)
+            assert len(cue.lines) == 1 or all(line[0].text.startswith("- ") for line in cue.lines)
+
+
+@pytest.mark.parametrize(
+    ("texts", "lines"),
+    [
+        (["[thunder rumbles]", "Oh no, what was that?"], ["[thunder rumbles]\nOh no, what was that?"]),
+        (["[door slams] Oh no."], ["[door slams]\nOh no."]),
+        (["♪ Row, row ♪", "♪ Down the stream ♪"], ["♪ Row, row ♪\n♪ Down the stream ♪"]),
+        (["He sang ♪ la la la ♪ all day."], ["He sang\n♪ la la la ♪", "all day."]),
+        (["ANN: Don't move.", "BOB: I won't."], ["ANN: Don't move.\nBOB: I won't."]),
+        (["(whispers) Come here."], ["(whispers) Come here."]),
+        (["He went (so I am told) home."], ["He went (so I am told) home."]),
+        (["Please note: it is late."], ["Please note: it is late."]),
+        (["- Where were you?", "- At home."], ["- Where were you?\n- At home."]),
+    ],
+)
+def test_sounds_songs_names_and_dashes_begin_a_line(texts: list[str], lines: list[str]) -> None:
+    speech = [said(text, 0.2 * sum(len(before.split()) for before in texts[:n])) for n, text in enumerate(texts)]
+    laid = shown(cues(speech, NETFLIX))
+    assert "\n".join(laid).split("\n") == "\n".join(lines).split("\n")
+
+
+def test_words_of_two_cues_that_overlap_never_share_a_line() -> None:
+    first = Segment(" the train leaves now", 50, 55, "en", (Word(" the train leaves now", 50, 55),))
+    second = Segment(" Come here.", 51, 53, "en", (Word(" Come here.", 51, 53),))
+    assert all("now Come" not in cue.text for cue in cues([first, second], NETFLIX))

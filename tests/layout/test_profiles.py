@@ -44,7 +44,7 @@ def test_rules_by_language_keep_what_was_given() -> None:
 
 ENGLISH = spoken("All human beings are born free and equal in dignity and rights.", step=0.3)
 GERMAN = spoken("Alle Menschen sind frei und gleich an Rechten geboren.", language="de", start=8.0)
-JAPANESE = spoken("すべての人間は自由であり権利について平等である。", language="ja", start=8.0, step=0.3)
+JAPANESE = spoken("すべての人間は自由であり権利について平等である。", language="ja", start=8.0, step=0.28)
 
 
 def test_where_lines_of_two_languages_differ_each_is_laid_out_by_its_own_rules() -> None:
