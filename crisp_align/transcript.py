@@ -8,7 +8,7 @@ source.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     Samples: TypeAlias = NDArray[np.float32]
 
+Match: TypeAlias = Literal["heard", "partly", "unspoken", "sound"]
+"""Of a line of a reference text: transcribed as given, in part, not at all; or the label of a sound, not said."""
+
+MATCHES: tuple[Match, ...] = get_args(Match)
 SAMPLE_RATE = 16_000  # Hz, the rate of every Clip
 MIN_WORD = 0.020  # s, the shortest word that is ever written
 
@@ -96,12 +100,24 @@ class Segment:
     words: tuple[Word, ...]
     aligner: str | None = None
     """Which aligner timed the words; "spread" means that none could and they share the speech evenly."""
+    match: Match | None = None
+    """How sure it is that a line of a reference text is said here; None: it was transcribed, or not compared."""
 
     @property
     def score(self) -> float | None:
         """Mean score of the words that have one."""
         scores = [word.score for word in self.words if word.score is not None]
         return sum(scores) / len(scores) if scores else None
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraSpeech:
+    """Speech that a reference text lacks."""
+
+    start: float
+    end: float
+    text: str
+    """As it was transcribed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +136,8 @@ class Transcript:
     """Version of crisp-align that made it."""
     notices: tuple[str, ...] = field(default=())
     """What a careful reader should know: audio cut off, speech dropped, aligners that gave way to others."""
+    extra_speech: tuple[ExtraSpeech, ...] = field(default=())
+    """What is said that the reference text lacks, in order."""
 
     @property
     def text(self) -> str:

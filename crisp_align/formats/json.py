@@ -15,7 +15,7 @@ from crisp_align.errors import TranscriptError
 from crisp_align.formats.cue_text import words_of_line
 from crisp_align.formats.json_node import Node, parsed
 from crisp_align.text.width import columns
-from crisp_align.transcript import Cue, Segment, Transcript, Word
+from crisp_align.transcript import MATCHES, Cue, ExtraSpeech, Match, Segment, Transcript, Word
 
 __all__ = ["FORMAT", "read_json_cues", "shared_out", "transcript_from_json", "transcript_to_json"]
 
@@ -35,6 +35,10 @@ def transcript_to_json(transcript: Transcript, cues: Sequence[Cue] | None = None
         "aligner": transcript.aligner,
         "version": transcript.version,
         "notices": list(transcript.notices),
+        "extra_speech": [
+            {"start": _seconds(part.start), "end": _seconds(part.end), "text": part.text}
+            for part in transcript.extra_speech
+        ],
     }
     if full:
         value |= {"language": transcript.language, "text": transcript.text}
@@ -54,6 +58,7 @@ def _segment(segment: Segment, full: bool) -> dict[str, Any]:
         "text": segment.text,
         "language": segment.language,
         "aligner": segment.aligner,
+        "match": segment.match,
         "score": _score(segment.score) if full else None,
     }
     value = {key: part for key, part in value.items() if part is not None}
@@ -128,6 +133,9 @@ def transcript_from_json(text: str, name: str = "JSON") -> Transcript:
         aligner=root.optional_string("aligner"),
         version=root.optional_string("version"),
         notices=tuple(node.as_string() for node in root.items("notices", optional=True)),
+        extra_speech=tuple(
+            ExtraSpeech(*node.times(), node.string("text")) for node in root.items("extra_speech", optional=True)
+        ),
     )
 
 
@@ -152,7 +160,19 @@ def _read_segment(node: Node) -> Segment:
             raise node.error("the texts of its words do not join to its text")
     else:
         words = shared_out(text, start, end)
-    return Segment(text, start, end, node.optional_string("language"), words, node.optional_string("aligner"))
+    return Segment(
+        text, start, end, node.optional_string("language"), words, node.optional_string("aligner"), _read_match(node)
+    )
+
+
+def _read_match(node: Node) -> Match | None:
+    found = node.optional_string("match")
+    for match in MATCHES:
+        if found == match:
+            return match
+    if found is not None:
+        raise node.error(f"{found[:60]!r} is no match; known: {', '.join(MATCHES)}")
+    return None
 
 
 def _read_word(node: Node) -> Word:

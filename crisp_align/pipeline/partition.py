@@ -9,10 +9,10 @@ from rapidfuzz.distance import Levenshtein
 
 from crisp_align.transcript import Clip, Unit
 
-__all__ = ["by_hearing", "by_voice"]
+__all__ = ["assign_by_asr", "assign_by_duration"]
 
 
-def by_hearing(units: Sequence[Unit], heard: Sequence[Sequence[Unit]]) -> tuple[list[int], float]:
+def assign_by_asr(units: Sequence[Unit], heard: Sequence[Sequence[Unit]]) -> tuple[list[int], float]:
     """Share out a text among clips by what a backend heard in each.
 
     The two are aligned by edit distance over spoken units; a unit that was not heard goes with the one before it.
@@ -48,7 +48,7 @@ def by_hearing(units: Sequence[Unit], heard: Sequence[Sequence[Unit]]) -> tuple[
     return numbers, equal / len(units) if units else 0.0
 
 
-def by_voice(units: Sequence[Unit], line_ends: Sequence[bool], clips: Sequence[Clip]) -> list[int]:
+def assign_by_duration(units: Sequence[Unit], line_ends: Sequence[bool], clips: Sequence[Clip]) -> list[int]:
     """Share out a text among clips by how much voice each holds, cutting at line ends where one is near.
 
     Args:

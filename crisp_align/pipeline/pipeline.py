@@ -10,15 +10,15 @@ import os
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import crisp_align
-from crisp_align.aligners import Utterance, aligner_profiles
-from crisp_align.aligners.chain import EVERYONES_CLIP, AlignerChain, Timed, fits
-from crisp_align.backends import Backend, Transcription, backend_class, load_backend
+from crisp_align.aligners import aligner_profiles
+from crisp_align.aligners.chain import AlignerChain, fits
+from crisp_align.backends import Backend, backend_class, load_backend
 from crisp_align.backends.profile import check_runtime
-from crisp_align.errors import AlignmentError, CrispAlignError, ModelError
+from crisp_align.errors import CrispAlignError
 from crisp_align.events import (
     Advanced,
     ClipDone,
@@ -33,17 +33,13 @@ from crisp_align.events import (
     Staged,
     Started,
 )
-from crisp_align.languages import script_language
 from crisp_align.models.devices import release_memory
 from crisp_align.models.store import better_model
-from crisp_align.pipeline.partition import by_hearing, by_voice
-from crisp_align.pipeline.prefetch import ROOM, Feed, Listed, Read, Reading, Step, Task, read
-from crisp_align.pipeline.reference_text import GivenText, fit
-from crisp_align.pipeline.segments import cut
+from crisp_align.pipeline.prefetch import ROOM, Feed, Listed, Read, Reading, Step, Task
 from crisp_align.pipeline.settings import Settings
-from crisp_align.pipeline.stages import Heard, Hearing, Timing, timed_words
-from crisp_align.text.units import split_units
-from crisp_align.transcript import Clip, Segment, Transcript, Unit, Word
+from crisp_align.pipeline.stages import Heard, Hearing, Timing
+from crisp_align.pipeline.text_alignment import TextAlignment, Unspoken
+from crisp_align.transcript import Clip, ExtraSpeech, Segment, Transcript
 
 __all__ = [
     "Advanced",
@@ -61,7 +57,6 @@ __all__ = [
 
 Source: TypeAlias = str | os.PathLike[str]
 
-_GIVEN = 64  # clips of a given text that are timed in one call
 _GROUP = 3600.0  # s of sound that may be heard before it is timed, where the models take turns: 230 MB
 
 
@@ -75,6 +70,10 @@ class _File:
     stand_ins: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     remarks: list[str] = field(default_factory=list)
     """What there is to say of the file as a whole."""
+    unspoken: list[tuple[str, float]] = field(default_factory=list)
+    """Lines of a reference text that nobody says, each with the end of the speech before it, s."""
+    extra_speech: tuple[ExtraSpeech, ...] = ()
+    """What is said that the reference text lacks."""
     waiting: int = 0
     ended: bool = False
     failed: bool = False
@@ -280,106 +279,25 @@ class Pipeline:
         """What `transcribe` does, with sources that are being read already."""
         yield from _Route(self).go(reading)
 
-    def align(self, source: Source, text: str) -> Iterator[Event]:
-        """Time a given text: every word of it once, in order, each line a segment.
+    def align(self, source: Source, text: str, unspoken: Unspoken = "keep") -> Iterator[Event]:
+        """Time a reference text: every word of it once, in order, each line a segment.
 
         Args:
             source: a path; "-" is standard input.
-            text: what is said in it; lines that hold nothing to say stay with the line before.
+            text: what is said in it, more or less; lines that hold nothing to say stay with the line before.
+            unspoken: what becomes of lines that nobody says: they keep their place in free time, are marked there too,
+                or are dropped.
 
         Yields:
             The same events as `transcribe`.
         """
         file = _File(os.fspath(source))
         try:
-            yield from self._align_given(file, text)
+            yield from TextAlignment(self, file, text, unspoken).run()
         except CrispAlignError as error:
             yield from file.fail(error)
             return
         yield from self._finish(file)
-
-    def _align_given(self, file: _File, text: str) -> Iterator[Event]:
-        voiced: list[Clip] = []
-        limit: Future[float] = Future()
-        limit.set_result(EVERYONES_CLIP)
-        for step in read(Task(file.source), self.settings.media, self.settings.vad, limit):
-            match step:
-                case Started():
-                    yield step
-                case Read(position, notices):
-                    file.position = position
-                    yield from file.remark(notices)
-                case (_, clip):
-                    voiced.append(clip)
-        if not voiced:
-            raise AlignmentError("no speech was found", subject=file.source, hint="lower -vt, or use --no-vad")
-        language, heard = self._listen(voiced, text)
-        given = GivenText.read(text, language, self.settings.units)
-        if not given.units:
-            raise AlignmentError("the text holds nothing that can be said", subject=file.source)
-        numbers, share = [0] * len(given.units), 1.0
-        if heard is not None:
-            numbers, share = by_hearing(given.units, heard)
-        elif len(voiced) > 1:
-            numbers = by_voice(given.units, given.line_ends, voiced)
-        placed = [
-            Utterance(clip, tuple(u for u, n in zip(given.units, numbers, strict=True) if n == number), language)
-            for number, clip in enumerate(voiced)
-        ]
-        placed = [utterance for utterance in placed if utterance.units]
-        timed = self._timed(placed)
-        for segment in self._lines(file, given, placed, timed):
-            file.segments.append(segment)
-            yield SegmentReady(file.source, segment)
-        yield from file.remark(fit(file.segments, share))
-
-    def _listen(self, voiced: Sequence[Clip], text: str) -> tuple[str | None, list[list[Unit]] | None]:
-        """Language of a given text and, where there are several clips, the units heard in each.
-
-        Without a backend's weights the language stays unknown unless the script tells, and nothing is heard.
-        """
-        language = self.settings.decode.language or script_language(text)
-        if language is not None and len(voiced) == 1:
-            return language, None
-        try:
-            hearing = self.hearing
-        except ModelError:
-            if self.settings.backend.model != "auto":
-                raise
-            return language, None
-        size = self.batch_size
-        wanted = voiced if len(voiced) > 1 else voiced[:1]
-        heard = [each for i in range(0, len(wanted), size) for each in hearing.hear(wanted[i : i + size])]
-        transcriptions = [each.transcription if isinstance(each, Heard) else Transcription("") for each in heard]
-        language = language or next((t.language for t in transcriptions if t.text and t.language), None)
-        if len(voiced) == 1:
-            return language, None
-        return language, [split_units(t.text, language, self.settings.units) for t in transcriptions]
-
-    def _timed(self, utterances: Sequence[Utterance]) -> list[Timed]:
-        done: list[Timed] = []
-        for i in range(0, len(utterances), _GIVEN):
-            for result in self.timing.align(utterances[i : i + _GIVEN]):
-                if isinstance(result, CrispAlignError):
-                    raise result
-                done.append(result)
-        return done
-
-    def _lines(
-        self, file: _File, given: GivenText, placed: Sequence[Utterance], timed: Sequence[Timed]
-    ) -> list[Segment]:
-        spoken: list[Word] = []
-        aligners: list[str] = []
-        for utterance, result in zip(placed, timed, strict=True):
-            file.stand_ins.update((name, result.aligner, reason) for name, reason in result.refusals)
-            file.notices.extend(result.notices)
-            spoken.extend(timed_words(utterance, result))
-            aligners.extend([result.aligner] * len(utterance.units))
-        made, at = [], 0
-        for segment in cut(spoken, placed[0].language, "", given.line_ends):
-            made.append(replace(segment, aligner=aligners[at]))
-            at += len(segment.words)
-        return made
 
     @property
     def batch_size(self) -> int:
@@ -404,6 +322,7 @@ class Pipeline:
             aligner=self.aligners.names[0],
             version=crisp_align.__version__,
             notices=(*file.notices, *file.remarks),
+            extra_speech=file.extra_speech,
         )
 
 

@@ -8,60 +8,119 @@ from typing import Self
 
 from crisp_align.languages import is_spaced
 from crisp_align.pipeline.segments import one_line
+from crisp_align.text.labels import is_sound_line, unspoken_spans
 from crisp_align.text.units import UnitMode, split_units
 from crisp_align.transcript import Segment, Unit
 
-__all__ = ["GivenText", "fit"]
+__all__ = ["ReferenceLine", "ReferenceText", "mismatch_notices"]
 
-POOR_SHARE = 0.5  # of the units heard as given, below which the text is some other
+POOR_SHARE = 0.5  # of the units transcribed as given, below which the text is some other
 POOR_SCORE = 0.3  # mean score below which an aligner doubted most of what it timed
 PASSAGE = 6  # words in a row that are judged together: a sentence put in or changed, not a word misheard
 STRETCHED = (1.5, 0.05)  # s a word lasts at least, and the score it stays under, where it covers speech left out
 
 
 @dataclass(frozen=True, slots=True)
-class GivenText:
-    """The units of a given text, and where its lines end."""
+class ReferenceLine:
+    """A line of a reference text."""
+
+    text: str
+    """As a segment shows it."""
+    first: int
+    last: int
+    """Its units are [first, last); none: it names a sound, and takes no speech."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing in it is said."""
+        return self.first == self.last
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceText:
+    """The units of a reference text, and its lines."""
 
     units: tuple[Unit, ...]
-    line_ends: tuple[bool, ...]
-    """Whether a line ends after each unit."""
+    lines: tuple[ReferenceLine, ...]
+    """In order; every unit is in one of them."""
+
+    @property
+    def line_ends(self) -> tuple[bool, ...]:
+        """Whether a line ends after each unit."""
+        ends = [False] * len(self.units)
+        for line in self.lines:
+            if not line.is_sound:
+                ends[line.last - 1] = True
+        return tuple(ends)
 
     @classmethod
     def read(cls, text: str, language: str | None, mode: UnitMode = "word") -> Self:
-        """Split a text line by line; a line that holds nothing to say is kept with the line before (or after)."""
+        """Split a text line by line.
+
+        A line that names sounds only (`[door slams]`) is a line without units; one that holds no letters at all is kept
+        with the line before (or after). Labels inside a line (`NAME:`, `[sighs]`) belong to the words beside them.
+        """
         units: list[Unit] = []
-        ends: list[bool] = []
+        lines: list[ReferenceLine] = []
         lead = ""
         for line in text.splitlines():
             shown = one_line(line, language)
-            pieces = split_units(shown, language, mode) if shown else []
-            if not pieces and units:
-                units[-1] = Unit(units[-1].text + shown, units[-1].spoken)
+            if is_sound_line(shown):
+                lines.append(ReferenceLine(lead + shown, len(units), len(units)))
+                lead = ""
+                continue
+            pieces = _units(shown, language, mode) if shown else []
+            if not pieces and lines:
+                lines[-1] = _extended(lines[-1], shown, units)
             elif not pieces:
                 lead += shown
             else:
                 space = " " if lead and is_spaced(language) and not pieces[0].text.startswith(" ") else ""
                 pieces[0] = Unit(lead + space + pieces[0].text, pieces[0].spoken)
+                lines.append(ReferenceLine(lead + space + shown, len(units), len(units) + len(pieces)))
                 lead = ""
                 units.extend(pieces)
-                ends.extend([False] * (len(pieces) - 1) + [True])
-        return cls(tuple(units), tuple(ends))
+        return cls(tuple(units), tuple(lines))
 
 
-def fit(segments: Sequence[Segment], share: float) -> list[str]:
+def _extended(line: ReferenceLine, shown: str, units: list[Unit]) -> ReferenceLine:
+    if not line.is_sound:
+        units[-1] = Unit(units[-1].text + shown, units[-1].spoken)
+    return ReferenceLine(line.text + shown, line.first, line.last)
+
+
+def _units(line: str, language: str | None, mode: UnitMode) -> list[Unit]:
+    """The units of a line; what is not said belongs to the unit after it, or before it at the end of the line."""
+    units: list[Unit] = []
+    waiting, at = "", 0
+    for start, end in [*unspoken_spans(line), (len(line), len(line))]:
+        piece = line[at:start]
+        made = split_units(piece, language, mode) if piece else []
+        if made:
+            units += [Unit(waiting + made[0].text, made[0].spoken), *made[1:]]
+            waiting = ""
+        else:
+            waiting += piece
+        waiting += line[start:end]
+        at = end
+    if waiting and units:
+        units[-1] = Unit(units[-1].text + waiting, units[-1].spoken)
+    return units
+
+
+def mismatch_notices(segments: Sequence[Segment], share: float) -> list[str]:
     """What to say where a given text and its audio do not belong together.
 
     Args:
         segments: the timed lines.
-        share: of the text that a backend heard as given, [0, 1]; 1.0 where none listened.
+        share: of the text that a backend transcribed as given, [0, 1]; 1.0 where none transcribed.
     """
     notices = []
     words = [word for segment in segments for word in segment.words if word.score is not None]
     scores = [word.score or 0.0 for word in words]
     mean = sum(scores) / len(scores) if scores else 1.0
     if share < POOR_SHARE:
-        notices.append(f"the text may not be what is said: {share:.0%} of it was heard as given")
+        notices.append(f"the text may not be what is said: {share:.0%} of it was transcribed as given")
     count = min(PASSAGE, len(words))
     passages = [sum(scores[at : at + count]) / count for at in range(len(words) - count + 1)] if words else []
     worst = min(passages, default=1.0)
