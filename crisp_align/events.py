@@ -43,9 +43,11 @@ class Started:
     source: str
     duration: float | None
     """s of audio to come, where the container says so."""
+    resumed_at: float = 0.0
+    """s of it, from where work begins, that an earlier run did."""
 
 
-Stage: TypeAlias = Literal["decoding", "transcribing", "aligning"]
+Stage: TypeAlias = Literal["decoding", "transcribing", "aligning", "writing"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from crisp_align.errors import CrispAlignError, OptionError, OutputError
 
-__all__ = ["Kind", "connect", "told"]
+__all__ = ["FileSpec", "connect", "translating_errors"]
 
 _MAGIC = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FileSpec:
     """What a file is for, and how one knows it again."""
 
     name: str
@@ -29,33 +29,33 @@ class Kind:
     version: int
     """Grows when an older program could no longer read the file."""
     schema: str
-    """Statements that make an empty file one of this kind."""
+    """Statements that make an empty file one of this spec."""
     wal: bool
     """Write-ahead log: writers do not wait for readers, and a commit costs microseconds; not for network shares."""
     hint: str
     """What to do when the file cannot be used."""
 
 
-def connect(path: Path, kind: Kind, *, patience: float = 30.0) -> sqlite3.Connection:
+def connect(path: Path, spec: FileSpec, *, patience: float = 30.0) -> sqlite3.Connection:
     """Open the file, or make it; transactions are begun and ended by the caller.
 
     Args:
         path: of the file; its folder is there.
-        kind: what it is.
+        spec: what it is.
         patience: s to wait for other processes that write.
 
     Raises:
         OptionError: the file is something else, or of a newer version; it is left as it is.
         OutputError: it cannot be opened, made or locked, or is damaged.
     """
-    with told(path, kind):
+    with translating_errors(path, spec):
         try:
-            _refuse_others(path, kind)
+            _refuse_others(path, spec)
         except OSError as error:
-            raise _unusable(path, kind, error.strerror or str(error)) from error
+            raise _unusable(path, spec, error.strerror or str(error)) from error
         connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
         try:
-            _prepare(connection, path, kind, time.monotonic() + patience)
+            _prepare(connection, path, spec, time.monotonic() + patience)
         except BaseException:
             connection.close()
             raise
@@ -63,7 +63,7 @@ def connect(path: Path, kind: Kind, *, patience: float = 30.0) -> sqlite3.Connec
 
 
 @contextmanager
-def told(path: Path, kind: Kind) -> Iterator[None]:
+def translating_errors(path: Path, spec: FileSpec) -> Iterator[None]:
     """SQLite's errors as ours.
 
     Raises:
@@ -72,10 +72,10 @@ def told(path: Path, kind: Kind) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise _explained(error, path, kind) from error
+        raise _explained(error, path, spec) from error
 
 
-def _refuse_others(path: Path, kind: Kind) -> None:
+def _refuse_others(path: Path, spec: FileSpec) -> None:
     """Look before SQLite does: it would take an empty file for its own and lock what is none of ours."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -83,17 +83,17 @@ def _refuse_others(path: Path, kind: Kind) -> None:
         raise FileNotFoundError(errno.ENOENT, "no such folder")
     if path.exists():
         if not path.is_file():
-            raise _foreign(path, kind)
+            raise _foreign(path, spec)
         with path.open("rb") as file:
             head = file.read(len(_MAGIC))
         if head and head != _MAGIC:
-            raise _foreign(path, kind)
+            raise _foreign(path, spec)
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, kind: Kind, until: float) -> None:
-    _check(connection, path, kind)
-    if kind.wal:
-        _use_log(connection, path, kind, until)
+def _prepare(connection: sqlite3.Connection, path: Path, spec: FileSpec, until: float) -> None:
+    _check(connection, path, spec)
+    if spec.wal:
+        _use_log(connection, path, spec, until)
         connection.execute("PRAGMA synchronous = NORMAL")
     else:
         connection.execute("PRAGMA synchronous = OFF")
@@ -102,28 +102,28 @@ def _prepare(connection: sqlite3.Connection, path: Path, kind: Kind, until: floa
         connection.execute("BEGIN IMMEDIATE")
         try:
             if _is_new(connection):  # nobody was quicker
-                for statement in filter(str.strip, kind.schema.split(";")):
+                for statement in filter(str.strip, spec.schema.split(";")):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {kind.version:d}")
-                connection.execute(f"PRAGMA application_id = {kind.application:d}")
+                connection.execute(f"PRAGMA user_version = {spec.version:d}")
+                connection.execute(f"PRAGMA application_id = {spec.application:d}")
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")
             raise
-    _check(connection, path, kind)
+    _check(connection, path, spec)
 
 
-def _check(connection: sqlite3.Connection, path: Path, kind: Kind) -> None:
+def _check(connection: sqlite3.Connection, path: Path, spec: FileSpec) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application == kind.application and version > kind.version:
+    if application == spec.application and version > spec.version:
         raise OptionError(
-            f"is a {kind.name} of a newer crisp-align (version {version}, this one knows {kind.version})",
+            f"is a {spec.name} of a newer crisp-align (version {version}, this one knows {spec.version})",
             subject=os.fspath(path),
-            hint=f"update crisp-align, or {kind.hint}",
+            hint=f"update crisp-align, or {spec.hint}",
         )
-    if application != kind.application and not _is_new(connection):
-        raise _foreign(path, kind)
+    if application != spec.application and not _is_new(connection):
+        raise _foreign(path, spec)
 
 
 def _is_new(connection: sqlite3.Connection) -> bool:
@@ -131,7 +131,7 @@ def _is_new(connection: sqlite3.Connection) -> bool:
     return application == 0 and connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
 
 
-def _use_log(connection: sqlite3.Connection, path: Path, kind: Kind, until: float) -> None:
+def _use_log(connection: sqlite3.Connection, path: Path, spec: FileSpec, until: float) -> None:
     """Switch to the write-ahead log; of several processes that do so at once SQLite lets one through."""
     while True:
         try:
@@ -142,21 +142,21 @@ def _use_log(connection: sqlite3.Connection, path: Path, kind: Kind, until: floa
                 raise
             time.sleep(0.01)
     if mode != "wal":
-        raise _unusable(path, kind, "its file system lacks the locks that many processes need")
+        raise _unusable(path, spec, "its file system lacks the locks that many processes need")
 
 
-def _foreign(path: Path, kind: Kind) -> OptionError:
-    return OptionError(f"is no {kind.name} of crisp-align", subject=os.fspath(path), hint=kind.hint)
+def _foreign(path: Path, spec: FileSpec) -> OptionError:
+    return OptionError(f"is no {spec.name} of crisp-align", subject=os.fspath(path), hint=spec.hint)
 
 
-def _unusable(path: Path, kind: Kind, reason: str) -> OutputError:
-    return OutputError(f"the {kind.name} cannot be used: {reason}", subject=os.fspath(path), hint=kind.hint)
+def _unusable(path: Path, spec: FileSpec, reason: str) -> OutputError:
+    return OutputError(f"the {spec.name} cannot be used: {reason}", subject=os.fspath(path), hint=spec.hint)
 
 
-def _explained(error: sqlite3.Error, path: Path, kind: Kind) -> CrispAlignError:
+def _explained(error: sqlite3.Error, path: Path, spec: FileSpec) -> CrispAlignError:
     code = getattr(error, "sqlite_errorcode", 0)
     if code & 0xFF == sqlite3.SQLITE_NOTADB:
-        return _foreign(path, kind)
+        return _foreign(path, spec)
     reasons = {
         sqlite3.SQLITE_CORRUPT: "it is damaged",
         sqlite3.SQLITE_BUSY: "another program keeps it locked",
@@ -170,4 +170,4 @@ def _explained(error: sqlite3.Error, path: Path, kind: Kind) -> CrispAlignError:
     reason = reasons.get(code & 0xFF)
     if reason is None and code & 0xFF == sqlite3.SQLITE_IOERR and "LOCK" in getattr(error, "sqlite_errorname", ""):
         reason = "its file system lacks the locks that many processes need"
-    return _unusable(path, kind, reason or str(error))
+    return _unusable(path, spec, reason or str(error))

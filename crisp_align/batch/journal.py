@@ -17,26 +17,26 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeAlias
 
-from crisp_align.batch.database import Kind, connect, told
-from crisp_align.batch.remote import is_url, look, read_bytes
+from crisp_align.batch.database import FileSpec, connect, translating_errors
+from crisp_align.batch.remote import file_stat, is_url, read_bytes
 from crisp_align.errors import OptionError
 from crisp_align.events import ClipResult
 from crisp_align.files.process_identity import Owner, lives, myself
 from crisp_align.transcript import Segment, Word
 
-__all__ = ["LEASE", "Claim", "Entry", "Journal", "Refusal", "Stamp", "State", "digest", "fingerprint", "journal_key"]
+__all__ = ["LEASE", "Claim", "Journal", "JournalEntry", "JournalRefusal", "Stamp", "State", "digest", "journal_key"]
 
 LEASE = 120.0
 """s without a `beat` after which a process on another machine counts as dead."""
 
 State: TypeAlias = Literal["waiting", "running", "writing", "done", "failed", "quarantined"]
 
-_KIND = Kind(
+_SPEC = FileSpec(
     "journal",
     application=0x43414A31,
     version=1,
@@ -72,7 +72,7 @@ class Stamp:
             OSError: it cannot be looked at.
         """
         if is_url(path):
-            found = look(path)
+            found = file_stat(path)
             if found is None:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path))
             return cls(found.size, found.mtime_ns)
@@ -92,7 +92,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class JournalRefusal:
     """Why a file is not to be worked on."""
 
     key: str
@@ -108,7 +108,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """All that the journal knows of a file."""
 
     key: str
@@ -134,25 +134,6 @@ def journal_key(source: str) -> str:
     return source if "://" in source else os.path.realpath(source)
 
 
-def fingerprint(*values: object) -> str:
-    """Digest of what decides a result: dataclasses, strings, numbers, and sets, tuples and lists of such.
-
-    They are told apart by what `repr` shows, but for the order of a set, which no two processes share.
-    """
-    return hashlib.sha256("\n".join(map(_shown, values)).encode("utf-8", "backslashreplace")).hexdigest()[:32]
-
-
-def _shown(value: object) -> str:
-    if is_dataclass(value) and not isinstance(value, type):
-        shown = (f"{field.name}={_shown(getattr(value, field.name))}" for field in fields(value))
-        return f"{type(value).__qualname__}({', '.join(shown)})"
-    if isinstance(value, tuple | list):
-        return f"[{', '.join(map(_shown, value))}]"
-    if isinstance(value, set | frozenset):
-        return f"{{{', '.join(sorted(map(_shown, value)))}}}"
-    return repr(value)
-
-
 def digest(data: bytes) -> str:
     """SHA-256 of an output's bytes, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
@@ -174,7 +155,7 @@ class Journal:
         self.path = Path(path)
         self._lock = threading.RLock()
         self._owner: int | None = None
-        self._connection = connect(self.path, _KIND, patience=patience)
+        self._connection = connect(self.path, _SPEC, patience=patience)
 
     def __enter__(self) -> Journal:
         return self
@@ -197,7 +178,7 @@ class Journal:
 
     def claim(
         self, key: str, stamp: Stamp, settings: str, layout: str = "", *, retry_failed: bool = False
-    ) -> Claim | Refusal:
+    ) -> Claim | JournalRefusal:
         """Ask for a file.
 
         Args:
@@ -229,12 +210,12 @@ class Journal:
         layout: str,
         whole: bool,
         retry_failed: bool,
-    ) -> Claim | Refusal:
+    ) -> Claim | JournalRefusal:
         name = os.fsencode(key)
         known = row or {"state": "waiting", "owner": None, "tries": 0, "error": None, "summary": ""}
         state: State = known["state"]
         if state in ("running", "writing") and (owner := self._living(known["owner"])):
-            return Refusal(key, "busy", by=owner)
+            return JournalRefusal(key, "busy", by=owner)
         same_clips = row is not None and (row["size"], row["mtime_ns"], row["settings"]) == (
             stamp.size,
             stamp.mtime_ns,
@@ -244,11 +225,11 @@ class Journal:
             if whole:
                 if state == "writing":
                     self._end(run, name, "done", None, known["summary"])
-                return Refusal(key, "done", outputs=self._output_paths(name), summary=known["summary"])
+                return JournalRefusal(key, "done", outputs=self._output_paths(name), summary=known["summary"])
             if state == "failed" and not retry_failed:
-                return Refusal(key, "failed", error=known["error"], summary=known["summary"])
+                return JournalRefusal(key, "failed", error=known["error"], summary=known["summary"])
         if same_clips and state == "quarantined" and not retry_failed:
-            return Refusal(key, "quarantined", error=known["error"], summary=known["summary"])
+            return JournalRefusal(key, "quarantined", error=known["error"], summary=known["summary"])
         tries = known["tries"] if same_clips and state not in ("failed", "quarantined") else 0
         if not same_clips:
             run("DELETE FROM clips WHERE key = ?", name)
@@ -285,8 +266,8 @@ class Journal:
                 found.append(_loaded(row["result"]))
         return tuple(found)
 
-    def tried(self, key: str) -> int:
-        """Count that a worker died or hung over a file; how often that happened by now."""
+    def count_crash(self, key: str) -> int:
+        """Count that a worker died or hung over a file; return how often that has happened."""
         with self._transaction() as run:
             run("UPDATE jobs SET tries = tries + 1 WHERE key = ? AND owner = ?", os.fsencode(key), self._owner)
         row = self._row(os.fsencode(key))
@@ -357,7 +338,7 @@ class Journal:
                 ).rowcount
             )
 
-    def written(self, key: str) -> dict[Path, str]:
+    def announced_outputs(self, key: str) -> dict[Path, str]:
         """What was last announced of a file, before it is claimed again: path → `digest`."""
         rows = self._all("SELECT path, digest FROM outputs WHERE key = ?", os.fsencode(key))
         return {Path(os.fsdecode(row["path"])): row["digest"] for row in rows}
@@ -367,12 +348,12 @@ class Journal:
         with self._transaction() as run:
             run("UPDATE owners SET beat = ? WHERE id = ?", time.time(), self._owner)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[JournalEntry]:
         """Every file the journal knows, by name; each as it is when its turn comes."""
         last = b""
         while rows := self._all("SELECT * FROM jobs WHERE key > ? ORDER BY key LIMIT 500", last):
             for row in rows:
-                yield Entry(
+                yield JournalEntry(
                     os.fsdecode(row["key"]),
                     row["state"],
                     Stamp(row["size"], row["mtime_ns"]),
@@ -392,7 +373,7 @@ class Journal:
     @contextmanager
     def _transaction(self) -> Iterator[Any]:
         """Statements that happen together or not at all; nobody else writes meanwhile."""
-        with self._lock, told(self.path, _KIND):
+        with self._lock, translating_errors(self.path, _SPEC):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield lambda statement, *values: self._connection.execute(statement, values)
@@ -405,7 +386,7 @@ class Journal:
     @contextmanager
     def _synced(self) -> Iterator[None]:
         """What is committed within survives a power cut, too."""
-        with self._lock, told(self.path, _KIND):
+        with self._lock, translating_errors(self.path, _SPEC):
             self._connection.execute("PRAGMA synchronous = FULL")
             try:
                 yield
@@ -413,7 +394,7 @@ class Journal:
                 self._connection.execute("PRAGMA synchronous = NORMAL")
 
     def _all(self, statement: str, *values: object) -> list[dict[str, Any]]:
-        with self._lock, told(self.path, _KIND):
+        with self._lock, translating_errors(self.path, _SPEC):
             cursor = self._connection.execute(statement, values)
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

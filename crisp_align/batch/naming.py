@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from crisp_align.batch.remote import fitting, is_url, look, url
+from crisp_align.batch.remote import file_stat, glob_urls, is_url, url
 from crisp_align.errors import OptionError
 from crisp_align.formats import find_format
 from crisp_align.languages import NAMES
@@ -37,7 +37,7 @@ class Output:
 
     format: str
     """Name of the format."""
-    pieces: tuple[str, ...]
+    parts: tuple[str, ...]
     """Of its path: text, and at the odd places the names of `LATE` fields between."""
 
     @classmethod
@@ -46,9 +46,9 @@ class Output:
         return cls(format, (os.fspath(path),))
 
     @property
-    def is_known(self) -> bool:
+    def is_resolved(self) -> bool:
         """Whether its path has no gaps."""
-        return len(self.pieces) == 1
+        return len(self.parts) == 1
 
     def path(self, made: Transcript | None = None) -> Path:
         """Where it goes.
@@ -56,15 +56,15 @@ class Output:
         Args:
             made: the transcript, which fills the gaps; None leaves them as `{lang}`, to be shown or compared only.
         """
-        if self.is_known:
-            return Path(self.pieces[0])
+        if self.is_resolved:
+            return Path(self.parts[0])
         values = {field: f"{{{field}}}" for field in LATE} if made is None else _late(made)
-        return _filled(self.pieces, values)
+        return _filled(self.parts, values)
 
     @property
     def folder(self) -> Path:
         """The folder it goes to, or as much of it as is known."""
-        return Path(self.pieces[0] + "x").parent if not self.is_known else Path(self.pieces[0]).parent
+        return Path(self.parts[0] + "x").parent if not self.is_resolved else Path(self.parts[0]).parent
 
     @property
     def address(self) -> str:
@@ -80,15 +80,15 @@ class Output:
         Raises:
             CrispAlignError: its file system cannot be asked.
         """
-        if self.is_known:
+        if self.is_resolved:
             return [path for path in [self.path()] if _is_file(path)]
         fits = re.compile(
-            "".join(_FITS[piece] if place % 2 else re.escape(piece) for place, piece in enumerate(self.pieces)),
+            "".join(_FITS[part] if place % 2 else re.escape(part) for place, part in enumerate(self.parts)),
             re.DOTALL,
         )
-        pattern = "".join("*" if place % 2 else glob.escape(piece) for place, piece in enumerate(self.pieces))
+        pattern = "".join("*" if place % 2 else glob.escape(part) for place, part in enumerate(self.parts))
         if is_url(pattern):
-            return sorted(path for path in fitting(pattern) if fits.fullmatch(os.fspath(path)))
+            return sorted(path for path in glob_urls(pattern) if fits.fullmatch(os.fspath(path)))
         found = glob.glob(pattern, include_hidden=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
         return sorted(Path(name) for name in found if fits.fullmatch(name) and _is_file(Path(name)))
 
@@ -105,12 +105,12 @@ def check_pattern(pattern: str) -> None:
         OptionError: an unknown field, braces that do not match, no extension at its end, an absolute path, "..".
     """
     try:
-        pieces = _parsed(pattern)
+        parts = _parsed(pattern)
     except ValueError as error:
         raise OptionError(
             f"--name {pattern!r} has a brace without its other half ({error})", hint="write {{ for a brace itself"
         ) from error
-    for field in pieces[1::2]:
+    for field in parts[1::2]:
         if field not in (*EARLY, *LATE):
             raise OptionError(
                 f"--name knows no {{{field}}}", hint=f"fields: {', '.join(f'{{{name}}}' for name in (*EARLY, *LATE))}"
@@ -119,8 +119,8 @@ def check_pattern(pattern: str) -> None:
         raise OptionError(
             "--name stays inside the output folder", subject=pattern, hint="name another folder with --output-dir"
         )
-    ending = pieces[-2:] == ("ext", "") and pieces[-3].endswith(".")
-    if not ending and not re.search(r"[^./]\.[A-Za-z.]+$", ("x" if pieces[1:] else "") + pieces[-1]):
+    ending = parts[-2:] == ("ext", "") and parts[-3].endswith(".")
+    if not ending and not re.search(r"[^./]\.[A-Za-z.]+$", ("x" if parts[1:] else "") + parts[-1]):
         raise OptionError("--name ends in .{ext}", subject=pattern, hint="e.g. {stem}.{lang}.{ext}")
 
 
@@ -142,21 +142,21 @@ def named_by(pattern: str, folder: str, source: str, format: str, language: str 
     values = {"stem": path.stem, "name": path.name, "ext": extension.removeprefix("."), "format": format}
     if language is not None:
         values["lang"] = _CODES.get(language, language)
-    pieces = [""]
-    for place, piece in enumerate(_parsed(pattern)):
-        if place % 2 and piece not in values:
-            pieces += [piece, ""]
+    parts = [""]
+    for place, part in enumerate(_parsed(pattern)):
+        if place % 2 and part not in values:
+            parts += [part, ""]
         else:
-            pieces[-1] += _slug(values[piece]) if place % 2 else piece
-    if not pieces[-1].lower().endswith(extension.lower()):
+            parts[-1] += _slug(values[part]) if place % 2 else part
+    if not parts[-1].lower().endswith(extension.lower()):
         raise OptionError(
             f"--name does not end as {format} files do, in {extension}", subject=pattern, hint="write .{ext} at its end"
         )
-    if len(pieces) == 1:
-        return Output.at(format, Path(folder) / _without_dots(pieces[0]))
-    inner, slash, rest = pieces[0].rpartition("/")
-    pieces[0] = os.path.join(folder, _without_dots(inner) + slash + rest)  # noqa: PTH118 (a Path drops a last slash)
-    return Output(format, tuple(pieces))
+    if len(parts) == 1:
+        return Output.at(format, Path(folder) / _without_dots(parts[0]))
+    inner, slash, rest = parts[0].rpartition("/")
+    parts[0] = os.path.join(folder, _without_dots(inner) + slash + rest)  # noqa: PTH118 (a Path drops a last slash)
+    return Output(format, tuple(parts))
 
 
 def _parsed(pattern: str) -> tuple[str, ...]:
@@ -165,13 +165,13 @@ def _parsed(pattern: str) -> tuple[str, ...]:
     Raises:
         ValueError: braces that do not match.
     """
-    pieces = [""]
+    parts = [""]
     for text, field, spec, conversion in string.Formatter().parse(pattern):
-        pieces[-1] += text
+        parts[-1] += text
         if field is not None:
             shown = field + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
-            pieces += [shown, ""]
-    return tuple(pieces)
+            parts += [shown, ""]
+    return tuple(parts)
 
 
 def _late(made: Transcript) -> dict[str, str]:
@@ -191,9 +191,9 @@ def _slug(value: str) -> str:
     return re.sub(r"[/\\\0]", "_", value)
 
 
-def _filled(pieces: tuple[str, ...], values: Mapping[str, str]) -> Path:
-    folder, slash, _ = pieces[0].rpartition("/")
-    path = "".join(values[piece] if place % 2 else piece for place, piece in enumerate(pieces))
+def _filled(parts: tuple[str, ...], values: Mapping[str, str]) -> Path:
+    folder, slash, _ = parts[0].rpartition("/")
+    path = "".join(values[part] if place % 2 else part for place, part in enumerate(parts))
     return Path(folder + slash + _without_dots(path[len(folder + slash) :]))
 
 
@@ -204,6 +204,6 @@ def _without_dots(path: str) -> str:
 
 def _is_file(path: Path) -> bool:
     try:
-        return look(path) is not None if is_url(path) else path.is_file()
+        return file_stat(path) is not None if is_url(path) else path.is_file()
     except (OSError, ValueError):
         return False

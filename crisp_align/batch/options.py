@@ -1,4 +1,4 @@
-"""How a batch of files is gone through."""
+"""How a batch of files is worked through, and how its outputs are laid out and written."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from crisp_align.cluster.sizes import ClusterOptions
+    from crisp_align.formats import WriteOptions
+    from crisp_align.layout import Rules
 
-__all__ = ["BatchOptions", "WorkerOptions"]
+__all__ = ["BatchOptions", "OutputLayout", "WorkerOptions"]
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """How many workers there are, and what is asked of them."""
+    """How many worker processes there are, and what is asked of them."""
 
     count: int = 0
     """Processes; 0: one a CUDA device, else one for every eight CPU threads."""
     timeout: float = 1800.0
-    """s without a sign of life after which a worker is taken for hung."""
+    """s without a sign of life after which a worker counts as hung."""
     memory: int | None = None
     """Bytes that all workers together should stay under: less sound is read ahead where that is little, and a worker
     that has outgrown its share is replaced."""
@@ -29,15 +31,35 @@ class WorkerOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchOptions:
-    """How a batch of files is gone through."""
+class OutputLayout:
+    """How transcripts become outputs."""
 
-    workers: WorkerOptions = field(default_factory=WorkerOptions)
+    rules: Rules
+    """How words become cues."""
+    style: WriteOptions
+    """Choices of writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """How a batch of files is worked through.
+
+    `BatchOptions(journal="talks.journal")` resumes where an earlier run with that journal ended, however it ended.
+    """
+
+    workers: WorkerOptions | None = field(default_factory=WorkerOptions)
+    """Processes that hold the models; None: the models are loaded in this process, and a crash of theirs ends it."""
     cluster: ClusterOptions | None = None
-    """The cluster that does the work instead of worker processes."""
+    """The cluster that does the work instead."""
     journal: str | None = None
     """Path of a journal to keep."""
     retry_failed: bool = False
     """Whether files are tried again that failed before, as the journal records it."""
+    skip_existing: bool = False
+    """Whether outputs that are no older than their input are kept."""
+    overwrite: bool = False
+    """Whether files are written over that crisp-align did not write, or that were edited since."""
+    make_folders: bool = False
+    """Whether folders of outputs are made that are not there."""
     patience: float = 3600.0
     """s to wait for a full disk or a vanished folder to be mended."""

@@ -25,17 +25,17 @@ from crisp_align.files.scratch import scratch_folder
 from crisp_align.media.folders import AMBIGUOUS, EXTENSIONS, begins_like_media, fixed_head
 
 __all__ = [
-    "Seen",
-    "fetched",
+    "FileStat",
+    "file_stat",
     "files",
-    "fitting",
+    "from_file_url",
+    "glob_urls",
     "is_url",
-    "local",
-    "look",
+    "local_copy",
     "read_bytes",
-    "unusable",
     "url",
     "write_bytes",
+    "write_problem",
 ]
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
@@ -45,7 +45,7 @@ _MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "modified", "c
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FileStat:
     """A file as it is now."""
 
     size: int
@@ -66,12 +66,12 @@ def url(path: str | os.PathLike[str]) -> str:
     return f"{found[1]}://{found[2]}" if found and "://" not in name and is_url(path) else name
 
 
-def local(name: str) -> str:
+def from_file_url(name: str) -> str:
     """`file:///a%20b.wav` as a path; other names as they are."""
     return "/" + unquote(name[found.end() :]) if (found := _LOCAL.match(name)) else name
 
 
-def look(path: str | os.PathLike[str]) -> Seen | None:
+def file_stat(path: str | os.PathLike[str]) -> FileStat | None:
     """What is there under a URL; None: no file.
 
     Raises:
@@ -86,7 +86,7 @@ def look(path: str | os.PathLike[str]) -> Seen | None:
         raise _as_os_error(error) from error
     if info.get("type") == "directory":
         return None
-    return Seen(int(info.get("size") or 0), _changed(info))
+    return FileStat(int(info.get("size") or 0), _changed(info))
 
 
 def _changed(info: dict[str, Any]) -> int:
@@ -117,7 +117,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     return data
 
 
-def fitting(pattern: str) -> list[Path]:
+def glob_urls(pattern: str) -> list[Path]:
     """The files of another file system that fit a pattern of `glob`.
 
     Raises:
@@ -129,17 +129,17 @@ def fitting(pattern: str) -> list[Path]:
     except CrispAlignError:
         raise
     except Exception as error:  # a file system's own kind
-        raise OutputError(f"what is there cannot be listed ({_told(error)})", subject=url(pattern)) from error
+        raise OutputError(f"what is there cannot be listed ({_describe(error)})", subject=url(pattern)) from error
 
 
-def unusable(path: str | os.PathLike[str]) -> OutputError | None:
+def write_problem(path: str | os.PathLike[str]) -> OutputError | None:
     """Why nothing can be written to a URL, as far as can be said without asking its host; None: nothing is amiss."""
     try:
         _opened(path)
     except CrispAlignError as error:
         return OutputError(error.what, subject=error.subject, hint=error.hint)
     except Exception as error:  # a file system's own kind
-        return OutputError(f"cannot be opened ({_told(error)})", subject=url(path))
+        return OutputError(f"cannot be opened ({_describe(error)})", subject=url(path))
     return None
 
 
@@ -174,7 +174,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     except CrispAlignError:
         raise
     except Exception as error:  # a file system's own kind
-        raise OutputError(f"cannot be written: {_told(error)}", subject=subject) from OSError(errno.EIO, str(error))
+        raise OutputError(f"cannot be written: {_describe(error)}", subject=subject) from OSError(errno.EIO, str(error))
 
 
 def _is_object_store(system: Any) -> bool:
@@ -183,7 +183,7 @@ def _is_object_store(system: Any) -> bool:
 
 
 @contextmanager
-def fetched(source: str) -> Iterator[str]:
+def local_copy(source: str) -> Iterator[str]:
     """A path that holds a source while the context lasts: its own, or that of a copy of what a URL names.
 
     Raises:
@@ -204,7 +204,7 @@ def fetched(source: str) -> Iterator[str]:
         except CrispAlignError:
             raise
         except Exception as error:  # a file system's own kind
-            raise MediaError(f"cannot be fetched ({_told(error)})", subject=source) from error
+            raise MediaError(f"cannot be fetched ({_describe(error)})", subject=source) from error
         yield str(copy)
 
 
@@ -235,7 +235,7 @@ def files(name: str, *, recursive: bool) -> list[tuple[str, Path]]:
     except CrispAlignError:
         raise
     except Exception as error:  # a file system's own kind
-        raise MediaError(f"cannot be listed ({_told(error)})", subject=name) from error
+        raise MediaError(f"cannot be listed ({_describe(error)})", subject=name) from error
 
 
 def _is_media(system: Any, path: str) -> bool:
@@ -263,16 +263,16 @@ def _opened(path: str | os.PathLike[str]) -> tuple[Any, str]:
         system, name = fsspec.core.url_to_fs(url(path))
     except ImportError as error:
         hint = 'pip install "crisp-align[ray]", and what fsspec needs for this address (s3fs, gcsfs, adlfs, …)'
-        raise MissingDependencyError(f"cannot be opened ({_told(error)})", subject=url(path), hint=hint) from error
+        raise MissingDependencyError(f"cannot be opened ({_describe(error)})", subject=url(path), hint=hint) from error
     except ValueError as error:  # no such protocol
-        raise MediaError(f"cannot be opened ({_told(error)})", subject=url(path)) from error
+        raise MediaError(f"cannot be opened ({_describe(error)})", subject=url(path)) from error
     return system, name
 
 
 def _as_os_error(error: Exception) -> OSError:
     """An error of a file system's own kind as one that everybody knows."""
-    return error if isinstance(error, OSError) else OSError(errno.EIO, _told(error))
+    return error if isinstance(error, OSError) else OSError(errno.EIO, _describe(error))
 
 
-def _told(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return next(iter(str(error).splitlines()), "") or type(error).__name__

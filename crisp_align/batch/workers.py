@@ -61,7 +61,7 @@ class WorkerDiedError(CrispAlignError):
     """A worker process crashed or hung over a file."""
 
 
-def run(settings: Settings, feed: Feed, options: WorkerOptions | None = None) -> Generator[Ready | Event]:
+def run(settings: Settings, feed: Feed, options: WorkerOptions | None = None) -> Generator[Ready | Event | None]:
     """Run a feed of tasks through worker processes.
 
     Args:
@@ -70,7 +70,8 @@ def run(settings: Settings, feed: Feed, options: WorkerOptions | None = None) ->
         options: how many workers, and what is asked of them.
 
     Yields:
-        Ready, when the first worker is; then what `Pipeline.transcribe` gives. Files of one worker come in order.
+        Ready, when the first worker is; then what `Pipeline.transcribe` gives. Files of one worker come in order. None:
+        some time has passed.
 
     Raises:
         CrispAlignError: the models do not load, or do not fit into the workers' share of the memory.
@@ -227,11 +228,12 @@ class _Crew:
         self.first: Task | None = None
         """A task that was taken before there was a worker."""
 
-    def work(self) -> Generator[Ready | Event]:
+    def work(self) -> Generator[Ready | Event | None]:
         while self.first is None:  # without work no models are loaded
             if self.feed.ended:
                 return
             self.first = self.feed.take(wait=True)
+            yield None
         divided = shares(self.settings, self.options.count)
         memory = self.options.share(len(divided))
         room = ROOM if memory is None else min(memory // _SOUND, ROOM)
@@ -240,6 +242,7 @@ class _Crew:
             self.hand_out()
             if not self.more() and not any(worker.tasks for worker in self.workers):
                 return
+            yield None
             arrived = wait([worker.connection for worker in self.workers], _TICK)
             for worker in list(self.workers):
                 gone = None

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
-from crisp_align.batch.database import Kind, connect
-from crisp_align.batch.remote import is_url, look, read_bytes, url
+from crisp_align.batch.database import FileSpec, connect
+from crisp_align.batch.remote import file_stat, is_url, read_bytes, url
 from crisp_align.errors import CrispAlignError, OutputError
 
 __all__ = ["Ledger", "state_folder"]
 
-_KIND = Kind(
+_SPEC = FileSpec(
     "record of written files",
     application=0x43414C31,
     version=1,
@@ -74,7 +74,7 @@ class Ledger:
         """Note what is about to be written: path → bytes. Before, so that a kill right after is no riddle."""
         self._note({path: (hashlib.sha256(data).hexdigest(), len(data)) for path, data in files.items()})
 
-    def adopt(self, digests: Mapping[Path, str]) -> None:
+    def import_digests(self, digests: Mapping[Path, str]) -> None:
         """Learn from another record what we wrote, as far as it is there: path → SHA-256 in hexadecimal."""
         self._note({path: (digest, size) for path, digest in digests.items() if (size := _size(path))})
 
@@ -127,7 +127,7 @@ class Ledger:
             self._asked = True
             with suppress(CrispAlignError, OSError):
                 self._place().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._connection = connect(self._place(), _KIND, patience=self._patience)
+                self._connection = connect(self._place(), _SPEC, patience=self._patience)
         return self._connection
 
     def _place(self) -> Path:
@@ -163,7 +163,7 @@ def _size(path: str | os.PathLike[str]) -> int | None:
     """Bytes of a file; None: there is none, or what is there is no regular file."""
     try:
         if is_url(path):
-            return None if (found := look(path)) is None else found.size
+            return None if (found := file_stat(path)) is None else found.size
         seen = os.stat(path)  # noqa: PTH116 (names need not be str)
     except (OSError, ValueError):
         return None

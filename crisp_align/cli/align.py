@@ -20,9 +20,10 @@ from crisp_align.cli.options import (
     TextGroup,
     TimingGroup,
     VoiceGroup,
+    batch_options,
     settings,
 )
-from crisp_align.cli.transcribe import check_input, ready, start
+from crisp_align.cli.transcribe import check_input, start
 from crisp_align.errors import OptionError, TranscriptError
 
 if TYPE_CHECKING:
@@ -57,20 +58,28 @@ def run(options: AlignOptions) -> int:
     rules, style = options.layout.rules(), options.style.write_options()
     text = _text(options.text, media)
 
-    from crisp_align.batch.plan import Input, gather
-    from crisp_align.cli.crew import Tally
-    from crisp_align.cli.work import carry_out
+    from crisp_align.batch.driver import write_outputs
+    from crisp_align.batch.options import OutputLayout
+    from crisp_align.batch.planning import Input, Job, gather
+    from crisp_align.batch.preparation import prepare
+    from crisp_align.batch.summary import RunSummary
+    from crisp_align.cli.show import show
+    from crisp_align.pipeline.background import Background
 
-    found = list(gather([media]))
-    inputs = [entry for entry in found if isinstance(entry, Input)]
+    inputs = [entry for entry in gather([media]) if isinstance(entry, Input)]
     if len(inputs) != 1:
         raise OptionError("a text is timed against one file, not a folder", subject=media)
     jobs = options.output.plan(inputs, options.speech.output_code)
-    display = start(options.console, jobs, 1, options.sound.origin)
-    tally, ledger = Tally(), options.output.ledger()
-    if jobs := ready(jobs, options.output, tally, display, ledger):
-        carry_out(jobs, _work(chosen, media, text), display, rules, style, tally, ledger)
-    return tally.exit_code
+    display, summary = start(options.console, jobs, 1, options.sound.origin), RunSummary(keep_rows=False)
+    entries = list(prepare(jobs, batch_options(options.output)))
+    todo = [entry for entry in entries if isinstance(entry, Job)]
+    show((entry for entry in entries if not isinstance(entry, Job)), display, summary, rules, writes=True)
+    if todo:
+        layout, overwrite = OutputLayout(rules, style), options.output.overwrite
+        with Background(_work(chosen, media, text)) as work:
+            events = write_outputs(work, todo, layout, overwrite=overwrite, origin=options.sound.origin)
+            show(events, display, summary, rules, writes=bool(todo[0].outputs))
+    return summary.exit_code
 
 
 def _work(settings: Settings, media: str, text: str) -> Generator[Ready | Event]:

@@ -6,15 +6,19 @@ import sys
 from typing import TYPE_CHECKING
 
 from crisp_align import __version__
+from crisp_align.batch.events import BatchEvent, Busy, Paused, Refused, Resumed, Skipped, Written
 from crisp_align.cli import streams
 from crisp_align.cli.standing import Outcome, Standing
 from crisp_align.cli.streams import PipeClosedError, abandon_stdout, error_line, on_terminal, to_stderr, write_bytes
 from crisp_align.errors import OutputError, printable
+from crisp_align.events import Advanced, Failed, Noticed, Ready, Staged, Started
+from crisp_align.text.display import displayed
 
 if TYPE_CHECKING:
     from crisp_align.cli.live import LiveView
+    from crisp_align.transcript import Cue
 
-__all__ = ["Display", "Outcome", "PipeClosedError", "write_bytes"]
+__all__ = ["Display", "Outcome", "PipeClosedError", "console_line", "write_bytes"]
 
 _PERCENT_STEP = 10  # between two lines of progress where there is no terminal
 
@@ -46,6 +50,33 @@ class Display:
         self._heading = ""
         if self._log is not None:
             self._log.begin(__version__, self.standing)
+
+    def take(self, event: BatchEvent) -> None:
+        """Show an event of a batch; lines of speech are shown by `line`."""
+        match event:
+            case Ready(description, advice, _):
+                self.say(f"crisp-align: {description}" + (f" ({advice})" if advice else ""))
+            case Started(source, duration, resumed_at):
+                self.started(source, duration, resumed_at)
+            case Staged(source, stage):
+                self.stage(source, stage)
+            case Advanced(source, position):
+                self.advanced(source, position)
+            case Noticed(source, text, detail):
+                self.say(text, source=source or None, detail=detail)
+            case Written(row):
+                seconds, audio = row.seconds or 0.0, row.audio_seconds or 0.0
+                self.done(row.source, Outcome(row.outputs, seconds, audio, row.words or 0, row.score))
+            case Failed(source, error) | Refused(source, error):
+                self.failed(source, error)
+            case Skipped(source, reason):
+                self.skipped(source, reason)
+            case Busy(source):
+                self.ended(source)
+            case Paused(reason):
+                self.paused(reason)
+            case Resumed():
+                self.resumed()
 
     def line(self, source: str, text: str) -> None:
         """A line of speech; where there are several files, under a heading with the file's name.
@@ -250,3 +281,15 @@ class _Percent:
 
     def ended(self, source: str) -> None:
         self._files.pop(source, None)
+
+
+def console_line(cue: Cue) -> str:
+    """`[00:00:00.320 --> 00:00:00.560]  And`: hours, minutes, seconds, milliseconds; safe on a terminal."""
+    return f"[{_time_code(cue.start)} --> {_time_code(cue.end)}]  {displayed(cue.text)}"
+
+
+def _time_code(seconds: float) -> str:
+    whole, milliseconds = divmod(round(seconds * 1000), 1000)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours:02d}:{minute:02d}:{second:02d}.{milliseconds:03d}"

@@ -20,7 +20,7 @@ from crisp_align.languages import NAMES, language_code
 
 if TYPE_CHECKING:
     from crisp_align.batch.options import BatchOptions
-    from crisp_align.batch.plan import Input, Job
+    from crisp_align.batch.planning import Input, Job
     from crisp_align.batch.written_files import Ledger
     from crisp_align.cluster.run import ClusterOptions
     from crisp_align.formats import WriteOptions
@@ -436,8 +436,8 @@ class OutputGroup(OptionGroup):
         Raises:
             OptionError: names of outputs that cannot be; see `batch.plan`.
         """
-        from crisp_align.batch.plan import plan
-        from crisp_align.batch.remote import local
+        from crisp_align.batch.planning import plan
+        from crisp_align.batch.remote import from_file_url
 
         return plan(
             inputs,
@@ -445,7 +445,7 @@ class OutputGroup(OptionGroup):
             [name for name in self.formats if not (name == "json" and "json-full" in self.formats)],
             named=self.named,
             base=self.base,
-            folder=None if self.output_dir is None else local(self.output_dir),
+            folder=None if self.output_dir is None else from_file_url(self.output_dir),
             pattern=self.pattern,
             language=language,
         )
@@ -660,15 +660,24 @@ def _cluster_options(batch: BatchGroup, cluster: ClusterGroup) -> ClusterOptions
     return fill(ClusterOptions, batch, cluster)
 
 
-def batch_options(batch: BatchGroup, cluster: ClusterGroup | None = None) -> BatchOptions:
-    """Return how many files are gone through.
+def batch_options(
+    output: OutputGroup, batch: BatchGroup | None = None, cluster: ClusterGroup | None = None
+) -> BatchOptions:
+    """Return how a batch of files is worked through.
 
     Raises:
         OptionError: options that contradict each other.
+        OutputError: the report cannot be written, as far as one can see.
     """
     from crisp_align.batch.options import BatchOptions, WorkerOptions
+    from crisp_align.batch.report import check_report
 
+    batch = batch or BatchGroup()
+    if batch.report is not None:
+        check_report(batch.report, output.ledger(), made=output.output_dir)
     if batch.retry_failed and batch.journal is None:
         raise OptionError("--retry-failed asks the journal what failed, and there is none", hint="add --journal FILE")
     chosen = None if cluster is None else _cluster_options(batch, cluster)
-    return fill(BatchOptions, batch, workers=fill(WorkerOptions, batch), cluster=chosen)
+    workers = fill(WorkerOptions, batch)
+    make_folders = output.output_dir is not None
+    return fill(BatchOptions, batch, output, workers=workers, cluster=chosen, make_folders=make_folders)

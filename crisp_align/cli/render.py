@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING
 
 from crisp_align.cli.command import Command
 from crisp_align.cli.fields import argument, group
-from crisp_align.cli.options import EncodingGroup, LanguageGroup, LayoutGroup, OutputGroup, QuietGroup, StyleGroup
-from crisp_align.cli.transcribe import check_input, ready, refuse, start
+from crisp_align.cli.options import (
+    EncodingGroup,
+    LanguageGroup,
+    LayoutGroup,
+    OutputGroup,
+    QuietGroup,
+    StyleGroup,
+    batch_options,
+)
+from crisp_align.cli.transcribe import check_input, start
 from crisp_align.errors import CrispAlignError
 
 if TYPE_CHECKING:
-    from crisp_align.batch.plan import Job
+    from crisp_align.batch.planning import Job
     from crisp_align.batch.written_files import Ledger
     from crisp_align.cli.display import Display
     from crisp_align.formats import WriteOptions
@@ -38,36 +46,43 @@ class RenderOptions:
 
 def run(options: RenderOptions) -> int:
     """Lay out every file; the exit code."""
-    from crisp_align.batch.plan import Input, gather
-    from crisp_align.cli.crew import Tally
+    from crisp_align.batch.planning import Input, Job, gather
+    from crisp_align.batch.preparation import prepare
+    from crisp_align.batch.summary import RunSummary
+    from crisp_align.cli.show import refuse
 
     for name in options.files:
         check_input(name)
-    rules, style, tally = options.layout.rules(), options.style.write_options(), Tally()
+    rules, style = options.layout.rules(), options.style.write_options()
     language = options.language.code
     found = list(gather(options.files))
     inputs = [entry for entry in found if isinstance(entry, Input)]
     jobs = options.output.plan(inputs, language)
-    display, ledger = start(options.console, jobs, len(found)), options.output.ledger()
+    display, summary = start(options.console, jobs, len(found)), RunSummary(keep_rows=False)
+    ledger = options.output.ledger()
     try:
-        refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
-        for job in ready(jobs, options.output, tally, display, ledger):
+        refuse(summary, display, [entry for entry in found if not isinstance(entry, Input)])
+        for entry in list(prepare(jobs, batch_options(options.output))):
+            if not isinstance(entry, Job):
+                summary.take(entry)
+                display.take(entry)
+                continue
             try:
-                _render(job, rules, style, (options.text.encoding, language), display, ledger)
+                _render(entry, rules, style, (options.text.encoding, language), display, ledger)
             except CrispAlignError as error:
-                refuse(tally, display, [error])
+                refuse(summary, display, [error])
     finally:
         display.close()
-    return tally.exit_code
+    return summary.exit_code
 
 
 def _render(
     job: Job, rules: Rules, style: WriteOptions, text: tuple[str | None, str | None], display: Display, ledger: Ledger
 ) -> None:
     """Lay one file out; `text`: encoding and language of it, None where nobody said."""
-    from crisp_align.batch.plan import write
+    from crisp_align.batch.planning import write
     from crisp_align.check import reading_speed_summary
-    from crisp_align.cli.crew import console_line
+    from crisp_align.cli.display import console_line
     from crisp_align.cli.streams import write_bytes
     from crisp_align.formats import refuse_untimed
     from crisp_align.formats.encodings import mojibake_notice

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from crisp_align.cli.command import Command
@@ -31,19 +28,14 @@ from crisp_align.cli.options import (
     batch_options,
     settings,
 )
-from crisp_align.errors import CrispAlignError, MediaError, OptionError, OutputError
+from crisp_align.errors import OptionError
 
 if TYPE_CHECKING:
-    from crisp_align.batch.journal import Journal
-    from crisp_align.batch.plan import Job
-    from crisp_align.batch.written_files import Ledger
+    from crisp_align.batch.planning import Job
     from crisp_align.cli.align import AlignOptions
-    from crisp_align.cli.crew import Tally
     from crisp_align.cli.display import Display
-    from crisp_align.events import Event, Ready
-    from crisp_align.pipeline.pipeline import Settings
 
-__all__ = ["check_input", "command", "make_folder", "ready", "refuse", "reported", "start"]
+__all__ = ["check_input", "command", "start"]
 
 _LONG_DASHES = ("\u2012", "\u2013", "\u2014", "\u2212")  # what word processors make of a hyphen
 
@@ -103,30 +95,31 @@ def run(options: TranscribeOptions) -> int:
     if not names and options.lists.from_file is None:
         raise OptionError("no file to transcribe", hint="crisp-align --help shows what to type")
     chosen = settings(options.models, options.sound, options.voice, options.timing, options.speech)
-    rules, style, ledger = options.layout.rules(), options.style.write_options(), options.output.ledger()
-    report, output = options.batch.report, options.output
-    check_report_path(report, output, ledger)
-    batch = batch_options(options.batch, options.cluster)
+    rules, style, output = options.layout.rules(), options.style.write_options(), options.output
+    batch, report = batch_options(output, options.batch, options.cluster), options.batch.report
 
-    from crisp_align.batch.plan import Input, gather
-    from crisp_align.cli.crew import Tally
-    from crisp_align.cli.work import carry_out, carry_out_batch
+    from crisp_align.batch.driver import run as run_batch
+    from crisp_align.batch.options import OutputLayout
+    from crisp_align.batch.planning import Input, Job, gather
+    from crisp_align.batch.preparation import prepare
+    from crisp_align.batch.summary import RunSummary
+    from crisp_align.cli.show import refuse, reported, show
 
-    tally = Tally(reports=report is not None)
     found = list(gather(names, listed, recursive=options.inputs.recursive, remote=batch.cluster is not None))
-    inputs = [entry for entry in found if isinstance(entry, Input)]
-    jobs = output.plan(inputs, options.speech.output_code)
-    _check_kept(jobs, batch.journal)
+    jobs = output.plan([entry for entry in found if isinstance(entry, Input)], options.speech.output_code)
+    _check_journal(jobs, batch.journal)
     display = start(options.console, jobs, len(found), options.sound.origin)
-    refuse(tally, display, [entry for entry in found if not isinstance(entry, Input)])
-    with reported(report, tally, ledger, display, len(found)):
-        jobs = ready(jobs, output, tally, display, ledger, journal=batch.journal, remote=options.cluster.is_ray)
-        if jobs and _in_workers(jobs, options):
-            carry_out_batch(iter(jobs), chosen, display, rules, style, tally, ledger, batch)
-        elif jobs:
-            carry_out(jobs, _work(chosen, [job.source for job in jobs]), display, rules, style, tally, ledger)
+    summary = RunSummary(len(found), keep_rows=report is not None)
+    refuse(summary, display, [entry for entry in found if not isinstance(entry, Input)])
+    with reported(report, summary, display, overwrite=output.overwrite):
+        entries = list(prepare(jobs, batch))
+        todo = [entry for entry in entries if isinstance(entry, Job)]
+        if not _in_workers(todo, options):
+            batch = replace(batch, workers=None)
+        events = run_batch(iter(entries), chosen, OutputLayout(rules, style), batch)
+        show(events, display, summary, rules, writes=any(job.outputs for job in jobs))
     display.finished()
-    return tally.exit_code
+    return summary.exit_code
 
 
 def _in_workers(jobs: Sequence[Job], options: TranscribeOptions) -> bool:
@@ -145,7 +138,7 @@ def _in_workers(jobs: Sequence[Job], options: TranscribeOptions) -> bool:
     return not piped and (asked is not None or len(jobs) > 1)
 
 
-def _check_kept(jobs: Sequence[Job], journal: str | None) -> None:
+def _check_journal(jobs: Sequence[Job], journal: str | None) -> None:
     """Refuse a journal for what no file will hold: the next run would take it for done, and it would be lost.
 
     Raises:
@@ -163,73 +156,15 @@ def _check_kept(jobs: Sequence[Job], journal: str | None) -> None:
         raise OptionError("--journal is for outputs that are files, and none is asked for", hint="add e.g. -osrt")
 
 
-def check_report_path(report: str | None, output: OutputGroup, ledger: Ledger) -> None:
-    """Refuse a report that cannot be written, as far as one can see, before any work.
-
-    Raises:
-        OptionError: its extension stands for no kind of report.
-        OutputError: it cannot be written.
-    """
-    from crisp_align.batch.report import check_report
-
-    if report is not None:
-        check_report(report, ledger, made=output.output_dir)
-
-
-@contextmanager
-def reported(
-    report: str | None, tally: Tally, ledger: Ledger, display: Display, files: int | None = None
-) -> Iterator[None]:
-    """Write the report that was asked for when what is done within is over, however it ends; close the display before.
-
-    Args:
-        report: its path; None: none was asked for.
-        tally: what came of each file.
-        ledger: which files may be written over.
-        display: told of a report that fails after something worse did.
-        files: how many there were to do; None: those of the tally.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    began = time.monotonic()
-    try:
-        yield
-    except BaseException:
-        display.close()
-        try:
-            _report(report, tally, ledger, time.monotonic() - began, files)
-        except OutputError as error:
-            display.error(error)
-        raise
-    display.close()
-    _report(report, tally, ledger, time.monotonic() - began, files)
-
-
-def _report(path: str | None, tally: Tally, ledger: Ledger, seconds: float, files: int | None) -> None:
-    if path is not None:
-        from crisp_align.batch.report import Report, write_report
-
-        left = 0 if files is None else max(files - len(tally.rows), 0)
-        write_report(path, Report(tuple(tally.rows), seconds, left), ledger)
-
-
-def _work(settings: Settings, sources: Sequence[str]) -> Generator[Ready | Event]:
-    from crisp_align.pipeline.pipeline import run
-    from crisp_align.pipeline.prefetch import Listed, Task
-
-    return run(settings, Listed(Task(source) for source in sources))
-
-
 def _names(options: TranscribeOptions) -> tuple[list[str], list[str]]:
     """What was named on the command line, and in a list.
 
     Raises:
         OptionError: a slip of the keyboard; a list that cannot be read, or that shares standard input with a recording.
     """
-    from crisp_align.batch.remote import local
+    from crisp_align.batch.remote import from_file_url
 
-    names = [local(name) for name in (*options.inputs.file, *options.files)]
+    names = [from_file_url(name) for name in (*options.inputs.file, *options.files)]
     for name in names:
         check_input(name)
     list_file, null = options.lists.from_file, options.lists.null
@@ -312,130 +247,11 @@ def start(console: QuietGroup, jobs: Sequence[Job], files: int | None, origin: f
     )
 
 
-def ready(
-    jobs: Sequence[Job],
-    output: OutputGroup,
-    tally: Tally,
-    display: Display,
-    ledger: Ledger,
-    *,
-    top: Path | None = None,
-    journal: str | None = None,
-    remote: bool = False,
-) -> list[Job]:
-    """The jobs that are to be done and nothing visible stands in the way of; the others are told and counted.
-
-    Looked at before a model is loaded, let alone downloaded. Output folders are made, with `top` only those below it.
-
-    Raises:
-        OutputError: a folder cannot be made.
-    """
-    from crisp_align.batch.journal import Journal
-    from crisp_align.batch.plan import sweep
-
-    if output.output_dir is not None:
-        make_folders(jobs, top)
-    sweep(jobs)
-    if output.skip_existing:
-        jobs = list(_incomplete(jobs, tally, display, ledger))
-    with Journal(journal) if journal is not None and Path(journal).is_file() else nullcontext() as known:
-        reasons = [_obstacle(job, ledger, known, remote=remote) for job in jobs]
-    refuse(tally, display, [reason for reason in reasons if reason is not None])
-    return [job for job, reason in zip(jobs, reasons, strict=True) if reason is None]
-
-
-def _obstacle(job: Job, ledger: Ledger, journal: Journal | None, *, remote: bool) -> CrispAlignError | None:
-    """What stands in the way of a job; nothing does where its outputs are those that the journal tells of."""
-    from crisp_align.batch.journal import journal_key
-    from crisp_align.batch.plan import blocked
-    from crisp_align.batch.remote import is_url
-
-    fetched = remote and is_url(job.source)  # then whoever fetches it will tell
-    if not fetched and (error := unreadable(job.source)) is not None:
-        return error
-    if (refusal := blocked(job, ledger)) is None or journal is None or job.source == "-":
-        return refusal
-    ledger.adopt(journal.written(journal_key(job.source)))
-    return blocked(job, ledger)
-
-
-def _incomplete(jobs: Sequence[Job], tally: Tally, display: Display, ledger: Ledger) -> Iterator[Job]:
-    """What is left to do of jobs whose outputs are not all there."""
-    from crisp_align.batch.plan import left
-
-    for job in jobs:
-        try:
-            remains = left(job, ledger)
-        except CrispAlignError as error:
-            tally.fail(job.source, error)
-            display.failed(job.source, error)
-            continue
-        if remains is not None:
-            yield remains
-        else:
-            tally.skip(job.source)
-            display.skipped(job.source, "its outputs are there")
-
-
-def unreadable(source: str) -> MediaError | None:
-    """Why a file cannot be read, as far as one can see without reading it."""
-    from crisp_align.media.probe import check_file
-
-    try:
-        if source != "-":
-            check_file(Path(source), source)
-    except MediaError as error:
-        return error
-    return None
-
-
-def make_folders(jobs: Sequence[Job], top: Path | None = None) -> None:
-    """Make the output folders that are not there yet.
-
-    Args:
-        jobs: whose outputs go there.
-        top: make only what is below it: it is gone if it is not there, and not to be made where it was mounted.
-
-    Raises:
-        OutputError: one cannot be made.
-    """
-    from crisp_align.batch.remote import is_url
-
-    for folder in dict.fromkeys(output.folder for job in jobs for output in job.outputs):
-        if not is_url(folder):
-            make_folder(folder, top)
-
-
-def make_folder(folder: Path, top: Path | None = None) -> None:
-    """Make a folder; see `make_folders`.
-
-    Raises:
-        OutputError: it cannot be made.
-    """
-    try:
-        if top is None:
-            folder.mkdir(parents=True, exist_ok=True)
-            return
-        for each in reversed([folder, *folder.parents]):
-            if each != top and each.is_relative_to(top):
-                each.mkdir(exist_ok=True)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise OutputError(f"the folder cannot be made ({reason})", subject=os.fspath(folder)) from error
-
-
-def refuse(tally: Tally, display: Display, errors: Sequence[CrispAlignError]) -> None:
-    """Tell and count what cannot be done."""
-    for error in errors:
-        tally.fail(error.subject or "", error)
-        display.failed(error.subject or "", error)
-
-
 command = Command(
     "transcribe",
     run,
     TranscribeOptions,
     text="Transcribe audio or video files, folders of them, or standard input (-).\n\n"
-    "Lines are printed as they are heard; files are written beside their input, or where -of or --output-dir say. "
-    "What came from standard input is written to standard output.",
+    "Lines are printed as soon as they are transcribed; files are written next to their input, or "
+    "where -of or --output-dir say. What came from standard input is written to standard output.",
 )

@@ -7,14 +7,22 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Self
 
-from crisp_align.batch.remote import is_url, local
+from crisp_align.batch.driver import run as run_batch
+from crisp_align.batch.events import Refused
+from crisp_align.batch.feed import Entry
+from crisp_align.batch.inputs import Input
+from crisp_align.batch.options import BatchOptions, OutputLayout
+from crisp_align.batch.planning import Job
+from crisp_align.batch.preparation import make_folder, prepare
+from crisp_align.batch.remote import from_file_url, is_url
+from crisp_align.batch.summary import RunSummary
 from crisp_align.batch.watch import Arrival, Returned, Vanished, Watch
 from crisp_align.cli.command import Command
 from crisp_align.cli.fields import OptionGroup, argument, flag, group, number
@@ -33,14 +41,10 @@ from crisp_align.cli.options import (
     settings,
 )
 from crisp_align.errors import CrispAlignError, MediaError, OptionError, OutputError
+from crisp_align.events import Noticed
 
 if TYPE_CHECKING:
     from types import FrameType
-
-    from crisp_align.batch.plan import Job
-    from crisp_align.batch.written_files import Ledger
-    from crisp_align.cli.crew import Stop, Tally
-    from crisp_align.cli.display import Display
 
 __all__ = ["Arriving", "command"]
 
@@ -86,67 +90,72 @@ class WatchOptions:
 
 
 class Arriving:
-    """Jobs as their files arrive; an iterator that gives None when none is there now, and ends when it is told to.
+    """Entries of a batch as files arrive; an iterator that gives None when none is there now, and ends with `stop`.
 
     A thread looks at the folder, so that a share which answers late, or not at all, holds up nobody.
 
     Args:
         watch: of the folder.
-        prepare: a file's job; None where there is nothing to do.
-        tell: says something in a line.
+        prepare: a file's job, or the event that says why there is none.
         interval: s between two looks.
         stop: set when it is to end.
     """
 
-    def __init__(
-        self,
-        watch: Watch,
-        prepare: Callable[[Arrival], Job | None],
-        tell: Callable[[str], None],
-        *,
-        interval: float,
-        stop: Event,
-    ) -> None:
-        self._watch, self._prepare, self._tell = watch, prepare, tell
+    def __init__(self, watch: Watch, prepare: Callable[[Arrival], Entry], *, interval: float, stop: Event) -> None:
+        self._watch, self._prepare = watch, prepare
         self._interval, self._stop = interval, stop
-        self._told: SimpleQueue[Arrival | Vanished | Returned] = SimpleQueue()
+        self._news: SimpleQueue[Arrival | Vanished | Returned] = SimpleQueue()
+        self._unprepared: Arrival | None = None
+        """A file for which nothing could be written when it was its turn."""
         self._at_work: set[str] = set()
-        self._again: dict[str, Arrival] = {}
+        self._changed: dict[str, Arrival] = {}
         """Source → its file, which was written again while it was worked on."""
         Thread(target=self._look, name="watch", daemon=True).start()
 
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Job | None:
+    def __next__(self) -> Entry | None:
+        """The next entry.
+
+        Raises:
+            OutputError: the output folder has vanished; the same file is next when this is called again.
+        """
         while not self._stop.is_set():
             try:
-                told = self._told.get_nowait()
+                news = self._unprepared or self._news.get_nowait()
             except Empty:
                 return None
-            match told:
+            match news:
                 case Vanished(reason):
-                    self._tell(f"{self._watch.folder} cannot be listed ({reason}); waiting until it can")
+                    return self._notice(f"cannot be listed ({reason}); waiting until it can")
                 case Returned():
-                    self._tell(f"{self._watch.folder} is back")
+                    return self._notice("is back")
                 case Arrival() as file if (source := os.fspath(file.path)) in self._at_work:
-                    self._again[source] = file
-                case Arrival() as file if (job := self._prepare(file)) is not None:
-                    self._at_work.add(job.source)
-                    return job
+                    self._changed[source] = file
+                case Arrival() as file:
+                    self._unprepared = file
+                    entry = self._prepare(file)
+                    self._unprepared = None
+                    if isinstance(entry, Job):
+                        self._at_work.add(entry.source)
+                    return entry
         raise StopIteration
 
-    def over(self, source: str) -> None:
-        """A job is done or has failed; if its file was written again meanwhile, the next one comes."""
+    def _notice(self, text: str) -> Noticed:
+        return Noticed("", f"crisp-align: {self._watch.folder} {text}")
+
+    def finished(self, source: str) -> None:
+        """A file is done with; if it was written again meanwhile, it comes again."""
         self._at_work.discard(source)
-        if (file := self._again.pop(source, None)) is not None:
-            self._told.put(replace(file, again=True))
+        if (file := self._changed.pop(source, None)) is not None:
+            self._news.put(replace(file, again=True))
 
     def _look(self) -> None:
         while not self._stop.is_set():
             began = time.monotonic()
-            for told in self._watch.look():
-                self._told.put(told)
+            for news in self._watch.look():
+                self._news.put(news)
             self._stop.wait(max(self._interval, _SHARE * (time.monotonic() - began)))
 
 
@@ -155,49 +164,34 @@ class _Preparation:
 
     Args:
         options: of the command.
-        tally: counts what cannot be done.
-        display: tells it.
-        ledger: which outputs may be written over.
-        await_folder: does what it is given, when an output folder that vanished is back.
+        batch: how the batch is worked through.
     """
 
-    def __init__(
-        self,
-        options: WatchOptions,
-        tally: Tally,
-        display: Display,
-        ledger: Ledger,
-        await_folder: Callable[[Callable[[], None]], None],
-    ) -> None:
-        self._options, self._tally, self._display, self._ledger = options, tally, display, ledger
-        self._await_folder, self._top = await_folder, _output_folder(options.output)
+    def __init__(self, options: WatchOptions, batch: BatchOptions) -> None:
+        self._options, self._batch, self._top = options, batch, _output_folder(options.output)
         self._writers: dict[Path, str] = {}
         """Output → the source it is of."""
-        self._room = _WRITERS
+        self._remembered = _WRITERS
 
-    def __call__(self, file: Arrival) -> Job | None:
-        """The job, unless it was done before or something visible stands in its way.
+    def __call__(self, file: Arrival) -> Entry:
+        """The job, or why there is none: it was done before, or something visible stands in its way.
 
         Raises:
-            OutputError: the output folder vanished and did not come back.
+            OutputError: the output folder has vanished.
         """
-        from crisp_align.batch.inputs import Input
-        from crisp_align.cli.transcribe import ready, refuse
-
         if (top := self._top) is not None:
-            self._await_folder(lambda: _check_folder(top))
+            _check_folder(top)
+        options, source = self._options, os.fspath(file.path)
         try:
-            options = self._options
-            entry = Input(os.fspath(file.path), file.path.relative_to(options.folder))
-            (job,) = options.output.plan([entry], options.speech.output_code)
+            (job,) = options.output.plan(
+                [Input(source, file.path.relative_to(options.folder))], options.speech.output_code
+            )
             self._keep_apart(job)
-            # What was done before is passed over, but not what was changed under our eyes.
-            output, journal = replace(options.output, skip_existing=not file.again), options.batch.journal
-            todo = ready([job], output, self._tally, self._display, self._ledger, top=self._top, journal=journal)
-            return next(iter(todo), None)
+            # What was done before is skipped, but not what was changed under our eyes.
+            (entry,) = prepare([job], replace(self._batch, skip_existing=not file.again), top=top)
         except CrispAlignError as error:
-            refuse(self._tally, self._display, [error])
-            return None
+            return Refused(source, error)
+        return entry
 
     def _keep_apart(self, job: Job) -> None:
         """Raise OutputError where another file that is there has an output of the same name."""
@@ -210,15 +204,15 @@ class _Preparation:
                     hint="{name} in --name keeps them apart",
                 )
             self._writers[path] = job.source
-        if len(self._writers) > self._room:
+        if len(self._writers) > self._remembered:
             self._writers = {path: source for path, source in self._writers.items() if os.path.lexists(source)}
-            self._room = max(_WRITERS, 2 * len(self._writers))
+            self._remembered = max(_WRITERS, 2 * len(self._writers))
 
 
 def _output_folder(output: OutputGroup) -> Path | None:
     """The folder on this machine that outputs go to, if one was named."""
     named = output.output_dir
-    return None if named is None or is_url(named) else Path(local(named))
+    return None if named is None or is_url(named) else Path(from_file_url(named))
 
 
 def _check_folder(folder: Path) -> None:
@@ -229,45 +223,36 @@ def _check_folder(folder: Path) -> None:
         raise OutputError(f"cannot be written ({error.strerror})", subject=os.fspath(folder)) from error
 
 
-class _Stopped(BaseException):
-    """A signal asked the process to end."""
-
-
 def run(options: WatchOptions) -> int:
     """Watch until asked to stop; 0."""
-    folder = options.folder
+    folder, output = options.folder, options.output
     if not os.path.isdir(folder):  # noqa: PTH112 (a Path would drop ./)
         raise MediaError("is not a folder" if os.path.lexists(folder) else "no such folder", subject=folder)
-    if not options.output.formats:
+    if not output.formats:
         raise OptionError("no format to write was named", hint="e.g. -osrt")
     chosen = settings(options.models, options.sound, options.voice, options.timing, options.speech)
-    rules, style, ledger = options.layout.rules(), options.style.write_options(), options.output.ledger()
-    report = options.batch.report
+    rules, style = options.layout.rules(), options.style.write_options()
 
-    from crisp_align.cli.crew import Stop, Tally, patiently
-    from crisp_align.cli.transcribe import check_report_path, make_folder, reported, start
-    from crisp_align.cli.work import carry_out_batch
+    from crisp_align.cli.show import reported, show
+    from crisp_align.cli.transcribe import start
 
-    options.output.plan([])  # a pattern that names no file is told at once
-    check_report_path(report, options.output, ledger)
-    batch = batch_options(options.batch)
-    tally, stop, asked = Tally(reports=report is not None), Event(), Stop()
-    if (top := _output_folder(options.output)) is not None:
+    output.plan([])  # a pattern that names no file is refused at once
+    batch, report = batch_options(output, options.batch), options.batch.report
+    summary, stop = RunSummary(keep_rows=report is not None), Event()
+    if (top := _output_folder(output)) is not None:
         make_folder(top)
     display = start(options.console, [], None, options.sound.origin)
     display.say(f"crisp-align: watching {folder}")
     try:
-        with reported(report, tally, ledger, display), suppress(_Stopped), _asked_to_stop(asked):
+        with reported(report, summary, display, overwrite=output.overwrite), _set_by_signal(stop):
             arriving = Arriving(
                 Watch(Path(folder), recursive=options.watch.recursive, settle=options.watch.settle),
-                _Preparation(
-                    options, tally, display, ledger, lambda action: patiently(action, display, batch.patience, asked)
-                ),
-                lambda text: display.say(f"crisp-align: {text}"),
+                _Preparation(options, batch),
                 interval=options.watch.interval,
                 stop=stop,
             )
-            carry_out_batch(arriving, chosen, display, rules, style, tally, ledger, batch, arriving.over, asked)
+            events = run_batch(arriving, chosen, OutputLayout(rules, style), batch, stop=stop.is_set)
+            show(events, display, summary, rules, writes=True, on_finished=arriving.finished)
     finally:
         stop.set()
     display.say("crisp-align: stopped; what is unfinished is done at the next start")
@@ -276,17 +261,12 @@ def run(options: WatchOptions) -> int:
 
 
 @contextmanager
-def _asked_to_stop(stop: Stop) -> Iterator[None]:
-    """The first signal that asks the process to end raises `_Stopped`, or, while a file is written, is noted for after.
-
-    A second one does what it does everywhere.
-    """
+def _set_by_signal(stop: Event) -> Iterator[None]:
+    """The first signal that asks the process to end sets `stop`; a second one does what it does everywhere."""
 
     def ask(number: int, frame: FrameType | None) -> None:
         restore()
-        stop.asked = True
-        if not stop.writing:
-            raise _Stopped
+        stop.set()
 
     def restore() -> None:
         for name, handler in before.items():

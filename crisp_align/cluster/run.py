@@ -59,7 +59,7 @@ _LOSSES = 3  # rounds that a file may be lost in
 _STALL = 15.0  # s in which nobody does anything after a node was lost: what is left is too small for all workers
 
 
-def run(settings: Settings, feed: Feed, options: ClusterOptions | None = None) -> Generator[Ready | Event]:
+def run(settings: Settings, feed: Feed, options: ClusterOptions | None = None) -> Generator[Ready | Event | None]:
     """Run a feed of tasks on a Ray cluster.
 
     Args:
@@ -68,7 +68,7 @@ def run(settings: Settings, feed: Feed, options: ClusterOptions | None = None) -
         options: which cluster, and how it is divided.
 
     Yields:
-        Ready, then what `workers.run` gives; files come in any order.
+        Ready, then what `workers.run` gives, None too; files come in any order.
 
     Raises:
         MissingDependencyError: Ray is not installed.
@@ -80,6 +80,7 @@ def run(settings: Settings, feed: Feed, options: ClusterOptions | None = None) -
         if feed.ended:
             return
         first = feed.take(wait=True)
+        yield None
     yield from _Run(settings, feed, options or ClusterOptions(), first).work()
 
 
@@ -151,7 +152,7 @@ class _Run:
         self.models: Models | None = None
         self.pump: Thread | None = None
 
-    def work(self) -> Generator[Ready | Event]:
+    def work(self) -> Generator[Ready | Event | None]:
         """All rounds."""
         ray = silent_ray()
         number, left = 0, list[_File]()
@@ -180,7 +181,7 @@ class _Run:
         gpus = [0.0 if devices == {"cpu"} else float(node.get("GPU", 0)) for node in nodes]
         return fitting(self.options, cpus, gpus)
 
-    def round(self, ray: Any, number: int, tasks: list[Task]) -> Generator[Event, None, bool]:
+    def round(self, ray: Any, number: int, tasks: list[Task]) -> Generator[Event | None, None, bool]:
         """Do tasks, or those of the feed where there are none; False: it was given up before its end."""
         from crisp_align.cluster.board import TaskBoard
         from crisp_align.cluster.stages import Order
@@ -201,6 +202,7 @@ class _Run:
         given, ahead = len(tasks), _AHEAD + 2 * sizes.decode_workers
         vigil, anything = Vigil(living_nodes(ray), time.monotonic()), False
         while True:
+            yield None
             begun, busy, news = ray.get(board.look.remote())
             yield from self.told(news)
             if not ended and given - begun < ahead:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 import crisp_align
 from crisp_align.aligners.chain import AlignerChain
 from crisp_align.backends import backend_class, load_backend
-from crisp_align.batch.remote import fetched
+from crisp_align.batch.remote import local_copy
 from crisp_align.batch.workers import WorkerDiedError
 from crisp_align.cluster.board import COLUMN, Step
 from crisp_align.errors import CrispAlignError, ModelError
@@ -159,7 +159,7 @@ def _parts(task: Task, order: Order) -> Generator[_ReadPart]:
     limit: Future[float] = Future()
     limit.set_result(order.models.max_clip)
     try:
-        with fetched(task.source) as path:
+        with local_copy(task.source) as path:
             # Nodes work in folders of their own.
             there = Task(os.path.join(order.home, path), task.finished)  # noqa: PTH118 (a name need not be a Path's)
             for step in read(there, order.settings.media, order.settings.vad, limit):

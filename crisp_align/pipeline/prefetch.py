@@ -65,8 +65,10 @@ Step: TypeAlias = Started | tuple[int, Clip] | Read
 class Feed(Protocol):
     """Where tasks come from: a list, another process, a folder that is watched."""
 
-    ended: bool
-    """Whether no further task will come."""
+    @property
+    def ended(self) -> bool:
+        """Whether no further task will come."""
+        ...
 
     def take(self, *, wait: bool) -> Task | None:
         """The next task; None: there is none now, or none any more.

@@ -24,14 +24,14 @@ def made(language: str | None = "en", model: str = "Qwen/Qwen3-ASR-0.6B") -> Tra
 class TestPatterns:
     def test_media_servers_find_their_language(self) -> None:
         output = named_by(FILM, "in", "film.mkv", "srt")
-        assert not output.is_known and output.path() == Path("in/film.{lang}.srt")
+        assert not output.is_resolved and output.path() == Path("in/film.{lang}.srt")
         assert output.path(made("de")) == Path("in/film.de.srt")
         assert output.path(made(None)) == Path("in/film.und.srt")
         assert output.path(made("jw")) == Path("in/film.jv.srt")
 
-    def test_a_language_that_was_given_is_known_at_once(self) -> None:
+    def test_a_language_that_was_given_is_resolved_at_once(self) -> None:
         output = named_by(FILM, "", "film.mkv", "srt", "fr")
-        assert output == Output.at("srt", "film.fr.srt") and output.is_known
+        assert output == Output.at("srt", "film.fr.srt") and output.is_resolved
 
     @pytest.mark.parametrize(
         ("pattern", "expected"),

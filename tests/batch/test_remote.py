@@ -11,8 +11,8 @@ import pytest
 
 from crisp_align.batch import remote as storage
 from crisp_align.batch.inputs import Input, gather
-from crisp_align.batch.journal import Claim, Journal, Refusal, Stamp, digest, journal_key
-from crisp_align.batch.plan import Job, Output, left, save
+from crisp_align.batch.journal import Claim, Journal, JournalRefusal, Stamp, digest, journal_key
+from crisp_align.batch.planning import Job, Output, missing_outputs, save
 from crisp_align.batch.written_files import Ledger
 from crisp_align.cli import main
 from crisp_align.errors import CrispAlignError, MediaError, OutputError
@@ -37,7 +37,7 @@ def test_a_url_stays_one_when_it_becomes_a_path(tmp_path: Path, monkeypatch: pyt
     assert storage.url(Path("s3://films/a.mkv")) == "s3://films/a.mkv"
     assert storage.is_url("memory:///films/a.mkv") and storage.url("memory:///films/a.mkv") == "memory:///films/a.mkv"
     assert not storage.is_url("C:/films/a.mkv") and not storage.is_url("films/a.mkv") and not storage.is_url("-")
-    assert storage.local("file:///my%20films/a.mkv") == "/my films/a.mkv"
+    assert storage.from_file_url("file:///my%20films/a.mkv") == "/my films/a.mkv"
     monkeypatch.chdir(tmp_path)
     (tmp_path / "s3:").mkdir()
     assert not storage.is_url("s3:/films/a.mkv")
@@ -67,12 +67,12 @@ def test_what_cannot_be_asked_is_told_in_one_line() -> None:
 
 
 def test_a_source_is_fetched_for_as_long_as_it_is_needed(bucket: str) -> None:
-    with storage.fetched(f"{bucket}/talk.mp3") as path:
+    with storage.local_copy(f"{bucket}/talk.mp3") as path:
         assert Path(path).read_bytes() == b"sound" and path.endswith(".mp3")
     assert not os.path.lexists(path)
-    with pytest.raises(MediaError, match="no such file"), storage.fetched(f"{bucket}/gone.mp3"):
+    with pytest.raises(MediaError, match="no such file"), storage.local_copy(f"{bucket}/gone.mp3"):
         pass
-    with storage.fetched("talk.mp3") as path:
+    with storage.local_copy("talk.mp3") as path:
         assert path == "talk.mp3"
 
 
@@ -96,10 +96,10 @@ def test_an_output_is_written_whole_or_not_at_all(bucket: str, monkeypatch: pyte
 def test_what_somebody_else_wrote_is_kept_and_what_is_there_skipped(bucket: str, tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger")
     job = Job(f"{bucket}/talk.mp3", (Output.at("srt", f"{bucket}/talk.srt"),))
-    assert left(job, ledger) == job
+    assert missing_outputs(job, ledger) == job
     save(job, {Path(f"{bucket}/talk.srt"): b"ours"}, ledger)
     save(job, {Path(f"{bucket}/talk.srt"): b"ours again"}, ledger)
-    assert left(job, ledger) is None
+    assert missing_outputs(job, ledger) is None
     fsspec.filesystem("memory").pipe_file("/bucket/talk.srt", b"edited by hand")
     with pytest.raises(OutputError, match="already there"):
         save(job, {Path(f"{bucket}/talk.srt"): b"ours"}, ledger)
@@ -148,6 +148,6 @@ def test_a_journal_knows_inputs_and_outputs(bucket: str, tmp_path: Path) -> None
         storage.write_bytes(output, b"ours")
         journal.done(key)
         again = journal.claim(key, Stamp.of(source), "settings")
-        assert isinstance(again, Refusal) and again.reason == "done"
+        assert isinstance(again, JournalRefusal) and again.reason == "done"
         fsspec.filesystem("memory").rm_file("/bucket/talk.srt")
         assert isinstance(journal.claim(key, Stamp.of(source), "settings"), Claim)

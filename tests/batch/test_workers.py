@@ -115,7 +115,8 @@ def tones(folder: Path, names: Iterable[str]) -> list[str]:
 
 def run(settings: Settings, sources: Sequence[str], **options: float) -> list[Ready | Event]:
     chosen = workers.WorkerOptions(**options)  # type: ignore[arg-type]
-    return list(workers.run(settings, Listed(Task(source) for source in sources), chosen))
+    feed = Listed(Task(source) for source in sources)
+    return [event for event in workers.run(settings, feed, chosen) if event is not None]
 
 
 def transcripts(events: Iterable[Ready | Event]) -> dict[str, Transcript]:

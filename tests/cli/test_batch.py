@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from crisp_align.batch.written_files import Ledger
+from crisp_align.batch.summary import RunSummary
 from crisp_align.cli import main
-from crisp_align.cli.crew import Tally
 from crisp_align.cli.display import Display
-from crisp_align.cli.transcribe import reported
+from crisp_align.cli.show import reported
 from crisp_align.errors import ModelError, OutputError
 from crisp_align.formats import transcript_to_json
 from crisp_align.transcript import Segment, Transcript, Word
@@ -126,11 +125,17 @@ class TestReport:
 
     def test_one_that_fails_in_the_end_hides_no_error(self, film: Path, capsys: pytest.CaptureFixture[str]) -> None:
         display = Display(quiet=False, verbose=False, progress=False, lines=False, files=1)
-        report, ledger = "gone/report.json", Ledger(film.parent / "ledger")
-        with pytest.raises(ModelError, match="what happened"), reported(report, Tally(), ledger, display, 1):
+        report, summary = "gone/report.json", RunSummary(1)
+        with (
+            pytest.raises(ModelError, match="what happened"),
+            reported(report, summary, display, overwrite=False),
+        ):
             raise ModelError("what happened")
         assert "gone/report.json: cannot be written" in capsys.readouterr().err
-        with pytest.raises(OutputError, match="cannot be written"), reported(report, Tally(), ledger, display, 1):
+        with (
+            pytest.raises(OutputError, match="cannot be written"),
+            reported(report, summary, display, overwrite=False),
+        ):
             pass
 
 

@@ -82,7 +82,7 @@ def test_the_help_shows_the_defaults_of_the_library() -> None:
 
 def test_formats_come_in_the_order_of_the_help_and_the_full_json_holds_the_other() -> None:
     from crisp_align.batch.inputs import Input
-    from crisp_align.batch.plan import Path
+    from crisp_align.batch.planning import Path
 
     output = parsed("a.wav", "-ojf", "-ovtt", "-oj", "-osrt").output
     assert output.formats == ("srt", "vtt", "json", "json-full")
@@ -93,4 +93,4 @@ def test_formats_come_in_the_order_of_the_help_and_the_full_json_holds_the_other
 def test_an_option_of_the_cluster_needs_the_cluster() -> None:
     typed = parsed("a.wav", "--asr-workers", "2")
     with pytest.raises(OptionError, match="--asr-workers is for a cluster"):
-        options.batch_options(typed.batch, typed.cluster)
+        options.batch_options(typed.output, typed.batch, typed.cluster)

@@ -15,11 +15,14 @@ from typing import Any
 import pytest
 
 from benchmarks.batch.bare import CODE, MODEL
+from crisp_align.batch.events import Skipped
+from crisp_align.batch.feed import Entry
 from crisp_align.batch.journal import Journal, Stamp, journal_key
-from crisp_align.batch.plan import Job
+from crisp_align.batch.planning import Job
 from crisp_align.batch.watch import Arrival, Seen, Watch
 from crisp_align.cli import main
 from crisp_align.cli.watch import Arriving
+from crisp_align.events import Noticed
 from tests.command import COMMAND, excerpt
 from tests.plugin import install_plugin
 
@@ -36,24 +39,27 @@ class Arrivals:
         self.prepared: list[Arrival] = []
         self.stop = Event()
         watch = Watch("in", settle=0, listing=self._list, wanted=lambda _: True, busy=lambda _: ())
-        self.jobs = Arriving(watch, self._prepare, self.told.append, interval=0.01, stop=self.stop)
+        self.jobs = Arriving(watch, self._prepare, interval=0.01, stop=self.stop)
 
     def _list(self, folder: str, recursive: bool) -> list[Seen]:
         if self.gone:
             raise OSError(5, "Input/output error")
         return [Seen(path, 1, mtime) for path, mtime in self.files.items()]
 
-    def _prepare(self, file: Arrival) -> Job | None:
+    def _prepare(self, file: Arrival) -> Entry:
         self.prepared.append(file)
-        return None if file.path.name.startswith("done") else Job(os.fspath(file.path), ())
+        source = os.fspath(file.path)
+        return Skipped(source, "it is done") if file.path.name.startswith("done") else Job(source, ())
 
     def next(self, patience: float = 10.0) -> Job:
         """The next job, which is awaited."""
         deadline = monotonic() + patience
-        while (job := next(self.jobs)) is None:
+        while not isinstance(entry := next(self.jobs), Job):
             assert monotonic() < deadline, "nothing arrived"
+            if isinstance(entry, Noticed):
+                self.told.append(entry.text)
             sleep(0.005)
-        return job
+        return entry
 
 
 @pytest.fixture
@@ -79,18 +85,19 @@ class TestArriving:
         sleep(0.1)
         arrivals.files = {"a.wav": 2, "b.wav": 3}
         assert arrivals.next().source == "b.wav"
-        arrivals.jobs.over("a.wav")
+        arrivals.jobs.finished("a.wav")
         assert arrivals.next().source == "a.wav"
         assert [(file.path.name, file.mtime_ns, file.again) for file in arrivals.prepared][-1] == ("a.wav", 2, True)
 
     def test_a_folder_that_vanishes_is_told_and_waited_for(self, arrivals: Arrivals) -> None:
         arrivals.gone = True
-        while not arrivals.told:
-            assert next(arrivals.jobs) is None
+        while not isinstance(notice := next(arrivals.jobs), Noticed):
+            assert notice is None
         arrivals.files = {"a.wav": 1}
         arrivals.gone = False
         assert arrivals.next().source == "a.wav"
-        assert arrivals.told == ["in cannot be listed (Input/output error); waiting until it can", "in is back"]
+        assert notice.text == "crisp-align: in cannot be listed (Input/output error); waiting until it can"
+        assert arrivals.told == ["crisp-align: in is back"]
 
     def test_it_ends_when_told_to(self, arrivals: Arrivals) -> None:
         arrivals.stop.set()

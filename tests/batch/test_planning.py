@@ -14,7 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crisp_align.batch.plan import STDOUT, Input, Job, Output, blocked, gather, left, plan, sweep, write
+from crisp_align.batch.planning import (
+    STDOUT,
+    Input,
+    Job,
+    Output,
+    gather,
+    missing_outputs,
+    plan,
+    sweep,
+    write,
+    write_problem,
+)
 from crisp_align.batch.written_files import Ledger
 from crisp_align.errors import CrispAlignError, OptionError, OutputError
 from crisp_align.files.process_identity import mark
@@ -200,7 +211,7 @@ class TestPatterns:
             (["a.mkv"], ["srt"], "{stem}.{tongue}.{ext}", "knows no {tongue}"),
         ],
     )
-    def test_a_clash_is_seen_before_any_language_is_known(
+    def test_a_clash_is_seen_before_any_language_is_resolved(
         self, names: list[str], formats: list[str], pattern: str, told: str
     ) -> None:
         with pytest.raises(OptionError, match=told):
@@ -217,7 +228,7 @@ class TestPatterns:
     def test_a_gap_is_filled_and_its_folder_made_when_the_file_is_written(self, tmp_path: Path) -> None:
         entries = [Input("in/film.mkv", Path("film.mkv"))]
         (job,) = plan(entries, ["srt"], folder=str(tmp_path), pattern="{lang}/{stem}.{lang}.{ext}")
-        assert blocked(job) is None
+        assert write_problem(job) is None
         write(job, transcript(), blocks(transcript()))
         assert (tmp_path / "en" / "film.en.srt").is_file()
 
@@ -255,51 +266,51 @@ class TestExisting:
 
     def test_what_is_there_and_newer_is_left(self, film: Path, ledger: Ledger) -> None:
         job = self.planned(film, "srt", "vtt")
-        assert left(job, ledger) == job
+        assert missing_outputs(job, ledger) == job
         self.there(film, "film.srt")
-        assert outputs(left(job, ledger) or job) == [str(film.parent / "subs" / "film.vtt")]
+        assert outputs(missing_outputs(job, ledger) or job) == [str(film.parent / "subs" / "film.vtt")]
         self.there(film, "film.vtt")
-        assert left(job, ledger) is None
+        assert missing_outputs(job, ledger) is None
         self.there(film, "film.vtt", age=5)
-        assert outputs(left(job, ledger) or job) == [str(film.parent / "subs" / "film.vtt")]
+        assert outputs(missing_outputs(job, ledger) or job) == [str(film.parent / "subs" / "film.vtt")]
 
     def test_only_the_folder_that_is_written_to_counts(self, film: Path, ledger: Ledger) -> None:
         film.with_suffix(".srt").write_bytes(b"x")
         job = self.planned(film, "srt")
-        assert left(job, ledger) == job
+        assert missing_outputs(job, ledger) == job
 
-    def test_any_language_will_do_where_none_is_known(self, film: Path, ledger: Ledger) -> None:
+    def test_any_language_will_do_where_none_is_resolved(self, film: Path, ledger: Ledger) -> None:
         self.there(film, "film.ja.srt")
-        assert left(self.planned(film, "srt", pattern="{stem}.{lang}.{ext}"), ledger) is None
+        assert missing_outputs(self.planned(film, "srt", pattern="{stem}.{lang}.{ext}"), ledger) is None
 
     def test_an_empty_file_counts_only_if_it_is_ours(self, film: Path, ledger: Ledger) -> None:
         job, path = self.planned(film, "srt"), film.parent / "subs" / "film.srt"
         self.there(film, "film.srt", data=b"")
-        assert left(job, ledger) == job
+        assert missing_outputs(job, ledger) == job
         ledger.remember({path: b""})
-        assert left(job, ledger) is None
+        assert missing_outputs(job, ledger) is None
 
     def test_standard_input_is_always_to_be_done(self, ledger: Ledger) -> None:
         job = Job("-", (at("srt", STDOUT),))
-        assert left(job, ledger) == job
+        assert missing_outputs(job, ledger) == job
 
     def test_only_what_we_wrote_is_written_over(self, film: Path, ledger: Ledger) -> None:
         job, path = self.planned(film, "srt"), film.parent / "subs" / "film.srt"
         path.write_bytes(b"somebody's work")
-        told = blocked(job, ledger)
+        told = write_problem(job, ledger)
         assert told is not None and str(path) in str(told)
-        assert blocked(job, Ledger(film.parent / "ledger", overwrite=True)) is None
+        assert write_problem(job, Ledger(film.parent / "ledger", overwrite=True)) is None
         path.unlink()
         for words in (3, 4):
-            assert blocked(job, ledger) is None
+            assert write_problem(job, ledger) is None
             write(job, transcript(words), blocks(transcript(words)), ledger=ledger)
         path.write_bytes(path.read_bytes() + b"edited")
-        assert blocked(job, ledger) is not None
+        assert write_problem(job, ledger) is not None
 
-    def test_a_name_that_is_known_late_is_looked_at_late(self, film: Path, ledger: Ledger) -> None:
+    def test_a_name_that_is_resolved_late_is_looked_at_late(self, film: Path, ledger: Ledger) -> None:
         job = self.planned(film, "srt", pattern="{stem}.{lang}.{ext}")
         self.there(film, "film.en.srt", data=b"somebody's work")
-        assert blocked(job, ledger) is None
+        assert write_problem(job, ledger) is None
         with pytest.raises(OutputError, match="film.en.srt: is already there"):
             write(job, transcript(), blocks(transcript()), ledger=ledger)
         assert (film.parent / "subs" / "film.en.srt").read_bytes() == b"somebody's work"
@@ -308,9 +319,9 @@ class TestExisting:
 class TestSweep:
     def test_what_a_killed_process_left_half_written_goes(self, tmp_path: Path) -> None:
         code = (
-            "import os, sys; from crisp_align.formats import files\n"
+            "import os, sys; from crisp_align.files import atomic\n"
             "os.fsync = lambda descriptor: os.kill(os.getpid(), 9)\n"
-            "files.write_atomically(sys.argv[1], b'half')"
+            "atomic.write_atomically(sys.argv[1], b'half')"
         )
         path = tmp_path / "a.srt"
         subprocess.run([sys.executable, "-c", code, str(path)], cwd=Path(__file__).parents[2], check=False)
@@ -367,16 +378,16 @@ class TestWrite:
             write(Job("a.wav", (at("srt", tmp_path / "nowhere" / "a.srt"),)), transcript(), blocks(transcript()))
 
     def test_what_blocks_a_job_is_seen_beforehand(self, tmp_path: Path) -> None:
-        missing = blocked(Job("a.wav", (at("srt", tmp_path / "nowhere" / "a.srt"),)))
+        missing = write_problem(Job("a.wav", (at("srt", tmp_path / "nowhere" / "a.srt"),)))
         assert missing is not None and "no such folder" in str(missing)
-        assert blocked(Job("a.wav", (at("srt", tmp_path / "a.srt"),))) is None
-        assert blocked(Job("-", (at("srt", STDOUT),))) is None
+        assert write_problem(Job("a.wav", (at("srt", tmp_path / "a.srt"),))) is None
+        assert write_problem(Job("-", (at("srt", STDOUT),))) is None
 
     def test_a_process_killed_at_any_moment_leaves_whole_files_only(self, tmp_path: Path) -> None:
         # Two transcripts are written over one another for ever: whatever the moment, one of them is there, whole.
         code = (
-            "import sys; from pathlib import Path; from crisp_align.batch.plan import Job, write\n"
-            "from tests.batch.test_plan import at, blocks, transcript\n"
+            "import sys; from pathlib import Path; from crisp_align.batch.planning import Job, write\n"
+            "from tests.batch.test_planning import at, blocks, transcript\n"
             "job = Job('a.wav', (at('srt', Path(sys.argv[1], 'a.srt')), at('json', Path(sys.argv[1], 'a.json'))))\n"
             "first, second = transcript(400), transcript(700)\n"
             "one, two = blocks(first), blocks(second)\n"

@@ -11,7 +11,8 @@ from pathlib import Path
 from crisp_align.batch.inputs import STDIN, Input, gather
 from crisp_align.batch.journal import Stamp
 from crisp_align.batch.naming import Output, check_pattern, named_by
-from crisp_align.batch.remote import is_url, unusable, write_bytes
+from crisp_align.batch.remote import is_url, write_bytes
+from crisp_align.batch.remote import write_problem as url_write_problem
 from crisp_align.batch.review import with_media
 from crisp_align.batch.written_files import Ledger
 from crisp_align.errors import OptionError, OutputError
@@ -25,14 +26,14 @@ __all__ = [
     "Input",
     "Job",
     "Output",
-    "blocked",
     "gather",
-    "left",
+    "missing_outputs",
     "plan",
-    "rendered",
+    "render_files",
     "save",
     "sweep",
     "write",
+    "write_problem",
 ]
 
 STDOUT = Path("-")
@@ -157,7 +158,7 @@ def _refuse_clashes(jobs: Sequence[Job]) -> None:
             if path == STDOUT:
                 continue
             key = _key(path)
-            if key in sources and output.is_known:
+            if key in sources and output.is_resolved:
                 raise OptionError(
                     f"the {output.format} output of {job.source} would overwrite an input",
                     subject=sources[key],
@@ -192,7 +193,7 @@ def sweep(jobs: Iterable[Job]) -> None:
         sweep_folder(folder)
 
 
-def left(job: Job, ledger: Ledger) -> Job | None:
+def missing_outputs(job: Job, ledger: Ledger) -> Job | None:
     """What there is left to do of a job when outputs that are there are kept; None: nothing.
 
     An output is there when it is no older than its input; an empty one only if we wrote it, since others leave such
@@ -218,7 +219,7 @@ def _is_kept(path: Path, changed: int, ledger: Ledger) -> bool:
     return seen.mtime_ns >= changed and (seen.size > 0 or ledger.is_ours(path))
 
 
-def blocked(job: Job, ledger: Ledger | None = None) -> OutputError | None:
+def write_problem(job: Job, ledger: Ledger | None = None) -> OutputError | None:
     """Why a job's outputs could not be written, looked at before hours are spent on it; None: nothing seems amiss.
 
     Args:
@@ -231,8 +232,8 @@ def blocked(job: Job, ledger: Ledger | None = None) -> OutputError | None:
             continue
         parent = output.folder
         if is_url(path):
-            refusal = unusable(path)
-            if refusal is None and ledger is not None and output.is_known:
+            refusal = url_write_problem(path)
+            if refusal is None and ledger is not None and output.is_resolved:
                 refusal = ledger.refusal([path])
             if refusal is not None:
                 return refusal
@@ -241,7 +242,7 @@ def blocked(job: Job, ledger: Ledger | None = None) -> OutputError | None:
             reason = "no such folder"
         elif not os.access(parent, os.W_OK):
             reason = "no permission to write there"
-        elif ledger is not None and output.is_known and (refusal := ledger.refusal([path])):
+        elif ledger is not None and output.is_resolved and (refusal := ledger.refusal([path])):
             return refusal
         else:
             continue
@@ -253,7 +254,7 @@ def blocked(job: Job, ledger: Ledger | None = None) -> OutputError | None:
     return None
 
 
-def rendered(
+def render_files(
     job: Job, transcript: Transcript, blocks: Sequence[Cue], style: WriteOptions | None = None
 ) -> dict[Path, bytes]:
     """A job's files: path, `STDOUT` among them, → bytes. Nothing is written.
@@ -279,7 +280,7 @@ def save(job: Job, files: Mapping[Path, bytes], ledger: Ledger | None = None) ->
     Args:
         job: they are of. Folders that are part of a gap in a name are made; others that are gone are not, lest the
             files land beside the disk that was mounted there.
-        files: from `rendered`.
+        files: from `render_files`.
         ledger: asked which files that are there may be written over, and told what is written.
 
     Returns:
@@ -293,14 +294,14 @@ def save(job: Job, files: Mapping[Path, bytes], ledger: Ledger | None = None) ->
         if refusal := ledger.refusal(targets):
             raise refusal
         ledger.remember(targets)
-    _make_gaps(job, targets)
+    _make_late_folders(job, targets)
     for path, data in targets.items():
         write_bytes(path, data) if is_url(path) else write_atomically(path, data)
     return files.get(STDOUT, b"")
 
 
-def _make_gaps(job: Job, targets: Iterable[Path]) -> None:
-    homes = [output.folder for output in job.outputs if not output.is_known]
+def _make_late_folders(job: Job, targets: Iterable[Path]) -> None:
+    homes = [output.folder for output in job.outputs if not output.is_resolved]
     for path in targets:
         if any(path.is_relative_to(home) and home.is_dir() for home in homes):
             with suppress(OSError):  # whoever writes will tell
@@ -314,9 +315,9 @@ def write(
     style: WriteOptions | None = None,
     ledger: Ledger | None = None,
 ) -> bytes:
-    """Write a job's files: `save` what is `rendered`; see there.
+    """Write a job's files: `save` what is `render_files`; see there.
 
     Raises:
         OutputError: one could not be written.
     """
-    return save(job, rendered(job, transcript, blocks, style), ledger)
+    return save(job, render_files(job, transcript, blocks, style), ledger)
