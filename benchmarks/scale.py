@@ -24,7 +24,7 @@ from benchmarks.throughput import speech_file
 from crisp_align.backends import DecodeOptions, LoadOptions, ModelChoice
 from crisp_align.pipeline.pipeline import Pipeline, Settings
 from crisp_align.pipeline.prefetch import Task, read
-from crisp_align.pipeline.stages import Heard
+from crisp_align.pipeline.stages import ClipTranscript
 from crisp_align.transcript import Clip
 
 HOURS = (1_000, 10_000, 100_000, 1_000_000)
@@ -86,9 +86,13 @@ def _pass(pipeline: Pipeline, clips: Sequence[Clip]) -> tuple[float, float]:
     """CPU seconds of hearing and of timing."""
     began = time.process_time()
     size = pipeline.batch_size
-    heard = [each for at in range(0, len(clips), size) for each in pipeline.hearing.hear(clips[at : at + size])]
+    heard = [
+        each
+        for at in range(0, len(clips), size)
+        for each in pipeline.models.use_backend().transcribe(clips[at : at + size])
+    ]
     between = time.process_time()
-    pipeline.timing.time([each for each in heard if isinstance(each, Heard)])
+    pipeline.models.use_aligners().align([each for each in heard if isinstance(each, ClipTranscript)])
     return between - began, time.process_time() - between
 
 

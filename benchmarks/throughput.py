@@ -78,7 +78,7 @@ def _print_speed(path: Path, threads: int, repeats: int) -> None:
     load = LoadOptions(threads=threads)
     settings = Settings(ModelChoice(load=load), ModelChoice(load=load), decode=DecodeOptions(language="en"))
     pipeline = Pipeline.load(settings)
-    whisper = pipeline.backend
+    whisper = pipeline.models.use_backend().backend
     assert isinstance(whisper, Whisper)
     with open_audio(path) as stream:
         cut = list(clips(stream, "speech"))
@@ -90,7 +90,7 @@ def _print_speed(path: Path, threads: int, repeats: int) -> None:
         asked.clear()
         ours.append(_cost(lambda: list(pipeline.transcribe([str(path)]))))
         batches = list(asked)
-        aligning.append(_cost(partial(_align_all, pipeline.aligners, batches)))
+        aligning.append(_cost(partial(_align_all, pipeline.models.aligners, batches)))
     table = Table(title=f"{len(audio) / SAMPLE_RATE / 60:.1f} min, {len(cut)} clips, base int8, {threads} threads")
     for column in ("what", "seconds", "× real time", "ratio", "CPU seconds", "ratio"):
         table.add_column(column)
@@ -131,13 +131,13 @@ def _align_all(aligners: AlignerChain, batches: Sequence[Sequence[Utterance]]) -
 def _watched(pipeline: Pipeline) -> list[Sequence[Utterance]]:
     """Make the pipeline's aligners add the batches they are asked for to the list returned."""
     asked: list[Sequence[Utterance]] = []
-    inner = pipeline.aligners.align
+    inner = pipeline.models.aligners.align
 
     def align(utterances: Sequence[Utterance]) -> list[Timed]:
         asked.append(utterances)
         return inner(utterances)
 
-    pipeline.aligners.align = align  # type: ignore[method-assign]
+    pipeline.models.aligners.align = align  # type: ignore[method-assign]
     return asked
 
 

@@ -81,7 +81,7 @@ class ClipResult:
     segments: tuple[Segment, ...]
     notices: tuple[str, ...] = ()
     """What was dropped or decoded again, and why."""
-    stand_ins: tuple[tuple[str, str, str], ...] = ()
+    fallbacks: tuple[tuple[str, str, str], ...] = ()
     """(aligner asked, aligner used, reason) of each that could not time the clip."""
     language: str | None = None
     """The language heard, where the backend was sure of it: clips after it that are unsure follow it."""

@@ -480,18 +480,18 @@ def _dumped(result: ClipResult) -> str:
         [s.text, s.start, s.end, s.language, s.aligner, [[w.text, w.start, w.end, w.score, w.speaker] for w in s.words]]
         for s in result.segments
     ]
-    value = [segments, result.notices, result.stand_ins, result.language]
+    value = [segments, result.notices, result.fallbacks, result.language]
     return json.dumps(value, separators=(",", ":"), default=float)  # default: NumPy's numbers
 
 
 def _loaded(text: str) -> ClipResult:
-    segments, notices, stand_ins, language = json.loads(text)
+    segments, notices, fallbacks, language = json.loads(text)
     return ClipResult(
         tuple(
             Segment(said, start, end, tongue, tuple(Word(*word) for word in words), aligner)
             for said, start, end, tongue, aligner, words in segments
         ),
         tuple(notices),
-        tuple((asked, used, reason) for asked, used, reason in stand_ins),
+        tuple((asked, used, reason) for asked, used, reason in fallbacks),
         language,
     )

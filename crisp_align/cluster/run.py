@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from queue import Empty, Queue
@@ -30,19 +29,15 @@ from crisp_align.cluster.sizes import ClusterOptions, Sizes, fitting
 from crisp_align.errors import CrispAlignError
 from crisp_align.events import (
     Advanced,
-    ClipDone,
-    ClipResult,
     Event,
     Failed,
-    Finished,
     Noticed,
     Ready,
-    SegmentReady,
     Staged,
     Started,
 )
+from crisp_align.pipeline.assembly import FileAssembly, Provenance, conclude
 from crisp_align.pipeline.prefetch import Feed, Read, Task
-from crisp_align.transcript import Transcript
 
 if TYPE_CHECKING:
     from crisp_align.cluster.stages import Done, Models, Part
@@ -88,9 +83,7 @@ def run(settings: Settings, feed: Feed, options: ClusterOptions | None = None) -
 class _File:
     """A file on its way."""
 
-    task: Task
-    results: list[ClipResult]
-    """Of its first clips."""
+    assembly: FileAssembly
     base: int
     """Clips that it begins after in this round."""
     parts: dict[int, Part[Done | CrispAlignError]] = field(default_factory=dict)
@@ -100,16 +93,11 @@ class _File:
     """Nothing more of it counts in this round."""
     losses: int = 0
 
-    @property
-    def language(self) -> str | None:
-        """The last language that was certain."""
-        return Task("", tuple(self.results)).language
-
     def again(self) -> Task:
         """What is left of it."""
-        self.base, self.closed = len(self.results), False
+        self.base, self.closed = len(self.assembly.results), False
         self.parts.clear()
-        return Task(self.task.source, tuple(self.results))
+        return self.assembly.task
 
 
 class Vigil:
@@ -233,13 +221,8 @@ class _Run:
                 continue
             yield event
             if isinstance(event, Started):
-                yield from self.begin(file)
-
-    def begin(self, file: _File) -> Iterator[Event]:
-        """A file is open."""
-        file.begun = True
-        if file.results:
-            yield Noticed(file.task.source, f"{len(file.results)} clips were done before; goes on after them")
+                file.begun = True
+                yield from file.assembly.resumption()
 
     def more(self, count: int) -> list[Task]:
         """The next tasks, as far as they are there."""
@@ -250,7 +233,7 @@ class _Run:
                 task = self.feed.take(wait=not self.files and not tasks)
             if task is None:
                 break
-            self.files[task.source] = _File(task, list(task.finished), len(task.finished))
+            self.files[task.source] = _File(FileAssembly(task), len(task.finished))
             tasks.append(task)
         return tasks
 
@@ -264,65 +247,45 @@ class _Run:
         if file is None or file.closed:
             return
         file.parts[value.first] = value
-        while not file.closed and (part := file.parts.pop(len(file.results), None)) is not None:
+        while not file.closed and (part := file.parts.pop(len(file.assembly.results), None)) is not None:
             yield from self.add(file, part)
 
     def add(self, file: _File, part: Part[Done | CrispAlignError]) -> Iterator[Event]:
         """Take over the next part of a file."""
-        source = file.task.source
+        assembly, source = file.assembly, file.assembly.source
         if part.started is not None and not file.begun:
+            file.begun = True
             yield part.started
-            yield from self.begin(file)
-        if part.first > file.base and not self.settings.decode.language and not _is_settled(part, file.language):
+            yield from assembly.resumption()
+        if part.first > file.base and not self.settings.decode.language and not _is_settled(part, assembly.language):
             file.closed = True
             return
         for done in part.clips:
             if isinstance(done, CrispAlignError):
                 yield from self.fail(file, done)
                 return
-            file.results.append(done.result)
-            yield from (Noticed(source, text, detail=True) for text in done.result.notices)
-            yield from (SegmentReady(source, segment) for segment in done.result.segments)
-            yield ClipDone(source, len(file.results) - 1, done.result)
+            yield from assembly.add(done.result)
             yield Advanced(source, done.end)
         if isinstance(part.ended, CrispAlignError):
             yield from self.fail(file, part.ended)
         elif isinstance(part.ended, Read):
-            yield from self.finish(file, part.ended)
+            file.closed = True
+            del self.files[source]
+            assembly.position = part.ended.position
+            yield from assembly.remark(part.ended.notices)
+            yield from conclude(assembly, self.provenance, self.settings)
 
     def fail(self, file: _File, error: CrispAlignError) -> Iterator[Event]:
         """Give a file up."""
         file.closed = True
-        del self.files[file.task.source]
-        yield Failed(file.task.source, error, quarantined=isinstance(error, WorkerDiedError))
+        del self.files[file.assembly.source]
+        yield Failed(file.assembly.source, error, quarantined=isinstance(error, WorkerDiedError))
 
-    def finish(self, file: _File, read: Read) -> Iterator[Event]:
-        """A file is whole."""
+    @property
+    def provenance(self) -> Provenance:
+        """How what comes out is made."""
         assert self.models is not None  # noqa: S101 (for the type checker)
-        file.closed = True
-        source = file.task.source
-        del self.files[source]
-        remarks = list(read.notices)
-        yield from (Noticed(source, text) for text in remarks)
-        stand_ins = Counter(stand_in for result in file.results for stand_in in result.stand_ins)
-        for (asked, used, reason), count in stand_ins.items():
-            said = f"{'1 clip' if count == 1 else f'{count} clips'} timed by {used}, not {asked}: {reason}"
-            remarks.append(said)
-            yield Noticed(source, said, detail=self.settings.aligner.name == "auto")
-        yield Advanced(source, read.position)
-        yield Finished(
-            source,
-            Transcript(
-                segments=tuple(segment for result in file.results for segment in result.segments),
-                duration=round(read.position, 3),
-                source=source,
-                backend=self.models.backend,
-                model=self.models.model,
-                aligner=self.models.aligner,
-                version=crisp_align.__version__,
-                notices=(*(notice for result in file.results for notice in result.notices), *remarks),
-            ),
-        )
+        return Provenance(self.models.backend, self.models.model, self.models.aligner, crisp_align.__version__)
 
     def weigh(self) -> Iterator[Event]:
         """See to the files that did not come out of a round."""
@@ -331,10 +294,10 @@ class _Run:
                 continue
             file.losses += 1
             if file.losses >= _LOSSES:
-                error = WorkerDiedError(f"lost on the cluster {file.losses} times", subject=file.task.source)
+                error = WorkerDiedError(f"lost on the cluster {file.losses} times", subject=file.assembly.source)
                 yield from self.fail(file, error)
             else:
-                yield Noticed(file.task.source, "lost on the cluster; tried again")
+                yield Noticed(file.assembly.source, "lost on the cluster; tried again")
 
 
 def _is_settled(part: Part[Done | CrispAlignError], language: str | None) -> bool:

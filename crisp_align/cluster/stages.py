@@ -21,8 +21,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import crisp_align
-from crisp_align.aligners.chain import AlignerChain
-from crisp_align.backends import backend_class, load_backend
+from crisp_align.backends import load_backend
 from crisp_align.batch.remote import local_copy
 from crisp_align.batch.workers import WorkerDiedError
 from crisp_align.cluster.board import COLUMN, Step
@@ -30,7 +29,8 @@ from crisp_align.errors import CrispAlignError, ModelError
 from crisp_align.events import ClipResult, Ready, Stage, Started
 from crisp_align.pipeline.pipeline import Pipeline, Settings
 from crisp_align.pipeline.prefetch import Read, Task, read
-from crisp_align.pipeline.stages import Heard, Hearing, Timing
+from crisp_align.pipeline.residency import aligners_alone
+from crisp_align.pipeline.stages import AlignmentStage, ClipTranscript, Transcriber
 from crisp_align.transcript import Clip
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Unready:
 
 
 _ReadPart: TypeAlias = Part[Clip]
-_HeardPart: TypeAlias = Part[Heard | CrispAlignError]
+_HeardPart: TypeAlias = Part[ClipTranscript | CrispAlignError]
 _DonePart: TypeAlias = Part[Done | CrispAlignError]
 
 
@@ -131,8 +131,8 @@ def look(settings: Settings, version: str) -> Models | CrispAlignError:
         pipeline = Pipeline.load(settings)
     except CrispAlignError as error:
         return error
-    backend = pipeline.backend
-    return Models(pipeline.ready, pipeline.max_clip, backend.name, backend.model, pipeline.aligners.names[0])
+    backend = pipeline.models.backend_info
+    return Models(pipeline.ready, pipeline.max_clip, backend.name, backend.model, pipeline.models.aligners.names[0])
 
 
 def read_parts(table: pa.Table, order: Order) -> Iterator[pa.Table]:
@@ -188,7 +188,7 @@ class Hear:
         self.order = order
         self.hearing = _loaded(self._load, order)
 
-    def _load(self) -> Hearing:
+    def _load(self) -> Transcriber:
         settings, choice = self.order.settings, self.order.settings.backend
         backend = load_backend(choice.name, choice.model, options=choice.load, decode=settings.decode)
         if (backend.name, backend.model) != (self.order.models.backend, self.order.models.model):
@@ -196,7 +196,7 @@ class Hear:
                 f"finds {backend.name} {backend.model}, another node {self.order.models.model}",
                 hint="name the model with -m, and have it on every node",
             )
-        return Hearing(backend, settings.decode, settings.units)
+        return Transcriber(backend, settings.decode, settings.units)
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """A stage's step."""
@@ -204,11 +204,11 @@ class Hear:
             return packed([self.hearing])
         return packed(_through(unpacked(table), self._hear, self.order, "transcribing"))
 
-    def _hear(self, clips: Sequence[Clip]) -> Iterator[Heard | CrispAlignError]:
-        assert isinstance(self.hearing, Hearing)  # noqa: S101 (for the type checker)
+    def _hear(self, clips: Sequence[Clip]) -> Iterator[ClipTranscript | CrispAlignError]:
+        assert isinstance(self.hearing, Transcriber)  # noqa: S101 (for the type checker)
         size = self.order.models.ready.batch_size
         for begin in range(0, len(clips), size):
-            yield from self.hearing.hear(clips[begin : begin + size])
+            yield from self.hearing.transcribe(clips[begin : begin + size])
 
 
 class Time:
@@ -218,20 +218,15 @@ class Time:
         self.order = order
         self.timing = _loaded(self._load, order)
 
-    def _load(self) -> Timing:
-        settings, kind = self.order.settings, backend_class(self.order.models.backend)
-        aligners = AlignerChain(
-            settings.aligner,
-            strict=settings.strict,
-            native_words=kind.native_words,
-            shared_model=settings.backend.model if kind.profile.has_cross_attention else "auto",
-        )
+    def _load(self) -> AlignmentStage:
+        backend = replace(self.order.settings.backend, name=self.order.models.backend)
+        aligners = aligners_alone(replace(self.order.settings, backend=backend))
         if aligners.names[0] != self.order.models.aligner:
             raise ModelError(
                 f"finds the aligner {aligners.names[0]}, another node {self.order.models.aligner}",
                 hint="name the aligner with -am, and have it on every node",
             )
-        return Timing(aligners)
+        return AlignmentStage(aligners)
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """A stage's step."""
@@ -239,10 +234,10 @@ class Time:
             return packed([self.timing])
         return packed(_through(unpacked(table), self._time, self.order, "aligning"))
 
-    def _time(self, clips: Sequence[Heard | CrispAlignError]) -> Iterator[Done | CrispAlignError]:
-        assert isinstance(self.timing, Timing)  # noqa: S101 (for the type checker)
-        heard = [clip for clip in clips if isinstance(clip, Heard)]
-        results = iter(self.timing.time(heard))
+    def _time(self, clips: Sequence[ClipTranscript | CrispAlignError]) -> Iterator[Done | CrispAlignError]:
+        assert isinstance(self.timing, AlignmentStage)  # noqa: S101 (for the type checker)
+        heard = [clip for clip in clips if isinstance(clip, ClipTranscript)]
+        results = iter(self.timing.align(heard))
         for clip in clips:
             if isinstance(clip, CrispAlignError):
                 yield clip

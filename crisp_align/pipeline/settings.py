@@ -4,20 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from crisp_align.aligners import aligner_profiles
 from crisp_align.backends import DecodeOptions, ModelChoice, backend_profiles
 from crisp_align.errors import OptionError
-from crisp_align.media.audio import MediaOptions
+from crisp_align.media.audio import AudioStream, MediaOptions, open_audio
 from crisp_align.speech.clips import VadOptions
 from crisp_align.text.units import UnitMode
+from crisp_align.transcript import Transcript
 
-__all__ = ["Settings"]
+__all__ = ["MediaSource", "Settings", "WholeFileStage"]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSource:
+    """The audio of a whole file, for a stage that has to listen to it again."""
+
+    name: str
+    """The input, as the user named it."""
+    options: MediaOptions
+
+    def open(self) -> AudioStream:
+        """Open the audio from its beginning.
+
+        Raises:
+            MediaError: it is gone, or came from standard input and cannot be read twice.
+        """
+        return open_audio(self.name, self.options)
+
+
+WholeFileStage: TypeAlias = Callable[[Transcript, MediaSource], Transcript]
+"""Work on a transcript that needs all of a file: speakers, punctuation, … Its value is what the next stage gets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that decides what comes out of the pipeline."""
+    """Everything that decides what comes out of the pipeline.
+
+    >>> Settings(
+    ...     backend=ModelChoice("whisper", "large-v3", LoadOptions(device="cuda")),
+    ...     aligner=ModelChoice("hmm"),
+    ...     decode=DecodeOptions(language="en"),
+    ... )
+    """
 
     backend: ModelChoice = field(default_factory=ModelChoice)
     aligner: ModelChoice = field(default_factory=ModelChoice)
@@ -30,6 +60,9 @@ class Settings:
     """An aligner that cannot do a clip is an error, not a reason to ask the next."""
     sequential: bool = False
     """Never have the backend's model and the aligner's in memory together; done anyway where both do not fit."""
+    stages: tuple[WholeFileStage, ...] = ()
+    """What is done with each transcript when all of its file is there, in order; functions that worker processes can
+    import by their names."""
 
     def __post_init__(self) -> None:
         """Refuse a runtime, a number type or an option of its own that no installed backend or aligner knows.

@@ -1,13 +1,14 @@
-"""The two halves of the work on clips, each with its models: hearing what is said, and timing it.
+"""The two halves of the work on clips, each with its models: transcribing them, and aligning what was transcribed.
 
-Both take any number of clips of any files and give one answer each, in order; a failure is an answer too, and costs
-its own clip alone. What lies between them is plain data.
+Both take any number of clips of any files and return one result each, in order; a failure is a result too, and costs
+its own clip alone. What passes between them is plain data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from crisp_align.aligners import Utterance
 from crisp_align.aligners.chain import AlignerChain, Timed
@@ -21,19 +22,22 @@ from crisp_align.text.units import UnitMode, split_units
 from crisp_align.timing import settle
 from crisp_align.transcript import Clip, Word
 
-__all__ = ["Heard", "Hearing", "Timing", "timed_words"]
+__all__ = ["AlignmentStage", "ClipTranscript", "Transcriber", "timed_words"]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What was said in a clip, ready to be timed."""
+class ClipTranscript:
+    """What was said in a clip, ready to be aligned."""
 
     transcription: Transcription
     utterance: Utterance
-    """The same text in units, with the clip it was heard in; no units: there is nothing to time."""
+    """The same text in units, with its clip; no units: there is nothing to align."""
 
 
-class Hearing:
+class Transcriber:
     """A loaded backend at work.
 
     Args:
@@ -45,69 +49,73 @@ class Hearing:
     def __init__(self, backend: Backend, decode: DecodeOptions, units: UnitMode) -> None:
         self.backend, self._decode, self._units = backend, decode, units
 
-    def hear(self, clips: Sequence[Clip]) -> list[Heard | CrispAlignError]:
-        """What is said in each clip. Clips of one file that follow each other come in order."""
+    def transcribe(self, clips: Sequence[Clip]) -> list[ClipTranscript | CrispAlignError]:
+        """Transcribe each clip. Clips of one file that follow each other come in order."""
         return [
-            result if isinstance(result, CrispAlignError) else Heard(result, self._utterance(clip, result))
-            for clip, result in zip(clips, self._transcribe(clips), strict=True)
+            result if isinstance(result, CrispAlignError) else ClipTranscript(result, self._utterance(clip, result))
+            for clip, result in zip(clips, _together_or_alone(clips, self._batch, self._failure), strict=True)
         ]
 
-    def _transcribe(self, clips: Sequence[Clip]) -> list[Transcription | CrispAlignError]:
-        """Transcribe a batch; where it fails, each clip alone."""
-        if not clips:
-            return []
-        try:
-            found = list(self.backend.transcribe(clips, self._decode))
-            if len(found) != len(clips):
-                raise CrispAlignError(
-                    f"{self.backend.name} gave {len(found)} results, not {len(clips)}", subject=clips[0].source
-                )
-            return [replace(each, language=_code(each.language)) for each in found]
-        except Exception as error:  # engines and plug-ins raise what they like
-            if len(clips) == 1:
-                return [_failure(error, self.backend.name, clips[0])]
-        # Outside the except block: the traceback keeps the failed batch's tensors alive.
-        return [result for clip in clips for result in self._transcribe([clip])]
+    def _batch(self, clips: Sequence[Clip]) -> list[Transcription]:
+        results = list(self.backend.transcribe(clips, self._decode))
+        if len(results) != len(clips):
+            raise CrispAlignError(
+                f"{self.backend.name} gave {len(results)} results, not {len(clips)}", subject=clips[0].source
+            )
+        return [replace(result, language=_code(result.language)) for result in results]
 
-    def _utterance(self, clip: Clip, heard: Transcription) -> Utterance:
-        spoken = self._decode.language or heard.language
+    def _failure(self, error: Exception, clip: Clip) -> CrispAlignError:
+        return _failure(error, self.backend.name, clip)
+
+    def _utterance(self, clip: Clip, transcription: Transcription) -> Utterance:
+        spoken = self._decode.language or transcription.language
         language = (self._decode.target_language or "en") if self._decode.translate else spoken
-        text = one_line(heard.text, language)
+        text = one_line(transcription.text, language)
         return Utterance(
             clip=clip,
             units=tuple(split_units(text, language, self._units)) if text else (),
             language=language,
-            words=heard.words,
+            words=transcription.words,
             translated=language != spoken,
             spoken_language=spoken,
         )
 
 
-class Timing:
+class AlignmentStage:
     """Loaded aligners at work."""
 
     def __init__(self, aligners: AlignerChain) -> None:
         self.aligners = aligners
 
-    def time(self, heard: Sequence[Heard]) -> list[ClipResult | CrispAlignError]:
-        """All that each clip leaves behind."""
-        timed = iter(self.align([each.utterance for each in heard if each.utterance.units]))
+    def align(self, transcripts: Sequence[ClipTranscript]) -> list[ClipResult | CrispAlignError]:
+        """Time the words of each clip, and return all that the clip leaves behind."""
+        timed = iter(self.align_utterances([t.utterance for t in transcripts if t.utterance.units]))
         results: list[ClipResult | CrispAlignError] = []
-        for each in heard:
-            outcome = next(timed) if each.utterance.units else None
-            results.append(outcome if isinstance(outcome, CrispAlignError) else _result(each, outcome))
+        for transcript in transcripts:
+            outcome = next(timed) if transcript.utterance.units else None
+            results.append(outcome if isinstance(outcome, CrispAlignError) else _result(transcript, outcome))
         return results
 
-    def align(self, utterances: Sequence[Utterance]) -> list[Timed | CrispAlignError]:
-        """Align a batch; where that fails, each utterance alone."""
-        if not utterances:
-            return []
-        try:
-            return [*self.aligners.align(utterances)]
-        except Exception as error:  # engines and plug-ins raise what they like
-            if len(utterances) == 1:
-                return [_failure(error, "alignment", utterances[0].clip)]
-        return [result for utterance in utterances for result in self.align([utterance])]
+    def align_utterances(self, utterances: Sequence[Utterance]) -> list[Timed | CrispAlignError]:
+        """Time the units of each utterance."""
+        return _together_or_alone(
+            utterances, self.aligners.align, lambda error, utterance: _failure(error, "alignment", utterance.clip)
+        )
+
+
+def _together_or_alone(
+    items: Sequence[T], work: Callable[[Sequence[T]], Sequence[R]], failure: Callable[[Exception, T], CrispAlignError]
+) -> list[R | CrispAlignError]:
+    """Work on all items in one call, or, where that fails, on each alone, so that a failure costs one of them."""
+    if not items:
+        return []
+    try:
+        return [*work(items)]
+    except Exception as error:  # engines and plug-ins raise what they like
+        if len(items) == 1:
+            return [failure(error, items[0])]
+    # Outside the except block: the traceback keeps the failed batch's tensors alive.
+    return [result for item in items for result in _together_or_alone([item], work, failure)]
 
 
 def _code(language: str | None) -> str | None:
@@ -119,28 +127,28 @@ def _code(language: str | None) -> str | None:
 
 
 def _failure(error: Exception, who: str, clip: Clip) -> CrispAlignError:
-    """What to tell of a clip's error; its cause stays at hand for whoever mends it."""
+    """What a clip's error is to the user; its cause stays at hand for whoever mends it."""
     if isinstance(error, CrispAlignError):
         return error
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    failure = CrispAlignError(f"{who} failed at {clip.start:.1f} s: {said}", subject=clip.source)
+    reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    failure = CrispAlignError(f"{who} failed at {clip.start:.1f} s: {reason}", subject=clip.source)
     if not is_out_of_memory(error):  # whose traceback would keep what took the memory
         failure.__cause__ = error
     return failure
 
 
-def _result(heard: Heard, timed: Timed | None) -> ClipResult:
-    transcription, utterance = heard.transcription, heard.utterance
+def _result(transcript: ClipTranscript, timed: Timed | None) -> ClipResult:
+    transcription, utterance = transcript.transcription, transcript.utterance
     notices = transcription.notices
     if timed is None and transcription.text.strip():
-        nothing = transcription.text.strip()
-        notices = (*notices, f"at {utterance.clip.start:.1f} s nothing but {nothing!r} was heard; left out")
+        signs = transcription.text.strip()
+        notices = (*notices, f"at {utterance.clip.start:.1f} s nothing but {signs!r} was transcribed; left out")
     if timed is not None:
         notices = (*notices, *timed.notices)
     return ClipResult(
         segments=() if timed is None else tuple(cut(timed_words(utterance, timed), utterance.language, timed.aligner)),
         notices=notices,
-        stand_ins=() if timed is None else tuple((name, timed.aligner, why) for name, why in timed.refusals),
+        fallbacks=() if timed is None else tuple((name, timed.aligner, why) for name, why in timed.refusals),
         language=transcription.language if transcription.certain else None,
     )
 

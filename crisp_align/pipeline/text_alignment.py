@@ -11,28 +11,27 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from crisp_align.aligners import Utterance
 from crisp_align.aligners.chain import EVERYONES_CLIP
 from crisp_align.errors import AlignmentError, CrispAlignError, ModelError
-from crisp_align.events import Event, SegmentReady, Started
+from crisp_align.events import ClipResult, Event, Failed, Started
 from crisp_align.languages import script_language
+from crisp_align.pipeline.assembly import FileAssembly, conclude
 from crisp_align.pipeline.partition import assign_by_asr, assign_by_duration
 from crisp_align.pipeline.prefetch import Read, Task, read
 from crisp_align.pipeline.reference_text import ReferenceText, mismatch_notices
-from crisp_align.pipeline.stages import Heard, Hearing, timed_words
+from crisp_align.pipeline.residency import ModelResidency
+from crisp_align.pipeline.stages import ClipTranscript, Transcriber, timed_words
 from crisp_align.sync.placing import place_silent_lines, room_after, silent_words
 from crisp_align.sync.plan import TextPlan, plan_text
 from crisp_align.text.units import split_units
 from crisp_align.transcript import Clip, ExtraSpeech, Segment, Unit, Word
 
-if TYPE_CHECKING:
-    from crisp_align.pipeline.pipeline import Pipeline, _File
-
-__all__ = ["TextAlignment", "Unspoken"]
+__all__ = ["Unspoken", "align_text"]
 
 Unspoken: TypeAlias = Literal["keep", "mark", "drop"]
 """What becomes of lines that nobody says."""
@@ -73,19 +72,34 @@ class _ClipStore:
         self._file.close()
 
 
-class TextAlignment:
+def align_text(models: ModelResidency, source: str, text: str, unspoken: Unspoken) -> Iterator[Event]:
+    """Time a reference text; see `Pipeline.align`."""
+    assembly = FileAssembly(Task(source))
+    try:
+        yield from _TextAlignment(models, assembly, text, unspoken).run()
+    except CrispAlignError as error:
+        yield Failed(source, error)
+        return
+    yield from conclude(assembly, models.provenance, models.settings)
+
+
+class _TextAlignment:
     """One text against one recording.
 
     Args:
-        pipeline: loaded.
-        file: takes what comes of it.
+        models: the aligners, and the backend.
+        assembly: takes what comes of it.
         text: the reference text.
         unspoken: what becomes of lines that nobody says.
     """
 
-    def __init__(self, pipeline: Pipeline, file: _File, text: str, unspoken: Unspoken) -> None:
-        self._pipeline, self._file, self._text, self._unspoken = pipeline, file, text, unspoken
+    def __init__(self, models: ModelResidency, assembly: FileAssembly, text: str, unspoken: Unspoken) -> None:
+        self._models, self._file, self._text, self._unspoken = models, assembly, text, unspoken
         self._clips = _ClipStore()
+        self._unspoken_lines: list[tuple[str, float]] = []
+        """Lines that nobody says, each with the end of the speech before it, s."""
+        self._notices: list[str] = []
+        self._fallbacks: list[tuple[str, str, str]] = []
 
     def run(self) -> Iterator[Event]:
         """Time the text.
@@ -101,7 +115,7 @@ class TextAlignment:
             self._clips.close()
 
     def _read(self) -> Iterator[Event]:
-        file, settings = self._file, self._pipeline.settings
+        file, settings = self._file, self._models.settings
         limit: Future[float] = Future()
         limit.set_result(EVERYONES_CLIP)
         for step in read(Task(file.source), settings.media, settings.vad, limit):
@@ -118,7 +132,7 @@ class TextAlignment:
 
     def _align(self) -> Iterator[Event]:
         file = self._file
-        given = self._pipeline.settings.decode.language or script_language(self._text)
+        given = self._models.settings.decode.language or script_language(self._text)
         if given is not None and len(self._clips) == 1:  # nothing to find out, unless the text does not fit
             reference = self._reference(given)
             segments = self._by_number(reference, [0] * len(reference.units), given)
@@ -137,44 +151,47 @@ class TextAlignment:
             numbers, share = assign_by_asr(reference.units, transcripts)
             yield from self._report(self._by_number(reference, numbers, language), reference, share)
             return
-        file.stand_ins.clear()
-        file.notices.clear()
+        self._fallbacks.clear()
+        self._notices.clear()
         words, extra, aligners = self._time(plan, language)
         segments = self._segments(reference, plan, words, aligners, language)
         file.extra_speech = extra
         yield from self._report(segments, reference, plan.share)
 
     def _reference(self, language: str | None) -> ReferenceText:
-        reference = ReferenceText.read(self._text, language, self._pipeline.settings.units)
+        reference = ReferenceText.read(self._text, language, self._models.settings.units)
         if not reference.units:
             raise AlignmentError("the text holds nothing that can be said", subject=self._file.source)
         return reference
 
     def _can_transcribe(self) -> bool:
         try:
-            return self._pipeline.hearing is not None
+            self._models.use_backend()
         except ModelError:
             return False
+        return True
 
     def _transcribe(self, language: str | None) -> tuple[list[list[Unit]] | None, str | None]:
         """The units transcribed in each clip, and the language; None where no backend's weights are here."""
         try:
-            hearing = self._pipeline.hearing
+            transcriber = self._models.use_backend()
         except ModelError:
-            if self._pipeline.settings.backend.model != "auto":
+            if self._models.settings.backend.model != "auto":
                 raise
             return None, language
-        found: list[Heard | CrispAlignError] = []
-        for first in range(0, len(self._clips), self._pipeline.batch_size):
-            last = min(first + self._pipeline.batch_size, len(self._clips))
-            batch = hearing.hear([self._clips.load(number) for number in range(first, last)])
+        found: list[ClipTranscript | CrispAlignError] = []
+        for first in range(0, len(self._clips), self._models.backend_info.batch_size):
+            last = min(first + self._models.backend_info.batch_size, len(self._clips))
+            batch = transcriber.transcribe([self._clips.load(number) for number in range(first, last)])
             found += [_without_sound(result) for result in batch]
-        texts = [result.transcription.text if isinstance(result, Heard) else "" for result in found]
+        texts = [result.transcription.text if isinstance(result, ClipTranscript) else "" for result in found]
         named = [
-            result.transcription.language for result in found if isinstance(result, Heard) and result.utterance.units
+            result.transcription.language
+            for result in found
+            if isinstance(result, ClipTranscript) and result.utterance.units
         ]
         language = language or next((code for code in named if code), None)
-        return [split_units(text, language, self._pipeline.settings.units) for text in texts], language
+        return [split_units(text, language, self._models.settings.units) for text in texts], language
 
     def _all_clips(self) -> list[Clip]:
         """The clips without their sound, as long as they are."""
@@ -188,7 +205,7 @@ class TextAlignment:
         self, reference: ReferenceText, plan: TextPlan, transcripts: list[list[Unit]], language: str | None
     ) -> tuple[TextPlan, list[list[Unit]]]:
         """Transcribe clips again whose lines fit badly, the lines as prompt; what fits better is taken."""
-        settings, hearing = self._pipeline.settings, self._pipeline.hearing
+        settings, transcriber = self._models.settings, self._models.use_backend()
         paired, offsets = set(plan.paired), np.cumsum([0, *(len(units) for units in transcripts)])
         lines = [line for line in reference.lines if not line.is_sound]
         changed = list(transcripts)
@@ -204,10 +221,12 @@ class TextAlignment:
             prompt = " ".join(doubtful)[:400]
             try:
                 decode = replace(settings.decode, prompt=prompt, hotwords=None)
-                again = Hearing(hearing.backend, decode, settings.units).hear([self._clips.load(number)])[0]
+                again = Transcriber(transcriber.backend, decode, settings.units).transcribe([self._clips.load(number)])[
+                    0
+                ]
             except CrispAlignError:
                 return plan, transcripts
-            if isinstance(again, Heard):
+            if isinstance(again, ClipTranscript):
                 changed[number] = split_units(again.transcription.text, language, settings.units)
         if changed == transcripts:
             return plan, transcripts
@@ -226,12 +245,13 @@ class TextAlignment:
         yield from self._aligned_batch(batch)
 
     def _aligned_batch(self, batch: Sequence[Utterance]) -> Iterator[tuple[list[Word], str]]:
-        file = self._file
-        for utterance, result in zip(batch, self._pipeline.timing.align(batch) if batch else (), strict=True):
+        for utterance, result in zip(
+            batch, self._models.use_aligners().align_utterances(batch) if batch else (), strict=True
+        ):
             if isinstance(result, CrispAlignError):
                 raise result
-            file.stand_ins.update((name, result.aligner, reason) for name, reason in result.refusals)
-            file.notices.extend(result.notices)
+            self._fallbacks += [(name, result.aligner, reason) for name, reason in result.refusals]
+            self._notices += result.notices
             yield list(timed_words(utterance, result)), result.aligner
 
     def _by_number(self, reference: ReferenceText, numbers: Sequence[int], language: str | None) -> list[Segment]:
@@ -314,7 +334,7 @@ class TextAlignment:
         """Put lines that take no speech between the last segment found and `end`."""
         for text, kind in waiting:
             if kind == "unspoken":
-                self._file.unspoken.append((text.strip(), found[-1].end if found else 0.0))
+                self._unspoken_lines.append((text.strip(), found[-1].end if found else 0.0))
         shown = [(t, kind) for t, kind in waiting if kind == "sound" or self._unspoken != "drop"]
         if not shown:
             return
@@ -335,15 +355,13 @@ class TextAlignment:
 
     def _report(self, segments: Sequence[Segment], reference: ReferenceText, share: float) -> Iterator[Event]:
         file = self._file
-        for segment in segments:
-            file.segments.append(segment)
-            yield SegmentReady(file.source, segment)
+        yield from file.add(ClipResult(tuple(segments), tuple(self._notices), tuple(self._fallbacks)))
         spoken = [segment for segment in segments if segment.match not in ("unspoken", "sound")]
         yield from file.remark(mismatch_notices(spoken, share))
-        yield from file.remark(_summary(file.unspoken, file.extra_speech))
+        yield from file.remark(_summary(self._unspoken_lines, file.extra_speech))
 
 
-def _without_sound(result: Heard | CrispAlignError) -> Heard | CrispAlignError:
+def _without_sound(result: ClipTranscript | CrispAlignError) -> ClipTranscript | CrispAlignError:
     """A result that does not keep the sound of its clip in memory."""
     if isinstance(result, CrispAlignError):
         return result

@@ -16,7 +16,7 @@ from crisp_align.aligners.chain import AlignerChain, fits
 from crisp_align.backends import BackendProfile, Capabilities, DecodeOptions, LoadOptions, ModelChoice, Transcription
 from crisp_align.events import Advanced, Event, Finished, SegmentReady
 from crisp_align.models.devices import free_memory
-from crisp_align.pipeline import pipeline as pipeline_module
+from crisp_align.pipeline import scheduler
 from crisp_align.pipeline.pipeline import Pipeline, Settings
 from crisp_align.transcript import Clip, Span, Transcript
 from tests.command import run
@@ -94,7 +94,7 @@ class TestInTurn:
         path = str(sentences(tmp_path / "a.wav", 3))
         together = transcript(list(Pipeline.load(SMALL).transcribe([path])))
         taking_turns = Pipeline.load(Settings(TINY, decode=SMALL.decode, sequential=True))
-        backend = weakref.ref(taking_turns.backend)
+        backend = weakref.ref(taking_turns.models.use_backend().backend)
         events: list[Event] = []
         for event in taking_turns.transcribe([path]):
             if isinstance(event, SegmentReady):
@@ -103,21 +103,21 @@ class TestInTurn:
         assert transcript(events) == together
 
     def test_sound_is_timed_group_by_group(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(pipeline_module, "_GROUP", 6.0)
+        monkeypatch.setattr(scheduler, "_MAX_PENDING_AUDIO", 6.0)
         path = str(sentences(tmp_path / "a.wav", 4))
         taking_turns = Pipeline.load(Settings(TINY, decode=SMALL.decode, sequential=True))
         loaded = [
-            taking_turns._hearing is not None
+            taking_turns.models._transcriber is not None
             for event in taking_turns.transcribe([path])
             if isinstance(event, SegmentReady | Finished)
         ]
         assert len(loaded) >= 3
         assert not any(loaded)
-        assert taking_turns._heard_by is not None
+        assert taking_turns.models.loaded_backend is not None
 
     def test_attention_shares_the_model_whatever_is_asked(self) -> None:
         asked = Settings(TINY, ModelChoice("attention"), decode=SMALL.decode, sequential=True)
-        assert not Pipeline.load(asked).in_turn
+        assert not Pipeline.load(asked).models.one_at_a_time
 
     def test_a_given_text_is_timed_in_turn_as_well(self, tmp_path: Path) -> None:
         words = "And so my fellow Americans ask not what your country can do for you"
@@ -166,4 +166,4 @@ class TestQwen3:
     def test_models_take_turns_by_themselves_where_both_do_not_fit(self, narrow: None) -> None:
         assert free_memory("cpu") < 500_000_000
         pipeline = Pipeline.load(Settings(TINY, ModelChoice(str(CHECKPOINT)), decode=SMALL.decode))
-        assert pipeline.in_turn
+        assert pipeline.models.one_at_a_time
