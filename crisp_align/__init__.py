@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from crisp_align.aligners.chain import load_aligner
-    from crisp_align.api import align, transcribe
+    from crisp_align.api import align, lay_out, read, transcribe, write
     from crisp_align.backends import DecodeOptions, LoadOptions, ModelChoice, load_backend
     from crisp_align.errors import CrispAlignError
+    from crisp_align.formats import WriteOptions
+    from crisp_align.layout import Layout, Rules
     from crisp_align.pipeline.pipeline import Pipeline
     from crisp_align.pipeline.settings import Settings
     from crisp_align.transcript import Clip, Cue, Segment, Span, Transcript, Unit, Word
@@ -21,19 +23,25 @@ _HOMES = {
     "CrispAlignError": "errors",
     "Cue": "transcript",
     "DecodeOptions": "backends.options",
+    "Layout": "layout",
     "LoadOptions": "backends.options",
     "ModelChoice": "backends.options",
     "Pipeline": "pipeline.pipeline",
+    "Rules": "layout",
     "Segment": "transcript",
     "Settings": "pipeline.settings",
     "Span": "transcript",
     "Transcript": "transcript",
     "Unit": "transcript",
     "Word": "transcript",
+    "WriteOptions": "formats",
     "align": "api",
+    "lay_out": "api",
     "load_aligner": "aligners.chain",
     "load_backend": "backends",
+    "read": "api",
     "transcribe": "api",
+    "write": "api",
 }
 
 __all__ = [
@@ -41,20 +49,26 @@ __all__ = [
     "CrispAlignError",
     "Cue",
     "DecodeOptions",
+    "Layout",
     "LoadOptions",
     "ModelChoice",
     "Pipeline",
+    "Rules",
     "Segment",
     "Settings",
     "Span",
     "Transcript",
     "Unit",
     "Word",
+    "WriteOptions",
     "__version__",
     "align",
+    "lay_out",
     "load_aligner",
     "load_backend",
+    "read",
     "transcribe",
+    "write",
 ]
 
 
@@ -65,6 +79,10 @@ def __getattr__(name: str) -> object:
     if name == "__version__":
         return _version()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def _version() -> str:

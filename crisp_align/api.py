@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from crisp_align.events import Event, Failed, Finished
 from crisp_align.pipeline.pipeline import Pipeline
 from crisp_align.pipeline.settings import Settings
 from crisp_align.transcript import Transcript
 
-__all__ = ["align", "transcribe"]
+if TYPE_CHECKING:
+    from crisp_align.formats import WriteOptions
+    from crisp_align.layout import Layout, Rules
+
+__all__ = ["align", "lay_out", "read", "transcribe", "write"]
 
 
 def transcribe(
@@ -84,6 +89,73 @@ def align(
     """
     pipeline = Pipeline.load(_settings(settings, backend, model, aligner, language), transcribes=False)
     return _transcript(pipeline.align(os.fspath(media), text))
+
+
+def read(path: str | os.PathLike[str], *, format: str | None = None, encoding: str | None = None) -> Transcript:
+    """Read a transcript or subtitles.
+
+    Args:
+        path: of a file in any format that `crisp-align render` reads.
+        format: its name, e.g. "srt"; None: by the extension.
+        encoding: of its text; None: by its byte-order mark, or what fits.
+
+    Raises:
+        TranscriptError: it cannot be read, or is not what it should be; names the file and the line.
+        OptionError: no such format, or none that can be read.
+    """
+    from crisp_align.formats import read_format
+
+    return read_format(path, format, encoding)
+
+
+def lay_out(transcript: Transcript, *, profile: str = "auto", rules: Rules | None = None) -> Layout:
+    """Lay a transcript out as cues.
+
+    Args:
+        transcript: from `transcribe`, `align` or `read`.
+        profile: a name that `--profile` takes, or the path of a .toml file; "auto": by language.
+        rules: to be kept instead of a profile's.
+
+    Raises:
+        OptionError: no such profile, or rules that contradict each other.
+    """
+    from crisp_align import layout
+
+    if rules is None:
+        rules = layout.LanguageRules() if profile == "auto" else layout.profile_rules(profile)
+    return layout.lay_out(transcript.segments, rules)
+
+
+def write(
+    transcript: Transcript,
+    path: str | os.PathLike[str],
+    *,
+    profile: str = "auto",
+    rules: Rules | None = None,
+    format: str | None = None,
+    options: WriteOptions | None = None,
+) -> None:
+    """Write a transcript as a file of any format, laid out first; the file appears whole or not at all.
+
+    Args:
+        transcript: from `transcribe`, `align` or `read`.
+        path: of the file, which is replaced if it is there.
+        profile: as for `lay_out`.
+        rules: as for `lay_out`.
+        format: its name, e.g. "srt"; None: by the extension.
+        options: choices of writing.
+
+    Raises:
+        OptionError: no such format or profile.
+        TranscriptError: the format needs times, and the words have none.
+        OutputError: nothing was written; says why and what to do.
+    """
+    from crisp_align.files.atomic import write_atomically
+    from crisp_align.formats import format_of_path, write_format
+
+    name = format or format_of_path(path).name
+    cues = lay_out(transcript, profile=profile, rules=rules).cues
+    write_atomically(path, write_format(name, transcript, cues, options))
 
 
 def _settings(settings: Settings | None, backend: str, model: str, aligner: str, language: str | None) -> Settings:

@@ -7,8 +7,11 @@ source.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+from crisp_align.errors import OptionError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -157,6 +160,88 @@ class Transcript:
             if segment.language:
                 weights[segment.language] = weights.get(segment.language, 0) + len(segment.text)
         return max(weights, key=lambda code: weights[code]) if weights else None
+
+    def shift(self, seconds: float) -> Transcript:
+        """Return the transcript with everything `seconds` later, or earlier where that is negative.
+
+        Raises:
+            OptionError: something would begin before 0; `slice` cuts off a beginning.
+        """
+        first = min((segment.start for segment in self.segments), default=0.0)
+        if first + seconds < 0 or self.duration + seconds < 0:
+            raise OptionError(f"shifted by {seconds:g} s it would begin before 0", subject=self.source)
+        return self._retimed(lambda time: time + seconds)
+
+    def scale(self, factor: float) -> Transcript:
+        """Return the transcript with every time multiplied by `factor`, as for another frame rate.
+
+        Raises:
+            OptionError: the factor is not a positive number.
+        """
+        if not 0 < factor < float("inf"):
+            raise OptionError(f"{factor:g} is no factor to multiply times by", subject=self.source)
+        return self._retimed(lambda time: time * factor)
+
+    def slice(self, start: float, end: float) -> Transcript:
+        """Return what is said from `start` to `end`, s, as a transcript of its own that begins at 0.
+
+        A word belongs to the part that its middle lies in, so that the parts of a recording hold each word once; its
+        times end where the part does. A segment that is cut keeps the words inside.
+        """
+
+        def inside(time: float) -> float:
+            return round(min(max(time, start), end) - start, 3)
+
+        segments = []
+        for segment in self.segments:
+            words = tuple(
+                replace(word, start=inside(word.start), end=inside(word.end))
+                for word in segment.words
+                if start <= (word.start + word.end) / 2 < end
+            )
+            if words:
+                text = "".join(word.text for word in words)
+                segments.append(replace(segment, text=text, start=words[0].start, end=words[-1].end, words=words))
+        extra = tuple(
+            replace(part, start=inside(part.start), end=inside(part.end))
+            for part in self.extra_speech
+            if part.start < end and part.end > start
+        )
+        return replace(self, segments=tuple(segments), duration=max(inside(self.duration), 0.0), extra_speech=extra)
+
+    def words_between(self, start: float, end: float) -> tuple[Word, ...]:
+        """Return the words whose middle lies from `start` to `end`, s, in the time of the source."""
+        return tuple(word for word in self.words if start <= (word.start + word.end) / 2 < end)
+
+    def with_speakers(self, turns: Iterable[tuple[float, float, str]]) -> Transcript:
+        """Return the transcript with each word given to the speaker whose turns it overlaps most.
+
+        Args:
+            turns: (start, end, speaker), s; they may overlap. A word outside all of them keeps the speaker it has.
+        """
+        known = sorted(turns)
+
+        def spoken(word: Word) -> Word:
+            shares: dict[str, float] = {}
+            for start, end, speaker in known:
+                if (overlap := min(end, word.end) - max(start, word.start)) > 0:
+                    shares[speaker] = shares.get(speaker, 0.0) + overlap
+            return replace(word, speaker=max(shares, key=lambda name: shares[name])) if shares else word
+
+        return self._with_words(spoken)
+
+    def _retimed(self, moved: Callable[[float], float]) -> Transcript:
+        def at(time: float) -> float:
+            return round(moved(time), 3)
+
+        transcript = self._with_words(lambda word: replace(word, start=at(word.start), end=at(word.end)))
+        segments = (replace(s, start=at(s.start), end=at(s.end)) for s in transcript.segments)
+        extra = tuple(replace(part, start=at(part.start), end=at(part.end)) for part in self.extra_speech)
+        return replace(transcript, segments=tuple(segments), duration=at(self.duration), extra_speech=extra)
+
+    def _with_words(self, changed: Callable[[Word], Word]) -> Transcript:
+        segments = (replace(s, words=tuple(changed(word) for word in s.words)) for s in self.segments)
+        return replace(self, segments=tuple(segments))
 
 
 @dataclass(frozen=True, slots=True)
