@@ -61,6 +61,8 @@ def _plain(value: object) -> Any:
         return [_plain(entry) for entry in value]
     if isinstance(value, set | frozenset):
         return sorted((_plain(entry) for entry in value), key=repr)  # no two processes share the order of a set
+    if callable(value):  # a stage; its repr would hold an address
+        return f"{value.__module__}.{getattr(value, '__qualname__', type(value).__qualname__)}"
     return value if isinstance(value, str | int | float | bool | None) else repr(value)
 
 

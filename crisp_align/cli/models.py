@@ -28,7 +28,9 @@ class _HereGroup(OptionGroup):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class _FamilyGroup(OptionGroup):
-    family: str | None = option("--family", metavar="NAME", help="what kind of model a Hub id or folder is (whisper)")
+    family: str | None = option(
+        "--family", metavar="NAME", help="what kind of model a Hub id or folder is, if not the default backend's"
+    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -317,10 +317,12 @@ class TimingGroup(OptionGroup):
     align_decode: str | None = choice(
         "--decode",
         choices=("path", "upstream"),
-        help="qwen3: the best path in order, or argmax and repair as its authors do",
+        help="how a neural aligner's times are read: the best path in order, or as its authors do",
     )
-    align_refine: bool = flag("--refine", help="qwen3: times between its 80 ms steps (not yet measured on its weights)")
-    compile: bool = flag("--compile", help="qwen3 on CUDA: compile the model first; pays for many files")
+    align_refine: bool = flag(
+        "--refine", help="times between the steps of a neural aligner (not yet measured on real weights)"
+    )
+    compile: bool = flag("--compile", help="compile a neural aligner for CUDA first; pays for many files")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

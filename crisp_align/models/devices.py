@@ -56,7 +56,7 @@ class Placement:
         return self.device.partition(":")[0]
 
 
-def place(options: LoadOptions, *, extra: str = "qwen", int8: bool = True) -> Placement:
+def place(options: LoadOptions, *, extra: str = "all", int8: bool = True) -> Placement:
     """Choose device and type: CUDA, else MPS, else the CPU; bfloat16 where the hardware multiplies it, else float32.
 
     Without AMX a CPU computes bfloat16 two to eight times slower than float32.
@@ -115,7 +115,7 @@ def free_memory(device: str) -> int:
     where the system does not tell, half of what is built in.
     """
     if device.startswith("cuda"):
-        torch = require_torch("qwen")
+        torch = require_torch("all")
         free, _ = torch.cuda.mem_get_info(device)
         return int(free) + int(torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
     return max(min((_available(), *_container_limits(), *_process_limits())), 0)

@@ -19,11 +19,11 @@ from crisp_align.languages import script_language
 from crisp_align.text.marks import DASHES, opening_note
 from crisp_align.transcript import Unit
 
-__all__ = ["QWEN3_LANGUAGES", "UnitMode", "split_units"]
+__all__ = ["SPLITTER_LANGUAGES", "UnitMode", "split_units"]
 
 UnitMode: TypeAlias = Literal["word", "char"]
 
-QWEN3_LANGUAGES = frozenset({"de", "en", "es", "fr", "it", "ja", "ko", "pt", "ru", "yue", "zh"})
+SPLITTER_LANGUAGES = frozenset({"de", "en", "es", "fr", "it", "ja", "ko", "pt", "ru", "yue", "zh"})
 """Codes of the languages Qwen3-ForcedAligner was trained on; their spoken forms follow its own splitter."""
 
 # Ideographs that upstream makes a unit each. 々 〆 〇 are not among them.
@@ -85,7 +85,7 @@ def split_units(text: str, language: str | None, mode: UnitMode = "word") -> lis
     The texts of the units concatenate to `text`, whatever the string. White space, opening punctuation and the dash of
     another speaker belong to the unit after them, all else that is not spoken to the unit before.
 
-    The spoken forms are, in the languages of `QWEN3_LANGUAGES` and for None, those of the model's own splitter, with
+    The spoken forms are, in the languages of `SPLITTER_LANGUAGES` and for None, those of the model's own splitter, with
     two differences: the text is NFC-normalised first, so that a combining mark is kept where a composed letter
     exists, and ’ counts as '. One source character is never divided: ㍿, which nagisa reads as the two words 株式
     and 会社, is one unit that says 株式会社. In other languages combining marks are spoken too, Tibetan is cut at its
@@ -110,7 +110,7 @@ def split_units(text: str, language: str | None, mode: UnitMode = "word") -> lis
         mode = "char" if language == "ja" else mode
         normal = _normalise(text, "NFC")
         tokens = list(_plain_tokens(normal.text, language, mode))
-    marks = language is not None and language not in QWEN3_LANGUAGES
+    marks = language is not None and language not in SPLITTER_LANGUAGES
     return _attach(text, _cores(normal, tokens, marks))
 
 
@@ -162,7 +162,7 @@ def _composition_ends(text: str, form: Literal["NFC", "NFKC"]) -> Iterator[int]:
 def _plain_tokens(text: str, language: str | None, mode: UnitMode) -> Iterator[_Token]:
     """Words between white space; a Han character (in "char" mode every CJK one) alone, except in Korean words."""
     singles = _CJK if mode == "char" else () if language == "ko" else _HAN
-    others = language not in QWEN3_LANGUAGES
+    others = language not in SPLITTER_LANGUAGES
     begin = 0
     for position, char in enumerate(text):
         if position < begin:
@@ -184,7 +184,7 @@ def _words(token: _Token, text: str, language: str | None) -> Iterator[_Token]:
     begin, end = token
     if begin == end:
         return
-    divides = language in _DICTIONARY_LANGUAGES or (language is not None and language not in QWEN3_LANGUAGES)
+    divides = language in _DICTIONARY_LANGUAGES or (language is not None and language not in SPLITTER_LANGUAGES)
     if not divides or not any(_among(char, _DICTIONARY_SCRIPTS) for char in text[begin:end]):
         yield token
         return

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crisp_align.text.units import QWEN3_LANGUAGES, UnitMode, split_units
+from crisp_align.text.units import SPLITTER_LANGUAGES, UnitMode, split_units
 
 GOLDEN = Path(__file__).parents[1] / "goldens" / "units.jsonl"
 SENTENCES = [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").split("\n") if line]
@@ -21,7 +21,7 @@ ODD = (
     "かガｶﾞﾟｱー한ᄀ\u1161\u11a8한글กเแา่ກຂမ\u1039្ខབ་नि\u200d\u200b\u200e\u202b\ud800🎉👨<>$€()[]{}"
 )
 TEXTS = st.text(st.one_of(st.sampled_from(ODD), st.characters(codec=None)), max_size=24)
-LANGUAGES = st.sampled_from([None, *sorted(QWEN3_LANGUAGES - {"ja"}), "hi", "bo", "xx"])
+LANGUAGES = st.sampled_from([None, *sorted(SPLITTER_LANGUAGES - {"ja"}), "hi", "bo", "xx"])
 
 
 def texts(text: str, language: str | None, mode: UnitMode = "word") -> list[str]:
@@ -38,7 +38,7 @@ def assert_lossless(text: str, language: str | None, mode: UnitMode) -> None:
     assert not units or "".join(unit.text for unit in units) == text
 
 
-@pytest.mark.parametrize("language", sorted(QWEN3_LANGUAGES))
+@pytest.mark.parametrize("language", sorted(SPLITTER_LANGUAGES))
 def test_every_golden_sentence_is_spoken_as_upstream_splits_it(language: str) -> None:
     if language == "ja":
         pytest.importorskip("nagisa")
@@ -66,7 +66,7 @@ def test_a_text_gives_no_units_only_where_nothing_in_it_can_be_spoken(text: str,
     assert bool(split_units(text, language)) >= heard
 
 
-@given(TEXTS, st.sampled_from([None, *sorted(QWEN3_LANGUAGES - {"ja"})]))
+@given(TEXTS, st.sampled_from([None, *sorted(SPLITTER_LANGUAGES - {"ja"})]))
 @settings(max_examples=1_000, deadline=None)
 def test_speech_is_that_of_the_composed_text_with_plain_apostrophes(text: str, language: str | None) -> None:
     plain = unicodedata.normalize("NFC", text.replace("’", "'"))

@@ -14,7 +14,7 @@ from crisp_align.backends import Backend, Engine, LoadOptions
 from crisp_align.languages import language_name
 from crisp_align.models import store as models
 from crisp_align.models.devices import Dtype, Placement, place
-from crisp_align.text.units import QWEN3_LANGUAGES
+from crisp_align.text.units import SPLITTER_LANGUAGES
 from crisp_align.transcript import Span
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Qwen3Aligner:
 
     def __init__(self, engine: MarkerEngine, model: str, options: LoadOptions) -> None:
         self.model = model
-        self.languages: frozenset[str] | None = QWEN3_LANGUAGES
+        self.languages: frozenset[str] | None = SPLITTER_LANGUAGES
         self.max_clip = 180.0
         self.engine = engine
         self._options = options
@@ -190,7 +190,7 @@ def _refusal(utterance: Utterance) -> Refusal | None:
     """Why the model should not even be asked; None: it should."""
     if utterance.translated:
         return Refusal("cannot time a translation")
-    if utterance.language is not None and utterance.language not in QWEN3_LANGUAGES:
+    if utterance.language is not None and utterance.language not in SPLITTER_LANGUAGES:
         return Refusal(f"does not speak {language_name(utterance.language)}")
     if _density(utterance) > _IMPOSSIBLE_DENSITY_FACTOR * _MAX_LETTERS_PER_S:
         return Refusal("finds many times the text that can be said in the time")
@@ -265,7 +265,7 @@ def _checkpoint(model: str, options: LoadOptions) -> tuple[str, Checkpoint]:
 
 def _placement(options: LoadOptions, checkpoint: Checkpoint) -> Placement:
     """Device and type; `auto` keeps the matrices of a file of few bits in few bits on a CPU."""
-    placement = place(options)
+    placement = place(options, extra="qwen")
     if options.dtype == "auto" and placement == Placement("cpu", "float32") and checkpoint.is_quantized:
         return Placement("cpu", "int8")
     return placement
