@@ -161,6 +161,7 @@ class OutputWriter:
         self._patience, self._abort_when_unwritable, self._stop = patience, abort_when_unwritable, stop
         self._on_taken_over, self._origin = on_taken_over, origin
         self._files: dict[str, _File] = {}
+        self._noticed: set[str] = set()
         """Those on their way, by source."""
 
     def add(self, job: Job, key: str | None = None, resumed_at: float = 0.0) -> None:
@@ -225,6 +226,9 @@ class OutputWriter:
         yield Written(row, piped)
         if summary:
             yield Noticed(job.source, summary)
+        if layout.notice and layout.notice not in self._noticed:
+            self._noticed.add(layout.notice)
+            yield Noticed(job.source, layout.notice)
 
     def _save(self, file: _File, files: Mapping[Path, bytes], row: Row) -> Generator[BatchEvent, None, bytes | None]:
         """Write the outputs, announced in the journal before.

@@ -48,6 +48,7 @@ class Display:
         self._view: LiveView | None = None
         self._percent = _Percent() if progress and not quiet and self._log is None and not self._drawn else None
         self._heading = ""
+        self._said: set[str] = set()
         if self._log is not None:
             self._log.begin(__version__, self.standing)
 
@@ -115,6 +116,12 @@ class Display:
             self._log.emit("notice", file=source, text=text)
         elif not self.quiet:
             self._put(printable(text if source is None else f"{_called(source)}: {text}"))
+
+    def say_once(self, text: str) -> None:
+        """A notice on stderr that is the same for every file."""
+        if text not in self._said:
+            self._said.add(text)
+            self.say(text)
 
     def error(self, error: Exception) -> None:
         """An error on stderr, in any case, that costs no file of those counted."""

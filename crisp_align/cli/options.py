@@ -357,6 +357,11 @@ class LayoutGroup(OptionGroup):
         "options here change its rules",
         complete=_complete_profiles,
     )
+    audience: str | None = option(
+        "--audience",
+        metavar="NAME",
+        help="whose reading speed Netflix's profiles mean: adults, children, sdh, sdh-children",
+    )
     max_lines: int | None = integer(
         "--max-lines", metavar="N", help="lines in a cue, broken where they read best", low=0, high=20
     )
@@ -386,15 +391,18 @@ class LayoutGroup(OptionGroup):
         Raises:
             OptionError: no such profile, or rules that contradict each other.
         """
-        from crisp_align.layout import LanguageRules, Rules, profile_rules
+        from crisp_align.layout import LanguageRules, Rules, has_languages, profile_rules
 
         typed = given(self)
-        profile = typed.pop("profile", None)
-        if profile is None and not typed.keys().isdisjoint({"max_chars", "split_on_word", "split_on_punctuation"}):
+        profile, audience = typed.pop("profile", None), typed.pop("audience", "adults")
+        filled = not typed.keys().isdisjoint({"max_chars", "split_on_word", "split_on_punctuation"})
+        if profile is None and audience == "adults" and filled:
             return Rules(**typed)
         if profile in (None, "auto"):
-            return LanguageRules(**typed, given=frozenset(typed))
-        return replace(profile_rules(profile), **typed)
+            return LanguageRules(**typed, given=frozenset(typed), audience=audience)
+        if has_languages(profile):
+            return LanguageRules(**typed, given=frozenset(typed), profile=profile, audience=audience)
+        return replace(profile_rules(profile, audience=audience), **typed)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -97,6 +97,8 @@ def _render(
     if told := mojibake_notice(transcript.text):
         display.say(f"{name}: {told}")
     layout = lay_out(transcript.segments, rules)
+    if layout.notice:
+        display.say_once(layout.notice)
     if job.outputs:
         write_bytes(write(job, transcript, layout.cues, style, ledger))
     else:

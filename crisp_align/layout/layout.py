@@ -12,6 +12,7 @@ from crisp_align.layout.profiles import LanguageRules
 from crisp_align.layout.reading_speed import ReadingSpeed, too_fast
 from crisp_align.layout.rules import Lines, Rules
 from crisp_align.layout.times import assign_times
+from crisp_align.text.units import dictionary_notice
 from crisp_align.text.width import columns
 from crisp_align.transcript import Cue, Segment, Transcript
 
@@ -28,6 +29,11 @@ class Layout:
     cues: tuple[Cue, ...]
     rules: tuple[Rules, ...]
     """One for each cue."""
+
+    @property
+    def notice(self) -> str | None:
+        """What to install so that the lines break between words; None: nothing is missing."""
+        return next((missing for cue in self.cues if (missing := dictionary_notice(cue.text))), None)
 
     def reading_speeds(self) -> tuple[ReadingSpeed, ...]:
         """Every cue that goes faster than its rules allow anybody to read, in order."""

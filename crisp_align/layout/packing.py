@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import accumulate
 
-from crisp_align.languages import is_spaced
+from crisp_align.languages import UNSPACED, is_spaced, script_language
 from crisp_align.layout.rules import Lines, Rules, is_long_pause, line_columns, onset
 from crisp_align.text.breaks import extends, unbreakable
 from crisp_align.text.dialogue import line_starts
 from crisp_align.text.sentences import sentence_ends
-from crisp_align.text.width import clip_width
+from crisp_align.text.units import needs_dictionary, split_units
+from crisp_align.text.width import clip_width, columns, is_wide
 from crisp_align.transcript import MIN_WORD, Segment, Word
 
-__all__ = ["atoms", "fill_lines", "is_turn", "words_of"]
+__all__ = ["atoms", "fill_lines", "is_turn", "spoken_end", "words_of", "written_language"]
 
 
 def fill_lines(segment: Segment, rules: Rules) -> Iterator[Lines]:
@@ -44,7 +46,7 @@ def _is_full(line: Sequence[Word], atom: Sequence[Word], rules: Rules) -> bool:
         or 0 < rules.line_limit < line_columns([*line, *atom])
         or 0 < rules.max_words < len(line) + len(atom)
         or 0 < rules.longest < round(atom[-1].end * rules.rate) - round(line[0].start * rules.rate)
-        or is_long_pause(_spoken(line), onset(tuple(atom)), rules)
+        or is_long_pause(spoken_end(line), onset(tuple(atom)), rules)
         or is_turn(line[-1], atom[0])
     )
 
@@ -71,7 +73,7 @@ def atoms(words: Sequence[Word], rules: Rules, *, spaced: bool = False) -> Itera
         yield tuple(run)
 
 
-def _spoken(words: Sequence[Word]) -> float:
+def spoken_end(words: Sequence[Word]) -> float:
     """s, where the last word ends that is shown."""
     return max((word.end for word in words if word.text.strip()), default=words[-1].end)
 
@@ -81,14 +83,48 @@ def is_turn(before: Word, after: Word) -> bool:
     return before.speaker != after.speaker and before.speaker is not None and after.speaker is not None
 
 
-def words_of(segment: Segment) -> tuple[Word, ...]:
-    """The words of a segment; one that holds all of its text where it has none."""
-    return segment.words or (Word(segment.text, segment.start, segment.end),)
+def words_of(segment: Segment, rules: Rules) -> tuple[Word, ...]:
+    """The words of a segment; one that holds all of its text where it has none.
+
+    What others wrote as one word is cut into words that share its time: Thai, Lao, Khmer and Burmese, and whatever is
+    wider than a line and of a script without spaces.
+    """
+    words = segment.words or (Word(segment.text, segment.start, segment.end),)
+    limit = rules.line_limit if rules.line_limit else len(segment.text)
+    if not needs_dictionary(segment.text) and all(2 * len(word.text) <= limit for word in words):
+        return words
+    return tuple(part for word in words for part in _parts(word, segment.language, rules))
+
+
+def written_language(segment: Segment) -> str | None:
+    """The language of a segment, by its script where that is one of those whose words need a dictionary."""
+    if needs_dictionary(segment.text) and (language := script_language(segment.text)) in UNSPACED:
+        return language
+    return segment.language
+
+
+def _parts(word: Word, language: str | None, rules: Rules) -> tuple[Word, ...]:
+    """The words that a word without spaces in it is made of; the word itself where it is one."""
+    text = word.text
+    if needs_dictionary(text):
+        texts = [unit.text for unit in split_units(text, script_language(text) or language)]
+    elif 0 < rules.line_limit < columns(text.strip()) and is_wide(text):
+        texts = [unit.text for unit in split_units(text, language, "char")]
+    else:
+        return (word,)
+    if len(texts) < 2:
+        return (word,)
+    edges = [0, *accumulate(max(1, columns(part)) for part in texts)]
+    bounds = [round(word.start + (word.end - word.start) * edge / edges[-1], 3) for edge in edges[:-1]]
+    return tuple(
+        replace(word, text=part, start=start, end=end)
+        for part, start, end in zip(texts, bounds, [*bounds[1:], word.end], strict=True)
+    )
 
 
 def _cut_atoms(segment: Segment, rules: Rules) -> Iterator[tuple[Word, ...]]:
-    spaced = rules.split_on_word and is_spaced(segment.language)
-    for atom in atoms(words_of(segment), rules, spaced=spaced):
+    spaced = rules.split_on_word and is_spaced(written_language(segment))
+    for atom in atoms(words_of(segment, rules), rules, spaced=spaced):
         yield from _cut(atom, rules)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from crisp_align.layout.packing import atoms, is_turn, words_of
+from crisp_align.layout.packing import atoms, is_turn, spoken_end, words_of, written_language
 from crisp_align.layout.rules import Rules, is_long_pause, onset
 from crisp_align.text.breaks import CLAUSE, FORBIDDEN, SENTENCE, break_costs, kinsoku_start, word_starts
 from crisp_align.text.dialogue import SOUND_MARKS, line_starts
@@ -72,15 +72,16 @@ def passage_of(segments: Sequence[Segment], rules: Rules) -> Passage:
     begins: list[bool] = [False]
     spoken = 0.0  # s, where the words before a segment end
     for segment in segments:
-        segment_atoms = list(atoms(words_of(segment), rules))
+        segment_atoms = list(atoms(words_of(segment, rules), rules))
         if not segment_atoms:
             continue
+        language = written_language(segment)
         segment_texts = ["".join(word.text for word in atom) for atom in segment_atoms]
-        costs = break_costs(segment_texts, segment.language)
-        segment_closes = sentence_ends(segment_texts, segment.language)
+        costs = break_costs(segment_texts, language)
+        segment_closes = sentence_ends(segment_texts, language)
         starts = line_starts(segment_texts, segment_closes)
         if pieces:
-            closes[-1] = sentence_ends([texts[-1], segment_texts[0]], segment.language)[0]
+            closes[-1] = sentence_ends([texts[-1], segment_texts[0]], language)[0]
             costs[0] = SENTENCE if closes[-1] or starts[0] else CLAUSE
             if kinsoku_start(texts[-1], segment_texts[0]):
                 costs[0] = FORBIDDEN
@@ -92,7 +93,7 @@ def passage_of(segments: Sequence[Segment], rules: Rules) -> Passage:
         texts += segment_texts
         closes += segment_closes
         breaks += costs
-        counts += word_starts(segment_texts, segment.language)
+        counts += word_starts(segment_texts, language)
         begins[-1:] = starts
         spoken = max(spoken, *(word.end for word in segment_atoms[-1]))
     return _passage(pieces, texts, closes, breaks, counts, begins, rules)
@@ -111,9 +112,8 @@ def _passage(
     starts = tuple(onset(atom) for atom in pieces)
     ends = tuple(max(word.end for word in atom) for atom in pieces)
     pauses = [0.0, *(max(0.0, start - end) for start, end in zip(starts[1:], ends, strict=False))][: len(pieces)]
-    long = [False, *(is_long_pause(_spoken(a), start, rules) for a, start in zip(pieces, starts[1:], strict=False))][
-        : len(pieces)
-    ]
+    onsets = zip(pieces, starts[1:], strict=False)
+    long = [False, *(is_long_pause(spoken_end(atom), start, rules) for atom, start in onsets)][: len(pieces)]
     changes = [False, *(a[-1].speaker != b[0].speaker for a, b in pairwise(pieces))][: len(pieces)]
     turns = [False, *(is_turn(a[-1], b[0]) for a, b in pairwise(pieces))][: len(pieces)]
     weighed = [
@@ -151,11 +151,6 @@ def _apart(number: int, cost: float, texts: Sequence[str], starts: Sequence[bool
     begins = texts[number].lstrip()[:1] in SOUND_MARKS
     follows = number > 0 and texts[number - 1].rstrip()[-1:] in SOUND_MARKS
     return APART if begins != follows else min(cost, SENTENCE)
-
-
-def _spoken(atom: Sequence[Word]) -> float:
-    """s, where the last word ends that an atom shows."""
-    return max(word.end for word in atom if word.text.strip())
 
 
 def _blank(text: str, stripped: str) -> int:

@@ -8,6 +8,7 @@ unit a Han character; Japanese by nagisa's words; Korean and everything else by 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import itertools
 import re
 import unicodedata
@@ -19,7 +20,7 @@ from crisp_align.languages import script_language
 from crisp_align.text.marks import DASHES, opening_note
 from crisp_align.transcript import Unit
 
-__all__ = ["SPLITTER_LANGUAGES", "UnitMode", "split_units"]
+__all__ = ["SPLITTER_LANGUAGES", "UnitMode", "dictionary_notice", "needs_dictionary", "split_units"]
 
 UnitMode: TypeAlias = Literal["word", "char"]
 
@@ -62,6 +63,21 @@ _OPENING = frozenset("¿¡")
 _TURN = re.compile(
     rf"[.!?…؟—-][\"'”’»)\]]*(?=\s{{1,9}}[{DASHES}]\s{{1,9}}\W{{0,9}}$)"
 )  # then a dash, before another speaker's words
+
+
+_NEEDS_DICTIONARY = re.compile(f"[{''.join(f'{chr(low)}-{chr(high)}' for low, high in _DICTIONARY_SCRIPTS)}]")
+
+
+def needs_dictionary(text: str) -> bool:
+    """Whether `text` holds Thai, Lao, Khmer or Burmese, whose words only a dictionary finds."""
+    return bool(_NEEDS_DICTIONARY.search(text))
+
+
+def dictionary_notice(text: str) -> str | None:
+    """What to install where `text` needs a dictionary and there is none; None: nothing is missing."""
+    if not needs_dictionary(text) or importlib.util.find_spec("icu4py"):
+        return None
+    return 'no dictionary for Thai, Lao, Khmer and Burmese: words are guessed; pip install "crisp-align[asian]"'
 
 
 @dataclass(frozen=True, slots=True)

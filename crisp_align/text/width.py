@@ -11,7 +11,7 @@ import re
 
 from wcwidth import iter_graphemes, wcswidth, wcwidth
 
-__all__ = ["clip_width", "columns", "graphemes"]
+__all__ = ["clip_width", "columns", "graphemes", "is_wide"]
 
 
 # Characters of two columns that form no cluster with a neighbour among them.
@@ -30,6 +30,11 @@ def columns(text: str) -> int:
     if _WIDE.fullmatch(text):
         return 2 * len(text)
     return sum(_cluster_columns(cluster) for cluster in iter_graphemes(text))
+
+
+def is_wide(text: str) -> bool:
+    """Whether a letter of `text` takes two columns and is of a script that is written without spaces."""
+    return any(columns(char) == 2 and char.isalpha() and not "\uac00" <= char <= "\ud7a3" for char in text)
 
 
 def clip_width(text: str, limit: int) -> list[str]:

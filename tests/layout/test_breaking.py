@@ -432,7 +432,7 @@ def said(text: str, start: float, speaker: str | None = None) -> Segment:
 
 def test_two_speakers_in_a_cue_get_a_dash_and_a_line_each() -> None:
     talk = [said("Me.", 2.1, "Bob"), said("Come in.", 2.4, "Ann")]
-    assert shown(cues(talk, NETFLIX)) == ["- Me.\n- Come in."]
+    assert shown(cues(talk, NETFLIX)) == ["-Me.\n-Come in."]
     assert shown(cues(talk, replace(NETFLIX, speaker_dash="–"))) == ["–Me.\n–Come in."]
 
 
@@ -441,7 +441,7 @@ def test_two_speakers_never_share_a_line() -> None:
     for rules in (NETFLIX, profile_rules("social"), Rules(max_chars=42), Rules(max_lines=3, max_chars=42)):
         for cue in cues(talk, rules):
             assert all(len({word.speaker for word in line}) == 1 for line in cue.lines)
-            assert len(cue.lines) == 1 or all(line[0].text.startswith("- ") for line in cue.lines)
+            assert len(cue.lines) == 1 or all(line[0].text.startswith("-") for line in cue.lines)
 
 
 @pytest.mark.parametrize(

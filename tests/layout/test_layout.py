@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from itertools import accumulate
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crisp_align.layout import Rules, cues
+from crisp_align.layout import LanguageRules, Rules, cues, lay_out
+from crisp_align.text.units import split_units
 from crisp_align.text.width import columns
 from crisp_align.transcript import Cue, Segment, Transcript, Word
 from tests.transcripts import transcripts
@@ -206,3 +209,40 @@ def test_hostile_words_are_laid_out(text: str) -> None:
     word = Word(text, 0.0, 1.0)
     laid = cues([Segment(text, 0.0, 1.0, None, (word, Word(" end", 1.0, 2.0)))], Rules(max_chars=1))
     assert laid[-1].text.endswith("end")
+
+
+UNSPACED_TEXTS = {
+    "th": "ประเทศไทยเป็นประเทศที่ตั้งอยู่ในทวีปเอเชียตะวันออกเฉียงใต้มีพรมแดนติดต่อกับประเทศพม่าและมาเลเซีย",
+    "lo": "ປະເທດລາວເປັນປະເທດທີ່ຕັ້ງຢູ່ໃນທະວີບອາຊີຕາເວັນອອກສຽງໃຕ້ມີຊາຍແດນຕິດກັບປະເທດໄທແລະຫວຽດນາມ",
+    "km": "ប្រទេសកម្ពុជាជាប្រទេសដែលស្ថិតនៅក្នុងតំបន់អាស៊ីអាគ្នេយ៍មានព្រំដែនជាប់ប្រទេសថៃនិងវៀតណាម",
+    "my": "မြန်မာနိုင်ငံသည်အရှေ့တောင်အာရှတွင်တည်ရှိသောနိုင်ငံဖြစ်ပြီးထိုင်းနိုင်ငံနှင့်နယ်နိမိတ်ထိစပ်နေသည်",
+}
+
+
+@pytest.mark.parametrize("code", sorted(UNSPACED_TEXTS))
+@pytest.mark.parametrize("declared", [True, False])
+@pytest.mark.parametrize("rules", [LanguageRules(), Rules(max_chars=30), Rules(max_chars=30, max_lines=2)])
+def test_scripts_without_spaces_break_at_words_of_a_dictionary(code: str, declared: bool, rules: Rules) -> None:
+    pytest.importorskip("icu4py")
+    text = UNSPACED_TEXTS[code]
+    laid = cues([Segment(text, 0.0, 12.0, code if declared else None, ())], rules)
+    lines = [line for cue in laid for line in cue.text.split("\n")]
+    assert "".join(lines) == text
+    assert all(columns(line) <= (30 if rules.max_chars else 42) for line in lines)
+    ends = set(accumulate(len(unit.text) for unit in split_units(text, code)))
+    assert set(accumulate(map(len, lines))) <= ends
+
+
+def test_without_a_dictionary_a_notice_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    thai = lay_out([Segment(UNSPACED_TEXTS["th"], 0.0, 12.0, "th", ())], LanguageRules())
+    english = lay_out([JFK], LanguageRules())
+    assert thai.notice is None
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert thai.notice is not None and "crisp-align[asian]" in thai.notice
+    assert english.notice is None
+
+
+def test_chinese_that_came_as_one_word_is_broken_within_the_line() -> None:
+    text = "我们今天要讨论的问题是人工智能到底会不会取代人类的工作"
+    laid = cues([Segment(text, 0.0, 8.0, "zh", (Word(text, 0.0, 8.0),))], LanguageRules())
+    assert all(columns(line) <= 32 for cue in laid for line in cue.text.split("\n"))

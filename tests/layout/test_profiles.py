@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from crisp_align.errors import OptionError
-from crisp_align.layout import LanguageRules, Rules, cues, default_profile, lay_out, profile_names, profile_rules
+from crisp_align.layout import (
+    AUDIENCES,
+    LanguageRules,
+    Rules,
+    cues,
+    default_profile,
+    lay_out,
+    profile_names,
+    profile_rules,
+)
 from tests.layout.test_layout import JFK, shown, spoken
 
 
@@ -118,3 +127,25 @@ def test_a_profile_that_is_not_there_is_refused() -> None:
 def test_rules_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(OptionError, match="below the shortest"):
         Rules(min_duration=2, max_duration=1)
+
+
+def test_netflix_has_a_reading_speed_of_its_own_for_some_languages_and_audiences() -> None:
+    assert [profile_rules("netflix", language).max_cps for language in ("de", "ar", "hi")] == [17, 20, 22]
+    assert [profile_rules("netflix", "ar", audience).max_cps for audience in AUDIENCES] == [20, 17, 23, 20]
+    assert [LanguageRules(audience="children").of(language).max_cps for language in ("en", "de", "zh")] == [17, 13, 7]
+    assert LanguageRules(profile="netflix").of("en").max_cps == 17
+    with pytest.raises(OptionError, match="says nothing of children"):
+        profile_rules("bbc", audience="children")
+    with pytest.raises(OptionError, match="says nothing of"):
+        LanguageRules(audience="elephants")
+
+
+def test_profiles_say_which_dash_begins_what_a_speaker_says() -> None:
+    assert [LanguageRules().of(language).speaker_dash for language in ("en", "de", "fr", "ko")] == [
+        "-",
+        "-",
+        "- ",
+        "- ",
+    ]
+    with pytest.raises(OptionError, match="is no dash"):
+        Rules(speaker_dash="x")
