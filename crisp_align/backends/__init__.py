@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, cast, runtime_checkable
 
-from crisp_align.backends.capabilities import Capabilities
 from crisp_align.backends.options import DecodeOptions, LoadOptions, ModelChoice
 from crisp_align.backends.plugins import BACKENDS, load_plugin, loading, plugin_names, profiles
-from crisp_align.backends.profile import BackendProfile, Engine, best_here
 
 if TYPE_CHECKING:
+    from crisp_align.backends.capabilities import Capabilities
+    from crisp_align.backends.profile import BackendProfile, Engine
     from crisp_align.transcript import Clip, Word
 
 __all__ = [
@@ -32,6 +33,15 @@ __all__ = [
     "backend_profiles",
     "load_backend",
 ]
+
+_HOMES = {"BackendProfile": "profile", "Capabilities": "capabilities", "Engine": "profile"}
+
+
+def __getattr__(name: str) -> object:
+    # The command line reads the options of this package for every --help; what no option needs loads on first use.
+    if name in _HOMES:
+        return getattr(import_module(f"crisp_align.backends.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +134,8 @@ def backend_class(name: str, model: str = "auto") -> type[Backend]:
         OptionError: no installed package publishes it.
         MissingDependencyError: its module does not import.
     """
+    from crisp_align.backends.profile import best_here
+
     if name == "auto":
         ranked = backend_profiles()
         name = (best_here(ranked) if model == "auto" else next(iter(ranked), None)) or name
