@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from crisp_align.events import Event, Failed, Finished
 from crisp_align.pipeline.pipeline import Pipeline
 from crisp_align.pipeline.settings import Settings
+from crisp_align.pipeline.text_alignment import Unspoken
 from crisp_align.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -69,17 +70,21 @@ def align(
     backend: str = "auto",
     model: str = "auto",
     settings: Settings | None = None,
+    unspoken: Unspoken = "keep",
 ) -> Transcript:
-    """Time a given text: every word of it once, in order, each line a segment.
+    """Time a reference text: every word of it once, in order, each line a segment.
+
+    Each segment's `match` says how sure its line is; the transcript's `extra_speech` is what the text lacks.
 
     Args:
         media: any audio or video file that ffmpeg reads; "-" is standard input.
-        text: what is said in it.
+        text: what is said in it, more or less.
         aligner: as for `transcribe`.
         language: code or English name; None or "auto" asks the script, then the audio.
-        backend: listens along where the audio is longer than one clip, to find which part of the text is where.
+        backend: transcribes the audio where it is longer than one clip, to find which part of the text is where.
         model: of that backend.
         settings: everything else; the arguments above win over it.
+        unspoken: what becomes of lines that nobody says: "keep" them in free time, "mark" them there, or "drop" them.
 
     Raises:
         MediaError: the file is missing, holds no audio, or is not media.
@@ -88,7 +93,7 @@ def align(
         ModelError: weights or an engine are missing.
     """
     pipeline = Pipeline.load(_settings(settings, backend, model, aligner, language), transcribes=False)
-    return _transcript(pipeline.align(os.fspath(media), text))
+    return _transcript(pipeline.align(os.fspath(media), text, unspoken))
 
 
 def read(path: str | os.PathLike[str], *, format: str | None = None, encoding: str | None = None) -> Transcript:

@@ -39,6 +39,14 @@ def sentences(path: Path, count: int) -> Path:
     return path
 
 
+def write_reel(path: Path, samples: Samples) -> Path:
+    """Write sound as a WAV of 16 bits."""
+    with wave.open(str(path), "wb") as out:
+        out.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
+        out.writeframes((samples * 32767).astype("<i2").tobytes())
+    return path
+
+
 def lag(sound: Samples, reference: Samples) -> int:
     """By how many samples `sound` runs behind `reference`, by cross-correlation."""
     size = 1 << (len(sound) + len(reference)).bit_length()

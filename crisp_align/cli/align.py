@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from crisp_align.cli.command import Command
 from crisp_align.cli.fields import argument, group
@@ -29,6 +29,7 @@ from crisp_align.errors import OptionError, TranscriptError
 if TYPE_CHECKING:
     from crisp_align.events import Event, Ready
     from crisp_align.pipeline.pipeline import Settings
+    from crisp_align.pipeline.text_alignment import Unspoken
 
 __all__ = ["AlignOptions", "command", "run"]
 
@@ -76,18 +77,18 @@ def run(options: AlignOptions) -> int:
     show((entry for entry in entries if not isinstance(entry, Job)), display, summary, rules, writes=True)
     if todo:
         layout, overwrite = OutputLayout(rules, style), options.output.overwrite
-        with Background(_work(chosen, media, text)) as work:
+        with Background(_work(chosen, media, text, cast("Unspoken", options.text.unspoken or "keep"))) as work:
             events = write_outputs(work, todo, layout, overwrite=overwrite, origin=options.sound.origin)
             show(events, display, summary, rules, writes=bool(todo[0].outputs))
     return summary.exit_code
 
 
-def _work(settings: Settings, media: str, text: str) -> Generator[Ready | Event]:
+def _work(settings: Settings, media: str, text: str, unspoken: Unspoken) -> Generator[Ready | Event]:
     from crisp_align.pipeline.pipeline import Pipeline
 
     pipeline = Pipeline.load(settings, transcribes=False)
     yield pipeline.ready
-    yield from pipeline.align(media, text)
+    yield from pipeline.align(media, text, unspoken)
 
 
 def _text(options: TextGroup, media: str) -> str:
@@ -118,5 +119,6 @@ command = Command(
     run,
     AlignOptions,
     text="Time a given text against its recording.\n\n"
-    "Every word of the text comes out once, in order; the lines of the text become segments.",
+    "The lines of the text become segments. The text may hold lines that nobody says, and lack some that are said: "
+    "both are reported (docs/sync.md). `NAME:` and `[sounds]` are kept and take no speech.",
 )

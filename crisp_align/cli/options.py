@@ -331,6 +331,12 @@ class TextGroup(OptionGroup):
 
     text: str | None = option("--text", "--ref-text", metavar="TEXT", help="the text; its lines become segments")
     text_file: str | None = option("--text-file", metavar="FILE", help="the same from a file; -: standard input")
+    unspoken: str | None = choice(
+        "--unspoken",
+        choices=("keep", "mark", "drop"),
+        metavar="keep|mark|drop",
+        help="lines that nobody says: in free time (keep), marked there too, or left out",
+    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
