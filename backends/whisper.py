@@ -17,6 +17,9 @@ from crisp_align.languages import NAMES
 from crisp_align.models import store as models
 from crisp_align.models.blas import one_blas_thread
 from crisp_align.models.devices import is_out_of_memory, loading_error
+from crisp_align.speech.repeats import fits_voice, has_sound_of_its_own
+from crisp_align.speech.voice import voice_activity
+from crisp_align.text.units import split_units
 from crisp_align.transcript import Clip, Span
 
 from .last_language import LastLanguages
@@ -171,12 +174,29 @@ class Whisper:
         found = self._languages(clips, encoded, options.language)
         languages = [language for language, _ in found]
         hypotheses = self._generate(encoded, languages, options)
-        doubtful = [i for i, hypothesis in enumerate(hypotheses) if _needs_fallback(hypothesis, options)]
+        spoken = [
+            hypothesis.compression > options.compression_ratio_threshold
+            and hypothesis.log_prob > options.log_prob_threshold
+            and self._is_spoken(clip, hypothesis.text, language, translated=options.translate)
+            for clip, hypothesis, language in zip(clips, hypotheses, languages, strict=True)
+        ]
+        doubtful = [
+            i for i, hypothesis in enumerate(hypotheses) if not spoken[i] and _needs_fallback(hypothesis, options)
+        ]
         fallback = dict(zip(doubtful, self._fallback(encoded, doubtful, languages, options), strict=True))
         return [
             replace(_accept(hypothesis, fallback.get(i), language, options), certain=certain)
             for i, (hypothesis, (language, certain)) in enumerate(zip(hypotheses, found, strict=True))
         ]
+
+    def _is_spoken(self, clip: Clip, text: str, language: str, *, translated: bool) -> bool:
+        """Whether a text that repeats itself fits its clip: a chorus or a drill, not a loop of the decoder."""
+        units = [unit.text for unit in split_units(text, language)]
+        voice = voice_activity(clip.samples) if clip.speech is None else clip.speech
+        if not fits_voice(text, voice):
+            return False
+        spans = self.token_times([clip], [units], language, translated=translated)[0]
+        return spans is not None and has_sound_of_its_own(spans, voice)
 
     def token_times(
         self, clips: Sequence[Clip], texts: Sequence[Sequence[str]], language: str, *, translated: bool = False
@@ -361,17 +381,18 @@ def _accept(
         notice = f"dropped as no speech (probability {hypothesis.no_speech:.2f}): {hypothesis.text!r}"
         return Transcription("", language, notices=(notice,) if hypothesis.text else ())
     if fallback is None:
-        return Transcription(hypothesis.text, language)
+        return Transcription(hypothesis.text, language, log_prob=hypothesis.log_prob)
     sound = (
         fallback.compression <= options.compression_ratio_threshold and fallback.log_prob > options.log_prob_threshold
     )
     looping = hypothesis.compression > options.compression_ratio_threshold
     if sound and (looping or fallback.log_prob > hypothesis.log_prob):
         why = "a loop" if looping else f"unlikely (log-probability {hypothesis.log_prob:.2f})"
-        return Transcription(fallback.text, language, notices=(f"decoded again as {why}: {hypothesis.text[:80]!r}",))
+        notice = f"decoded again as {why}: {hypothesis.text[:80]!r}"
+        return Transcription(fallback.text, language, notices=(notice,), log_prob=fallback.log_prob)
     if looping:
         return Transcription("", language, notices=(f"dropped as a loop: {hypothesis.text[:80]!r}",))
-    return Transcription(hypothesis.text, language)
+    return Transcription(hypothesis.text, language, log_prob=hypothesis.log_prob)
 
 
 def _device(asked: str) -> tuple[str, int]:

@@ -85,6 +85,8 @@ class ClipResult:
     """(aligner asked, aligner used, reason) of each that could not time the clip."""
     language: str | None = None
     """The language heard, where the backend was sure of it: clips after it that are unsure follow it."""
+    uncovered: tuple[tuple[float, float], ...] = ()
+    """(start, end) in s of the source of speech that no word covers."""
 
 
 @dataclass(frozen=True, slots=True)

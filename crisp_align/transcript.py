@@ -43,6 +43,13 @@ class Clip:
     """Language of the last clip of its source whose language was certain, where the backend has not heard that clip
     itself: a file that is gone on with in the middle."""
 
+    core: tuple[float, float] | None = None
+    """(start, end) in s from the clip's start of the part whose words are this clip's; what lies outside is in a
+    neighbouring clip, too, because speech had to be cut without a pause. None: all of it."""
+
+    speaker: str | None = None
+    """Who speaks in it, where each channel is a speaker."""
+
     @property
     def duration(self) -> float:
         """s."""

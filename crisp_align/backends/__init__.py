@@ -58,6 +58,8 @@ class Transcription:
     certain: bool = False
     """The language was given, is the only one the model knows, or was detected with confidence; False where it is a
     guess or follows an earlier clip. It says nothing of the text, which may be empty."""
+    log_prob: float | None = None
+    """Mean log-probability a token of the text; None: the backend does not say."""
 
 
 @runtime_checkable

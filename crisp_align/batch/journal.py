@@ -480,12 +480,12 @@ def _dumped(result: ClipResult) -> str:
         [s.text, s.start, s.end, s.language, s.aligner, [[w.text, w.start, w.end, w.score, w.speaker] for w in s.words]]
         for s in result.segments
     ]
-    value = [segments, result.notices, result.fallbacks, result.language]
+    value = [segments, result.notices, result.fallbacks, result.language, result.uncovered]
     return json.dumps(value, separators=(",", ":"), default=float)  # default: NumPy's numbers
 
 
 def _loaded(text: str) -> ClipResult:
-    segments, notices, fallbacks, language = json.loads(text)
+    segments, notices, fallbacks, language, *uncovered = json.loads(text)  # earlier versions have no coverage
     return ClipResult(
         tuple(
             Segment(said, start, end, tongue, tuple(Word(*word) for word in words), aligner)
@@ -494,4 +494,5 @@ def _loaded(text: str) -> ClipResult:
         tuple(notices),
         tuple((asked, used, reason) for asked, used, reason in fallbacks),
         language,
+        tuple((start, end) for part in uncovered for start, end in part),
     )

@@ -8,6 +8,7 @@ no default is written twice. Where a help text shows a default, it is read from 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from importlib import import_module
@@ -19,6 +20,7 @@ from click.shell_completion import CompletionItem
 __all__ = [
     "FloatRange",
     "IntRange",
+    "Named",
     "OptionGroup",
     "argument",
     "build",
@@ -76,6 +78,22 @@ class IntRange(click.ParamType[int]):
             shown = str(value) if len(str(value)) <= 24 else f"{str(value)[:20]}…"
             self.fail(f"{shown!r} is not a whole number from {self.low} to {self.high}", param, ctx)
         return number
+
+
+class Named(click.ParamType[str]):
+    """A text of a certain form, e.g. a number or one of several names."""
+
+    name = "text"
+
+    def __init__(self, form: str, pattern: str) -> None:
+        self.form, self.pattern = form, re.compile(pattern)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text; fail with its form."""
+        text = str(value)
+        if not self.pattern.fullmatch(text):
+            self.fail(f"{text[:24]!r} is not {self.form}", param, ctx)
+        return text
 
 
 class OptionGroup:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from crisp_align.cli.fields import OptionGroup, choice, fill, flag, flags, given, integer, number, option, switch
+from crisp_align.cli.fields import Named, OptionGroup, choice, fill, flag, flags, given, integer, number, option, switch
 from crisp_align.errors import OptionError
 from crisp_align.formats.builtin import BUILTIN
 from crisp_align.languages import NAMES, language_code
@@ -79,8 +79,17 @@ class MediaGroup(OptionGroup):
 
     targets = ("crisp_align.media.audio:MediaOptions",)
 
-    audio_track: int | None = integer(
-        "--audio-track", metavar="N", help="which audio track, counted from 0 (the default one)", low=0, high=999
+    audio_track: str | None = option(
+        "--audio-track",
+        metavar="N|LANG",
+        help="which audio track: a number from 0, or a language (the default one)",
+        type=Named("a number from 0 to 999, or a language", r"\d{1,3}|[^\W\d_][\w -]{1,39}"),
+    )
+    channel: str | None = option(
+        "--channel",
+        metavar="NAME|N",
+        help="mix, left, right, centre, a number from 0, best, each as a speaker; auto: as fits",
+        type=Named("a channel", r"\d{1,3}|auto|mix|left|right|centre|best|each"),
     )
     offset: int | None = integer(
         *("-ot", "--offset-t", "--offset"), metavar="MS", help="begin at", low=0, high=_DAYS, convert=_seconds
@@ -191,6 +200,11 @@ class SpeechGroup(LanguageGroup):
 
     translate: bool = flag("-tr", "--translate", help="translate into English, or into --target-language")
     target_language: str | None = option("--target-language", metavar="LANG", help="language to translate into")
+    script: str | None = choice(
+        "--script",
+        choices=("auto", "hans", "hant"),
+        help="of Chinese: simplified or traditional characters; auto: the one that most of a file is in",
+    )
     prompt: str | None = option("--prompt", metavar="TEXT", help="text that sets the style or names the context")
     punctuation: bool | None = switch(
         "--punctuation/--no-punctuation", help="write punctuation, where a model can leave it out (on)"
@@ -643,13 +657,15 @@ def settings(
         runtime=models.align_runtime,
     )
     translated = {"translate": True} if isinstance(speech, SpeechGroup) and speech.translates else {}
+    decode = fill(DecodeOptions, speech, **translated)
     return fill(
         Settings,
         timing,
+        *((speech,) if isinstance(speech, SpeechGroup) else ()),
         backend=fill(ModelChoice, models, load=load),
         aligner=ModelChoice(**_typed(name=models.aligner), load=align_load),
-        decode=fill(DecodeOptions, speech, **translated),
-        media=fill(MediaOptions, media),
+        decode=decode,
+        media=fill(MediaOptions, media, language=decode.language),
         vad=fill(VadOptions, voice),
         sequential=models.sequential,
     )

@@ -264,7 +264,7 @@ class _Run:
             if isinstance(done, CrispAlignError):
                 yield from self.fail(file, done)
                 return
-            yield from assembly.add(done.result)
+            yield from assembly.add(done.result, self.settings.script)
             yield Advanced(source, done.end)
         if isinstance(part.ended, CrispAlignError):
             yield from self.fail(file, part.ended)

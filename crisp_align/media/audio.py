@@ -21,6 +21,16 @@ import ffmpeg
 
 from crisp_align.errors import MediaError, OptionError
 from crisp_align.files.scratch import scratch_folder
+from crisp_align.media.channels import (
+    ANALYSED_S,
+    CHANNELS,
+    Choice,
+    channel_count,
+    channel_name,
+    choose,
+    interleaved,
+    named_channel,
+)
 from crisp_align.media.ffmpeg import Decoder, find_ffmpeg, input_options
 from crisp_align.media.folders import is_media, media_files
 from crisp_align.media.pipes import Pipe, index_is_last, open_pipe
@@ -66,24 +76,41 @@ _TRUNCATED = re.compile(
 class MediaOptions:
     """Which sound of a file to read."""
 
-    audio_track: int | None = None
-    """From 0, among the audio streams only, as in ffmpeg's `-map 0:a:N`; None: the one the container flags as
+    audio_track: int | str | None = None
+    """From 0, among the audio streams only, as in ffmpeg's `-map 0:a:N`; or a language, as the container tags it or
+    by its code or name: "eng", "en"; None: the one tagged with `language`, else the one the container flags as
     default, else the first."""
+    language: str | None = None
+    """Code of the language that is spoken, where it is known; decides between tracks that are tagged."""
+    channel: str = "auto"
+    """mix, left, right, centre, a number from 0, best (the one with the most voice), each (all, one after the other,
+    for `Pipeline.transcribe` only), or auto: the mix, but of surround sound the centre where it holds the voice, and
+    one of two channels that cancel each other."""
     offset: float = 0.0
     """s from the start of the file."""
     duration: float | None = None
     """s from the offset; None: to the end."""
 
     def __post_init__(self) -> None:
-        if self.audio_track is not None and self.audio_track < 0:
+        if isinstance(self.audio_track, str) and self.audio_track.isdecimal():
+            object.__setattr__(self, "audio_track", int(self.audio_track))
+        if isinstance(self.audio_track, int) and self.audio_track < 0:
             raise OptionError(f"there is no audio track {self.audio_track}", hint="tracks are counted from 0")
+        if self.channel not in CHANNELS and not (self.channel.isdecimal() and len(self.channel) < 4):
+            raise OptionError(
+                f"there is no channel {self.channel!r}", hint=f"use {', '.join(CHANNELS)}, or a number from 0"
+            )
         if not (math.isfinite(self.offset) and self.offset >= 0):
             raise OptionError(f"an offset of {self.offset:g} s makes no sense", hint="give 0 or more")
         if self.duration is not None and not (math.isfinite(self.duration) and self.duration > 0):
             raise OptionError(f"a duration of {self.duration:g} s makes no sense", hint="give more than 0")
 
 
-_DEFAULT_TRACK = (MediaOptions(), MediaOptions(audio_track=0))
+def _is_plain(options: MediaOptions) -> bool:
+    """Whether the only channel of the only track is wanted, from its beginning to its end."""
+    return replace(options, language=None, audio_track=None, channel="auto") == MediaOptions() and (
+        options.audio_track in (None, 0) and options.channel in ("auto", "mix", "best", "0")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +125,10 @@ class _Source:
     """s from the beginning of the container to that of what ffmpeg gives."""
     feed: Callable[[], bytes] | None = None
     """The bytes of "pipe:0"; None: a file."""
+    notices: tuple[str, ...] = ()
+    """Which track and channel were chosen, where the user should know."""
+    layout: str | None = None
+    """Of the track's channels."""
 
 
 class AudioStream:
@@ -115,7 +146,9 @@ class AudioStream:
         """s, where the first block begins in the source."""
         self.duration = None if source.feed else _expected(source.info, options)
         """s to come, as far as the container says; None: unknown."""
-        self.notices: list[str] = []
+        self.layout = source.layout
+        """Layout of the channels of the track, e.g. "stereo"; None: unknown."""
+        self.notices: list[str] = list(source.notices)
         """Notices about the sound for the user; complete when the stream is exhausted."""
         self._decoder = decoder
         self._stack = stack
@@ -163,6 +196,11 @@ class AudioStream:
             return block
         self.close()
         raise StopIteration
+
+    @property
+    def is_faint(self) -> bool:
+        """Whether what was read so far is too quiet for voice activity detection."""
+        return self._peak < FAINT_PEAK
 
     def close(self) -> None:
         """Stop ffmpeg, if it still runs. May be called twice; the stream is at its end afterwards."""
@@ -242,7 +280,7 @@ def open_audio(source: str | os.PathLike[str], options: MediaOptions = MediaOpti
     if stat.S_ISFIFO(check_file(path, name).st_mode):
         return _open_pipe(open_pipe(path), name, options)
     with ExitStack() as stack:
-        if options in _DEFAULT_TRACK and (plain := WavReader.open(path)) is not None:
+        if _is_plain(options) and (plain := WavReader.open(path)) is not None:
             stack.callback(plain.close)
             return AudioStream(_Source(file_url(path), name, plain.info), options, plain, stack.pop_all())
         return _open(_Source(file_url(path), name, probe(path)), options, stack)
@@ -305,13 +343,16 @@ def _inspect_pipe(pipe: Pipe, name: str) -> MediaInfo:
 def _open(source: _Source, options: MediaOptions, stack: ExitStack, pipe: Pipe | None = None) -> AudioStream:
     """Start to decode; `stack` is taken over once that has worked."""
     info = source.info
-    track = _track(info, source.name, options)
+    track, why = _track(info, source.name, options)
     end = None if pipe or info.estimated else info.duration
     if end is not None and options.offset >= end > 0:
         raise MediaError(f"ends at {hms(end)}, before the offset of {hms(options.offset)}", subject=source.name)
     lead = _start_lead(source, track, pipe.head() if pipe else None)
     source = replace(source, lead=lead, feed=pipe.feed() if pipe else None)
-    decoder = Decoder(_command(source, track, options), source.feed)
+    choice = _channel(source, track, options, pipe.head() if pipe else None)
+    layout = info.audio[track].layout
+    source = replace(source, notices=tuple(filter(None, (why, choice.notice))), layout=layout)
+    decoder = Decoder(_command(source, track, choice.channel, options), source.feed)
     stack.callback(decoder.close)
     return AudioStream(source, options, decoder, stack.pop_all())
 
@@ -333,26 +374,77 @@ def _start_lead(source: _Source, track: int, head: Callable[[], bytes] | None) -
     return lead if 0 < lead <= MAX_LEAD else 0.0
 
 
-def _track(info: MediaInfo, name: str, options: MediaOptions) -> int:
-    """Which of the audio streams to read.
+def _track(info: MediaInfo, name: str, options: MediaOptions) -> tuple[int, str | None]:
+    """Which of the audio streams to read, and what to say of the choice.
 
     Raises:
         MediaError: there is no audio, or no such track.
     """
     if not info.audio:
         raise MediaError(f"holds {info.contents()}, no audio", subject=name)
-    track = info.default_track if options.audio_track is None else options.audio_track
+    asked = options.audio_track
+    track: int | None
+    if isinstance(asked, str):
+        track = info.track_in(asked)
+        if track is None:
+            hint = f"it has {len(info.audio)}: {info.tracks()}"
+            raise MediaError(f"has no audio track tagged {asked!r}", subject=name, hint=hint)
+    elif asked is not None:
+        track = asked
+    else:
+        tagged = info.track_in(options.language) if options.language else None
+        track = info.default_track if tagged is None else tagged
     if track >= len(info.audio):
         raise MediaError(f"has no audio track {track}", subject=name, hint=f"it has {len(info.audio)}: {info.tracks()}")
-    return track
+    if len(info.audio) == 1 or asked is not None:
+        return track, None
+    return track, f"audio track {track} of {len(info.audio)} was taken: {info.tracks()}; --audio-track takes another"
 
 
-def _command(source: _Source, track: int, options: MediaOptions) -> list[str]:
-    seek = {"ss": f"{options.offset:.6f}"} if options.offset > source.lead and not source.feed else {}
-    stream = _input(source, **seek)[f"a:{track}"]
-    filters = _filters(source.info.audio[track])
+def _command(source: _Source, track: int, channel: int | None, options: MediaOptions) -> list[str]:
+    stream = _input(source, **_seek(source, options))[f"a:{track}"]
+    filters = _filters(source.info.audio[track], channel)
     sound = stream.output("pipe:1", format="f32le", acodec="pcm_f32le", af=filters, ac=1, vn=None, sn=None, dn=None)
     return _arguments(sound, source)
+
+
+def _seek(source: _Source, options: MediaOptions) -> dict[str, str]:
+    return {"ss": f"{options.offset:.6f}"} if options.offset > source.lead and not source.feed else {}
+
+
+def _channel(source: _Source, track: int, options: MediaOptions, head: Callable[[], bytes] | None) -> Choice:
+    """Which channel of a track to read.
+
+    Raises:
+        MediaError: it has no such channel.
+    """
+    layout, name = source.info.audio[track].layout, options.channel
+    if name == "mix" or (channel_count(layout) == 1 and name in ("auto", "best")):
+        return Choice(None)
+    if name not in ("auto", "best"):
+        number = None if name == "each" else named_channel(name, layout)
+        if number is None:
+            named = ", ".join(f"{n} ({channel_name(n, layout)})" for n in range(channel_count(layout)))
+            raise MediaError(f"has no channel {name}", subject=source.name, hint=f"its layout is {layout}: {named}")
+        return Choice(number)
+    stream = _input(source, **_seek(source, options))[f"a:{track}"]
+    raw = stream.output(
+        *("pipe:1",), format="f32le", acodec="pcm_f32le", ar=SAMPLE_RATE, t=ANALYSED_S, vn=None, sn=None, dn=None
+    )
+    decoder = Decoder(_arguments(raw, source), head)
+    count = channel_count(layout)
+    try:
+        sound = interleaved(decoder.read(int(ANALYSED_S * SAMPLE_RATE) * SAMPLE_BYTES * count), count)
+    finally:
+        decoder.close()
+    return choose(sound, layout, name, _voice)
+
+
+def _voice(samples: Samples) -> float:
+    """s of voice in some sound."""
+    from crisp_align.speech.voice import voice_activity
+
+    return sum(end - start for start, end in voice_activity(samples))
 
 
 def _input(source: _Source, **options: str) -> ffmpeg.nodes.InputNode:
@@ -378,7 +470,7 @@ def _arguments(output: ffmpeg.nodes.OutputNode, source: _Source) -> list[str]:
     return command
 
 
-def _filters(stream: Stream) -> str:
+def _filters(stream: Stream, channel: int | None = None) -> str:
     """ffmpeg's filters from any layout, rate and clock to ours.
 
     rematrix_maxval keeps a float downmix at the level of an integer one: without it stereo comes out √2 too loud.
@@ -387,6 +479,8 @@ def _filters(stream: Stream) -> str:
     """
     mono = f"aresample={SAMPLE_RATE}:rematrix_maxval=1.0,aformat=channel_layouts=mono:sample_fmts=fltp"
     resample = f"{mono},aresample=async=1:first_pts=0"
+    if channel is not None:
+        return f"pan=mono|c0=c{channel},{resample}"
     unnamed = re.match(r"(\d+) channels", stream.layout or "")
     if unnamed and int(unnamed[1]) > 2:
         count = int(unnamed[1])

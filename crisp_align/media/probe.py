@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from crisp_align.errors import MediaError
+from crisp_align.errors import MediaError, OptionError
+from crisp_align.languages import language_code
 from crisp_align.media.ffmpeg import Decoder, find_ffmpeg, input_options
 from crisp_align.media.folders import begins_like_media
 
@@ -81,6 +82,20 @@ class MediaInfo:
         """Position in `audio` of the track to read when none is asked for: the first one flagged, else the first."""
         return next((number for number, stream in enumerate(self.audio) if stream.default), 0)
 
+    def track_in(self, language: str) -> int | None:
+        """Position in `audio` of the track tagged with a language, the default one first; None: there is none.
+
+        Args:
+            language: a tag ("eng", "ger"), a code or a name.
+        """
+        wanted = _language(language)
+        found = [
+            number
+            for number, stream in enumerate(self.audio)
+            if stream.language and _language(stream.language) == wanted
+        ]
+        return next((number for number in found if self.audio[number].default), found[0] if found else None)
+
     def contents(self) -> str:
         """The streams in words, e.g. "1 video stream (h264) and 2 subtitle streams (subrip)"."""
         parts = []
@@ -100,6 +115,20 @@ class MediaInfo:
             f"{number} ({', '.join(filter(None, (stream.language, stream.codec, stream.layout)))})"
             for number, stream in enumerate(self.audio)
         )
+
+
+def _language(name: str) -> str:
+    """The code of a language, whatever standard its tag is of ("eng", "ger", "deu"); an unknown tag as it is."""
+    import langcodes
+
+    try:
+        return language_code(name)
+    except OptionError:
+        pass
+    try:
+        return langcodes.standardize_tag(name).partition("-")[0]
+    except langcodes.tag_parser.LanguageTagError:
+        return name.casefold()
 
 
 def check_file(path: Path, name: str) -> os.stat_result:

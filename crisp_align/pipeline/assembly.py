@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crisp_align.errors import CrispAlignError
 from crisp_align.events import Advanced, ClipDone, ClipResult, Event, Failed, Finished, Noticed, SegmentReady
 from crisp_align.media.audio import MediaOptions
 from crisp_align.pipeline.prefetch import Task
+from crisp_align.pipeline.second_look import joined_at_seam, uncovered_notice
 from crisp_align.pipeline.settings import MediaSource, Settings, WholeFileStage
+from crisp_align.speech.speakers import merged_by_time
+from crisp_align.text.script import Script, in_script
 from crisp_align.transcript import ExtraSpeech, Segment, Transcript
 
 __all__ = ["FileAssembly", "Provenance", "conclude"]
+
+_RECENT = 16  # clips that decide in which script Chinese is written
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +64,17 @@ class FileAssembly:
             yield Noticed(self.source, f"{self._resumed} clips were done by an earlier run; the rest follows")
             yield Advanced(self.source, self.position)
 
-    def add(self, result: ClipResult) -> Iterator[Event]:
-        """Take the result of the next clip, and give the events it causes."""
+    def add(self, result: ClipResult, script: Script = "auto") -> Iterator[Event]:
+        """Take the result of the next clip, and give the events it causes.
+
+        Args:
+            result: of the clip; words that the clip before it has, too, are left out.
+            script: in which Chinese is written.
+        """
         number = len(self.results)
+        earlier = [segment for before in self.results[-_RECENT:] for segment in before.segments]
+        result = joined_at_seam(earlier, result)
+        result = replace(result, segments=in_script(result.segments, script, earlier))
         self.results.append(result)
         yield from (Noticed(self.source, text, detail=True) for text in result.notices)
         yield from (SegmentReady(self.source, segment) for segment in result.segments)
@@ -87,8 +100,9 @@ class FileAssembly:
         Raises:
             CrispAlignError: a stage failed.
         """
+        segments = tuple(self._segments())
         transcript = Transcript(
-            segments=tuple(self._segments()),
+            segments=merged_by_time(segments, self.position) if media.channel == "each" else segments,
             duration=round(self.position, 3),
             source=self.source,
             backend=provenance.backend,
@@ -117,6 +131,7 @@ def conclude(assembly: FileAssembly, provenance: Provenance, settings: Settings)
     """Give the last events of a file whose clips are all done."""
     # To a user who named no aligner it is a detail which one it was.
     yield from assembly.remark(assembly.fallbacks(), detail=settings.aligner.name == "auto")
+    yield from assembly.remark(uncovered_notice([part for result in assembly.results for part in result.uncovered]))
     try:
         transcript = assembly.finish(provenance, settings.stages, settings.media)
     except CrispAlignError as error:

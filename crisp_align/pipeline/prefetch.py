@@ -8,11 +8,14 @@ from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol, Self, TypeAlias
 
+from crisp_align.errors import MediaError
 from crisp_align.events import ClipResult, Started
-from crisp_align.media.audio import MediaOptions, open_audio
+from crisp_align.media.audio import AudioStream, MediaOptions, open_audio
+from crisp_align.media.channels import channel_count, channel_name
 from crisp_align.pipeline.background import Background
 from crisp_align.speech.clips import VadOptions, clips
 from crisp_align.transcript import SAMPLE_RATE, Clip
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["ROOM", "Feed", "Listed", "Read", "Reading", "Step", "Task", "read"]
 
 _FILES = 3  # read at once: while one is being cut, the next are opened
+_NO_SPEECH = "there is sound, but no speech was found in it: try --channel best, another --audio-track, or --no-vad"
 _FAREWELL = 5.0  # s for a file that is just being opened
 _CLIPS = 16  # of a file that may wait
 _CLIP = 30 * SAMPLE_RATE * 4  # bytes of a long one
@@ -195,7 +199,13 @@ class Reading:
 
 
 def read(
-    task: Task, media: MediaOptions, vad: VadOptions, max_clip: Future[float], held: int = _HELD
+    task: Task,
+    media: MediaOptions,
+    vad: VadOptions,
+    max_clip: Future[float],
+    held: int = _HELD,
+    *,
+    overlap: bool = True,
 ) -> Generator[Step]:
     """Open a source and cut it into clips; those that are finished are counted and left out.
 
@@ -205,6 +215,7 @@ def read(
         vad: how it is cut.
         max_clip: s, the longest clip; until it is known sound is held.
         held: blocks of it, 10 s each, at most.
+        overlap: clips overlap where speech has to be cut without a pause.
 
     Yields:
         Started, numbered clips, Read.
@@ -213,22 +224,59 @@ def read(
         MediaError: it cannot be read as audio.
         ModelError: the voice activity model is missing or damaged.
     """
-    with closing(open_audio(task.source, media)) as stream:
-        yield Started(task.source, stream.duration)
-        length = 0
+    number, position, notices, channel = 0, 0.0, list[str](), 0
+    for stream in _streams(task.source, media):
+        with closing(stream):
+            if not channel:
+                yield Started(task.source, stream.duration)
+            length = 0
 
-        def counted() -> Iterator[Samples]:
-            nonlocal length
-            for block in stream:
-                length += len(block)
-                yield block
+            def counted(stream: AudioStream = stream) -> Iterator[Samples]:
+                nonlocal length
+                for block in stream:
+                    length += len(block)
+                    yield block
 
-        blocks = _held(counted(), max_clip, held)
-        cut = clips(blocks, task.source, start=stream.start, max_clip=max_clip.result(), options=vad)
-        for number, clip in enumerate(cut):
-            if number >= len(task.finished):
-                yield number, replace(clip, earlier_language=task.language) if task.finished else clip
-        yield Read(stream.start + length / SAMPLE_RATE, tuple(stream.notices))
+            limit = max_clip if channel == 0 else _known(max_clip.result())
+            blocks = _held(counted(), limit, held)
+            first = number
+            for clip in clips(
+                blocks, task.source, start=stream.start, max_clip=limit.result(), options=vad, overlap=overlap
+            ):
+                if number >= len(task.finished):
+                    speaker = channel_name(channel, stream.layout) if media.channel == "each" else None
+                    language = task.language if task.finished else None
+                    yield number, replace(clip, earlier_language=language, speaker=speaker)
+                number += 1
+            position = max(position, stream.start + length / SAMPLE_RATE)
+            notices += [text for text in stream.notices if text not in notices]
+            if number == first and length and not stream.is_faint:
+                notices.append(_NO_SPEECH)
+            channel += 1
+    yield Read(position, tuple(notices))
+
+
+def _streams(source: str, media: MediaOptions) -> Iterator[AudioStream]:
+    """The sound to read; with the channel "each", that of each channel, one after the other.
+
+    Raises:
+        MediaError: it cannot be read as audio, or is a pipe, which can be read only once.
+    """
+    if media.channel != "each":
+        yield open_audio(source, media)
+        return
+    if source == "-" or Path(source).is_fifo():
+        raise MediaError("is a pipe, which can be read only once", subject=source, hint="--channel each needs a file")
+    first = open_audio(source, replace(media, channel="0"))
+    yield first
+    for channel in range(1, channel_count(first.layout)):
+        yield open_audio(source, replace(media, channel=str(channel)))
+
+
+def _known(value: float) -> Future[float]:
+    known: Future[float] = Future()
+    known.set_result(value)
+    return known
 
 
 def _held(blocks: Iterator[Samples], awaited: Future[float], most: int) -> Iterator[Samples]:

@@ -23,14 +23,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from crisp_align.aligners.chain import Timed
 from crisp_align.errors import CrispAlignError
 from crisp_align.events import Advanced, ClipResult, Event, Failed, Stage, Staged, Started
 from crisp_align.pipeline.assembly import FileAssembly, conclude
 from crisp_align.pipeline.prefetch import Read, Reading, Step, Task
 from crisp_align.pipeline.residency import ModelResidency
+from crisp_align.pipeline.second_look import is_worth_timing, look_again, needs_second_look
 from crisp_align.pipeline.settings import Settings
-from crisp_align.pipeline.stages import ClipTranscript
-from crisp_align.transcript import Clip
+from crisp_align.pipeline.stages import ClipTranscript, timed_words
+from crisp_align.transcript import Clip, Word
 
 __all__ = ["Scheduler"]
 
@@ -176,10 +178,32 @@ class Scheduler:
             if isinstance(result, CrispAlignError):
                 yield from entry.file.fail(result)
             elif not entry.file.failed:
-                yield from entry.file.assembly.add(result)
+                if isinstance(transcript, ClipTranscript):
+                    result = self._second_look(entry.clip, transcript, result)
+                yield from entry.file.assembly.add(result, self._settings.script)
         for file in _files(batch.entries):
             end = max(entry.clip.end for entry in batch.entries if entry.file is file)
             yield Advanced(file.assembly.source, end)
+
+    def _second_look(self, clip: Clip, first: ClipTranscript, result: ClipResult) -> ClipResult:
+        """Return the result with what a second look at uncovered speech finds; the backend must rate its texts."""
+        if first.transcription.log_prob is None or first.utterance.translated or not needs_second_look(clip, result):
+            return result
+        return look_again(clip, result, self._recognize)
+
+    def _recognize(self, clips: Sequence[Clip], language: str | None) -> list[tuple[list[Word], float | None]]:
+        """Transcribe and time parts of a clip; nothing comes of one that fails, or whose text does not fit."""
+        transcripts = self._models.use_backend().in_language(language).transcribe(clips)
+        worth = [t for t in transcripts if isinstance(t, ClipTranscript) and is_worth_timing(t)]
+        utterances = [transcript.utterance for transcript in worth]
+        align = self._models.use_aligners().align_utterances
+        timed = align(utterances) if self._thread is None else self._thread.submit(align, utterances).result()
+        found = {
+            id(transcript): (timed_words(transcript.utterance, result), transcript.transcription.log_prob)
+            for transcript, result in zip(worth, timed, strict=True)
+            if isinstance(result, Timed) and not result.refusals
+        }
+        return [found.get(id(transcript), ([], None)) for transcript in transcripts]
 
     def _concluded(self) -> Iterator[Event]:
         """Conclude, in order, the files at the head of the queue whose last clip is done."""

@@ -11,6 +11,7 @@ from crisp_align.backends import DecodeOptions, ModelChoice, backend_profiles
 from crisp_align.errors import OptionError
 from crisp_align.media.audio import AudioStream, MediaOptions, open_audio
 from crisp_align.speech.clips import VadOptions
+from crisp_align.text.script import Script, check_script
 from crisp_align.text.units import UnitMode
 from crisp_align.transcript import Transcript
 
@@ -56,6 +57,8 @@ class Settings:
     vad: VadOptions = field(default_factory=VadOptions)
     units: UnitMode = "word"
     """char: every ideograph, kana and Hangul syllable is a unit of its own."""
+    script: Script = "auto"
+    """Of Chinese: hans or hant; auto: the one that most of a file's text is in so far."""
     strict: bool = False
     """An aligner that cannot do a clip is an error, not a reason to ask the next."""
     sequential: bool = False
@@ -69,7 +72,9 @@ class Settings:
 
         Raises:
             OptionError: naming it, and what is known.
+            MissingDependencyError: a script was named, and OpenCC is missing.
         """
+        check_script(self.script)
         loads = (self.backend.load, self.aligner.load)
         runtimes = {load.runtime for load in loads} - {"auto"}
         dtypes = {load.dtype for load in loads} - {"auto"}

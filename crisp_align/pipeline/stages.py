@@ -17,7 +17,10 @@ from crisp_align.errors import CrispAlignError, OptionError
 from crisp_align.events import ClipResult
 from crisp_align.languages import language_code
 from crisp_align.models.devices import is_out_of_memory
+from crisp_align.pipeline.second_look import with_coverage
 from crisp_align.pipeline.segments import cut, one_line
+from crisp_align.speech.seams import words_of_core
+from crisp_align.speech.speakers import with_speaker
 from crisp_align.text.units import UnitMode, split_units
 from crisp_align.timing import settle
 from crisp_align.transcript import Clip, Word
@@ -48,6 +51,10 @@ class Transcriber:
 
     def __init__(self, backend: Backend, decode: DecodeOptions, units: UnitMode) -> None:
         self.backend, self._decode, self._units = backend, decode, units
+
+    def in_language(self, language: str | None) -> Transcriber:
+        """Return the same backend, given the language; None: it detects it."""
+        return Transcriber(self.backend, replace(self._decode, language=language or self._decode.language), self._units)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[ClipTranscript | CrispAlignError]:
         """Transcribe each clip. Clips of one file that follow each other come in order."""
@@ -145,12 +152,15 @@ def _result(transcript: ClipTranscript, timed: Timed | None) -> ClipResult:
         notices = (*notices, f"at {utterance.clip.start:.1f} s nothing but {signs!r} was transcribed; left out")
     if timed is not None:
         notices = (*notices, *timed.notices)
-    return ClipResult(
-        segments=() if timed is None else tuple(cut(timed_words(utterance, timed), utterance.language, timed.aligner)),
+    words = [] if timed is None else words_of_core(timed_words(utterance, timed), utterance.clip)
+    segments = () if timed is None else tuple(cut(words, utterance.language, timed.aligner))
+    result = ClipResult(
+        segments=segments if utterance.clip.speaker is None else with_speaker(segments, utterance.clip.speaker),
         notices=notices,
         fallbacks=() if timed is None else tuple((name, timed.aligner, why) for name, why in timed.refusals),
         language=transcription.language if transcription.certain else None,
     )
+    return result if utterance.translated else with_coverage(utterance.clip, result)
 
 
 def timed_words(utterance: Utterance, timed: Timed) -> list[Word]:

@@ -118,7 +118,7 @@ class _TextAlignment:
         file, settings = self._file, self._models.settings
         limit: Future[float] = Future()
         limit.set_result(EVERYONES_CLIP)
-        for step in read(Task(file.source), settings.media, settings.vad, limit):
+        for step in read(Task(file.source), settings.media, settings.vad, limit, overlap=False):
             match step:
                 case Started():
                     yield step

@@ -217,7 +217,11 @@ def test_an_offset_after_the_last_sound_of_a_longer_film_is_an_error(film: Path)
 def test_sound_that_ends_long_before_the_film_is_told(film: Path) -> None:
     with open_audio(film) as stream:
         list(stream)
-    assert stream.notices == ["audio ends at 0:04 of 0:11: used what there is"]
+    tracks = "0 (eng, aac, mono), 1 (ger, aac, mono)"
+    assert stream.notices == [
+        f"audio track 1 of 2 was taken: {tracks}; --audio-track takes another",
+        "audio ends at 0:04 of 0:11: used what there is",
+    ]
 
 
 def test_an_absurd_gap_in_the_time_stamps_does_not_fill_the_memory(tmp_path: Path, jfk: Samples) -> None:

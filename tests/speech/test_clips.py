@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from crisp_align.media.audio import read_audio
 from crisp_align.speech.clips import VadOptions, clips, voice_activity
+from crisp_align.speech.energy import widened_onset
 from crisp_align.speech.voice import DEFAULTS
 from crisp_align.transcript import SAMPLE_RATE, Clip
 from tests.reels import JFK, seconds
@@ -51,9 +52,20 @@ def spoken(found: list[Clip]) -> list[tuple[float, float]]:
     return [(clip.start + start, clip.start + end) for clip in found for start, end in clip.speech or ()]
 
 
+def core(clip: Clip) -> tuple[float, float]:
+    """The part whose words are the clip's, s from the start of the source."""
+    first, last = clip.core or (0.0, clip.duration)
+    return clip.start + first, clip.start + last
+
+
+def core_samples(clip: Clip) -> Samples:
+    first, last = clip.core or (0.0, clip.duration)
+    return clip.samples[round(first * SAMPLE_RATE) : round(last * SAMPLE_RATE)]
+
+
 def assert_sound(found: list[Clip], samples: Samples, max_clip: float, offset: float = 0.0) -> None:
-    """Clips are ordered slices of the source, none too long."""
-    assert all(first.end <= second.start + 1e-9 for first, second in pairwise(found))
+    """Clips are slices of the source, none too long; their cores are ordered and do not overlap."""
+    assert all(core(first)[1] <= core(second)[0] + 1e-9 for first, second in pairwise(found))
     for clip in found:
         assert 0 < clip.duration <= max_clip
         begin = round((clip.start - offset) * SAMPLE_RATE)
@@ -139,8 +151,8 @@ def test_speech_without_a_pause_is_cut_where_it_is_quietest(jfk: Samples) -> Non
     options = VadOptions(min_silence=5.0)  # so that nothing counts as a pause
     found = cut(loud, max_clip=10.0, options=options)
     assert_sound(found, loud, 10.0)
-    assert found[0].end == pytest.approx((soft + 1200) / SAMPLE_RATE, abs=0.03)
-    assert all(first.end == pytest.approx(second.start) for first, second in pairwise(found))
+    assert core(found[0])[1] == pytest.approx((soft + 1200) / SAMPLE_RATE, abs=0.03)
+    assert all(core(first)[1] == pytest.approx(core(second)[0]) for first, second in pairwise(found))
     assert found[-1].end == seconds(loud)
 
 
@@ -149,20 +161,51 @@ def test_without_voice_activity_clips_cover_everything(speeches: list[Samples]) 
     found = cut(samples, options=VadOptions(enabled=False))
     assert_sound(found, samples, 30.0)
     assert all(clip.speech is None for clip in found)
-    assert np.array_equal(np.concatenate([clip.samples for clip in found]), samples)
+    assert np.array_equal(np.concatenate([core_samples(clip) for clip in found]), samples)
     assert all(clip.duration >= 1.0 for clip in found)
 
 
 def test_without_voice_activity_words_are_not_cut_where_there_is_a_pause(speeches: list[Samples]) -> None:
     samples = np.concatenate([part for part in speeches for part in (part, silence(0.5))])
     found = cut(samples, max_clip=10.0, options=VadOptions(enabled=False))
-    ends = [round(clip.end * SAMPLE_RATE) for clip in found[:-1]]
+    ends = [round(core(clip)[1] * SAMPLE_RATE) for clip in found[:-1]]
     assert all(np.abs(samples[end - 400 : end + 400]).max() < 0.05 for end in ends)
 
 
 def test_a_limit_under_a_second_is_refused(jfk: Samples) -> None:
     with pytest.raises(ValueError, match="max_clip"):
         next(clips([jfk], "x", max_clip=0.5))
+
+
+# Onsets that voice activity finds late
+
+
+@pytest.mark.parametrize("pause", [2.0, 3.0, 5.0, 15.0])
+@pytest.mark.parametrize("noise", [0.0, 0.002, 0.01])
+def test_a_first_word_after_a_pause_is_in_the_speech_of_its_clip(jfk: Samples, pause: float, noise: float) -> None:
+    at = int(2.85 * SAMPLE_RATE)
+    samples = np.concatenate([jfk[:at], silence(pause), jfk[at:]])
+    samples += np.random.default_rng(0).normal(0, 1, len(samples)).astype(np.float32) * noise
+    ask = pause + 3.30  # s, where it begins, hand-labelled to 50 ms
+    assert any(start <= ask + 0.05 and end > ask + 0.1 for start, end in spoken(cut(samples)))
+
+
+def test_a_region_is_not_widened_over_breath_and_clicks(jfk: Samples) -> None:
+    generator = np.random.default_rng(0)
+    pause = silence(4.0)
+    breath = int(3.4 * SAMPLE_RATE)
+    pause[breath : breath + 6400] = generator.normal(0, 0.003, 6400)
+    pause[int(2.9 * SAMPLE_RATE) : int(2.9 * SAMPLE_RATE) + 200] = 0.5
+    voice = jfk[int(5.4 * SAMPLE_RATE) :]
+    assert widened_onset(pause, voice[: SAMPLE_RATE // 2]) == 0
+
+
+@given(level=st.floats(0.0, 0.3), seed=st.integers(0, 50))
+def test_steady_sound_of_any_level_before_a_region_widens_nothing(level: float, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    pause = (generator.normal(0, 1, 3 * SAMPLE_RATE) * level).astype(np.float32)
+    voice = (generator.normal(0, 1, SAMPLE_RATE // 2) * 0.3).astype(np.float32)
+    assert widened_onset(pause, voice) == 0
 
 
 # What holds for all sound
@@ -197,14 +240,16 @@ def test_clips_hold_all_speech_once_in_order_whatever_the_options_and_blocks(
     options = VadOptions(pad=pad, max_pause=max_pause, min_speech=min_speech)
     found = list(clips(blocks(samples, size), "x", max_clip=max_clip, options=options))
     assert_sound(found, samples, max_clip)
-    # Regions that a cut divided are one again.
-    joined: list[list[float]] = []
-    for start, end in spoken(found):
-        if joined and start - joined[-1][1] < SLACK:
-            joined[-1][1] = end
-        else:
-            joined.append([start, end])
-    assert np.array(joined) == pytest.approx(np.array(voice_activity(samples, options)).reshape(-1, 2), abs=SLACK)
+    # Every region lies in the speech of the clips: from an onset that is at most 1.6 s earlier, to its end.
+    speech = spoken(found)
+    earlier = 0.0
+    for start, end in voice_activity(samples, options):
+        covering = [(first, last) for first, last in speech if last > start + SLACK and first < end - SLACK]
+        assert start - 1.6 - SLACK <= covering[0][0] <= start + SLACK
+        assert covering[0][0] >= earlier - SLACK
+        assert all(second[0] <= first[1] + SLACK for first, second in pairwise(covering))
+        assert max(last for _, last in covering) == pytest.approx(end, abs=SLACK)
+        earlier = end
     whole = list(clips([samples], "x", max_clip=max_clip, options=options))
     assert [(clip.start, clip.end, clip.speech) for clip in whole] == [
         (clip.start, clip.end, clip.speech) for clip in found
@@ -218,7 +263,7 @@ def test_without_voice_activity_nothing_is_lost_or_doubled(length: int, max_clip
     options = VadOptions(enabled=False)
     found = list(clips(blocks(samples, size), "x", max_clip=max_clip, options=options))
     assert_sound(found, samples, max_clip)
-    assert np.array_equal(np.concatenate([silence(0), *(clip.samples for clip in found)]), samples)
+    assert np.array_equal(np.concatenate([silence(0), *(core_samples(clip) for clip in found)]), samples)
     assert [clip.start for clip in found] == [
         clip.start for clip in clips([samples], "x", max_clip=max_clip, options=options)
     ]

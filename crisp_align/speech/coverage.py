@@ -1,0 +1,233 @@
+"""Voice without words: where it lies in a clip, which stretches to transcribe again, and whether to believe the result.
+
+Voice is what voice activity detection calls speech and what is loud enough to be it. A word covers the time that its
+letters can take, no more, so that words strewn over speech that they do not hold leave it uncovered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crisp_align.speech.energy import hop_levels
+from crisp_align.speech.voice import voice_activity
+from crisp_align.text.width import columns
+from crisp_align.transcript import SAMPLE_RATE, Clip, Word
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = [
+    "SECOND_LOOK_S",
+    "Gap",
+    "clip_of_gap",
+    "gaps",
+    "is_likely",
+    "is_strewn",
+    "merge",
+    "pieces",
+    "uncovered_s",
+    "voice_s",
+]
+
+SECOND_LOOK_S = 0.6
+"""s of voice without words that are transcribed again."""
+
+_HOP = 0.01  # s
+_BELOW_VOICE = 25.0  # dB below the voice of the clip; what is softer is no voice
+_WORD_MARGIN = 12  # hops around a word that belong to it, for times that are not exact
+_BRIDGE = 30  # hops of pause inside a stretch of voice
+_EDGE = 0.12  # s of the neighbouring words that a stretch takes along
+_BASE_S, _LETTER_S = 0.6, 0.17  # s that a word can take: slow speech has 8 letters a second
+_STREWN_S = 2.0  # s of voice under words beyond what their letters can take; such a clip is transcribed anew
+_LONGEST_PIECE = 12.0  # s
+_LIKELY = -0.8  # mean log-probability a token from which a second look is believed
+_DENSEST = 28.0  # letters a second of voice
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch of voice without words, s in the source."""
+
+    start: float
+    end: float
+    voice: float
+    """s of voice in it."""
+    earliest: float
+    """End of the word before it, or the beginning of the clip's core."""
+    latest: float
+    """Beginning of the word after it, or the end of the clip's core."""
+
+
+def gaps(clip: Clip, words: Sequence[Word], shortest: float = SECOND_LOOK_S) -> list[Gap]:
+    """The stretches of a clip with more than `shortest` s of voice that no word covers.
+
+    Args:
+        clip: with its voice activity, which is looked for where it is None.
+        words: in order, in the time of the source.
+        shortest: s.
+    """
+    voice = _voice(clip)
+    free = voice & ~_covered(clip, words, len(voice))
+    found = []
+    for first, last in _stretches(free):
+        length = float(free[first:last].sum()) * _HOP
+        if length > shortest:
+            found.append(_gap(clip, words, clip.start + first * _HOP, clip.start + last * _HOP, length))
+    return found
+
+
+def uncovered_s(clip: Clip, words: Sequence[Word]) -> float:
+    """s of voice in a clip that no word covers."""
+    voice = _voice(clip)
+    return float((voice & ~_covered(clip, words, len(voice))).sum()) * _HOP
+
+
+def voice_s(clip: Clip) -> float:
+    """s of voice in a clip."""
+    return float(_voice(clip).sum()) * _HOP
+
+
+def is_strewn(clip: Clip, words: Sequence[Word]) -> bool:
+    """Whether words lie over more voice than their letters can take: the decoder left out part of the speech."""
+    voice = _voice(clip)
+    excess = 0
+    for word in words:
+        longest = _longest(word)
+        if word.end - word.start > 2 * longest:
+            first, last = _hops(clip, word.start + longest, word.end, len(voice))
+            excess += int(voice[first:last].sum())
+    return excess * _HOP > _STREWN_S
+
+
+def clip_of_gap(clip: Clip, gap: Gap) -> Clip:
+    """The sound of a gap alone, with no more of the words around it than their edges."""
+    return _slice(clip, max(gap.start - 2 * _EDGE, gap.earliest - _EDGE), min(gap.end + 2 * _EDGE, gap.latest + _EDGE))
+
+
+def pieces(clip: Clip) -> list[Clip]:
+    """A clip cut anew, at its longest pauses, into parts of at most 12 s."""
+    regions = clip.speech or voice_activity(clip.samples)
+    if clip.duration <= _LONGEST_PIECE or len(regions) < 2:
+        return [clip]
+    pauses = [(after[0] - before[1], (before[1] + after[0]) / 2) for before, after in pairwise(regions)]
+    _, middle = max(pauses)
+    return [
+        *pieces(_slice(clip, clip.start, clip.start + middle)),
+        *pieces(_slice(clip, clip.start + middle, clip.end)),
+    ]
+
+
+def is_likely(text: str, log_prob: float | None, voice: float) -> bool:
+    """Whether the text of a second look is to be believed.
+
+    Args:
+        text: what was decoded.
+        log_prob: mean log-probability a token; None: the backend does not say, and nothing is believed.
+        voice: s of voice that it was decoded from.
+    """
+    letters = columns("".join(char for char in text if char.isalnum()))
+    return 0 < letters <= _DENSEST * max(voice, 0.3) and log_prob is not None and log_prob >= _LIKELY
+
+
+def merge(words: Sequence[Word], found: Sequence[Word], gap: Gap) -> list[Word]:
+    """`words` with those of `found` that lie in a gap between them."""
+    new = [w for w in found if gap.earliest - 0.05 <= (w.start + w.end) / 2 <= gap.latest + 0.05]
+    before = [word for word in words if word.start < (gap.start + gap.end) / 2]
+    after = [word for word in words if word.start >= (gap.start + gap.end) / 2]
+    # The edge of a neighbour may have been decoded as that word once more.
+    if new and before and _same(new[0], before[-1]) and new[0].start < gap.earliest + _EDGE:
+        new = new[1:]
+    if new and after and _same(new[-1], after[0]) and new[-1].end > gap.latest - _EDGE:
+        new = new[:-1]
+    low = before[-1].end if before else gap.earliest
+    high = after[0].start if after else gap.latest
+    placed = [replace(w, start=min(max(w.start, low), high), end=max(min(w.end, high), low)) for w in new]
+    placed = [w for w in placed if w.end - w.start >= 0.02]
+    if placed and after and after[0].text.strip()[:1].islower() and placed[-1].text.endswith("."):
+        placed[-1] = replace(placed[-1], text=placed[-1].text[:-1])  # the sentence goes on
+    return [*before, *placed, *after]
+
+
+def _same(one: Word, other: Word) -> bool:
+    return _letters(one) == _letters(other)
+
+
+def _letters(word: Word) -> str:
+    return "".join(char for char in word.text.casefold() if char.isalnum())
+
+
+def _longest(word: Word) -> float:
+    return _BASE_S + _LETTER_S * columns(_letters(word))
+
+
+def _voice(clip: Clip) -> NDArray[np.bool_]:
+    """Whether each hop of 10 ms in the core of a clip holds voice."""
+    levels = hop_levels(clip.samples)
+    active = np.zeros(len(levels), bool)
+    for start, end in voice_activity(clip.samples) if clip.speech is None else clip.speech:
+        active[round(start / _HOP) : round(end / _HOP)] = True
+    if not active.any():
+        return active
+    voice = active & (levels >= float(np.percentile(levels[active], 80)) - _BELOW_VOICE)
+    first, last = clip.core or (0.0, clip.duration)
+    voice[: round(first / _HOP)] = False
+    voice[round(last / _HOP) :] = False
+    return np.asarray(voice)
+
+
+def _covered(clip: Clip, words: Sequence[Word], count: int) -> NDArray[np.bool_]:
+    """Whether each hop lies under a word, or so near to one that it belongs to it."""
+    covered = np.zeros(count, bool)
+    for word in words:
+        longest = _longest(word)
+        if word.end - word.start <= 2 * longest:
+            spans = [(word.start, word.end)]
+        else:  # its beginning or its end is where it is said
+            spans = [(word.start, word.start + longest / 2), (word.end - longest / 2, word.end)]
+        for start, end in spans:
+            first, last = _hops(clip, start, end, count)
+            covered[max(first - _WORD_MARGIN, 0) : last + _WORD_MARGIN] = True
+    return covered
+
+
+def _hops(clip: Clip, start: float, end: float, count: int) -> tuple[int, int]:
+    first, last = round((start - clip.start) / _HOP), round((end - clip.start) / _HOP)
+    return min(max(first, 0), count), min(max(last, 0), count)
+
+
+def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Where flags are true, pauses of up to 0.3 s included: (first, one past the last)."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]))).reshape(-1, 2)
+    joined: list[tuple[int, int]] = []
+    for first, last in edges.tolist():
+        if joined and first - joined[-1][1] <= _BRIDGE:
+            joined[-1] = (joined[-1][0], last)
+        else:
+            joined.append((first, last))
+    return joined
+
+
+def _gap(clip: Clip, words: Sequence[Word], start: float, end: float, voice: float) -> Gap:
+    first, last = clip.core or (0.0, clip.duration)
+    middle = (start + end) / 2
+    earliest = max((min(word.end, start) for word in words if word.start < middle), default=clip.start + first)
+    latest = min((max(word.start, end) for word in words if word.end > middle), default=clip.start + last)
+    return Gap(start, end, voice, earliest, latest)
+
+
+def _slice(clip: Clip, start: float, end: float) -> Clip:
+    """A part of a clip, (start, end) in s of the source."""
+    first = max(round((start - clip.start) * SAMPLE_RATE), 0)
+    last = min(round((end - clip.start) * SAMPLE_RATE), len(clip.samples))
+    offset = first / SAMPLE_RATE
+    length = (last - first) / SAMPLE_RATE
+    speech = None
+    if clip.speech is not None:
+        moved = [(max(s - offset, 0.0), min(e - offset, length)) for s, e in clip.speech]
+        speech = tuple((s, e) for s, e in moved if e > s)
+    return replace(clip, samples=clip.samples[first:last].copy(), start=clip.start + offset, speech=speech, core=None)

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from crisp_align.speech.coverage import clip_of_gap, gaps, is_likely, is_strewn, merge, pieces, uncovered_s
+from crisp_align.transcript import SAMPLE_RATE, Clip, Word
+
+
+def voiced(*regions: tuple[float, float], length: float = 20.0, start: float = 100.0) -> Clip:
+    """A clip in which noise stands for voice."""
+    samples = np.zeros(round(length * SAMPLE_RATE), np.float32)
+    generator = np.random.default_rng(0)
+    for first, last in regions:
+        part = slice(round(first * SAMPLE_RATE), round(last * SAMPLE_RATE))
+        samples[part] = generator.normal(0, 0.1, len(samples[part]))
+    return Clip(samples, start, "x", regions)
+
+
+def word(text: str, start: float, end: float) -> Word:
+    return Word(f" {text}", 100 + start, 100 + end)
+
+
+def test_voice_under_words_leaves_no_gap() -> None:
+    clip = voiced((1.0, 3.0))
+    assert gaps(clip, [word("somebody", 1.0, 2.0), word("speaks", 2.05, 2.95)]) == []
+
+
+def test_voice_without_words_is_a_gap_with_its_times_and_its_room() -> None:
+    clip = voiced((1.0, 2.0), (4.0, 6.0), (8.0, 9.0))
+    (gap,) = gaps(clip, [word("before", 1.0, 2.0), word("after", 8.0, 9.0)])
+    assert (gap.start, gap.end) == pytest.approx((104.0, 106.0), abs=0.02)
+    assert (gap.earliest, gap.latest) == pytest.approx((102.0, 108.0))
+    assert gap.voice == pytest.approx(2.0, abs=0.02)
+
+
+def test_half_a_second_of_voice_without_words_is_no_gap() -> None:
+    assert gaps(voiced((1.0, 1.5)), []) == []
+
+
+def test_soft_sound_in_a_speech_region_is_no_voice() -> None:
+    clip = voiced((1.0, 3.0))
+    soft = clip.samples.copy()
+    soft[2 * SAMPLE_RATE :] *= 0.01
+    assert gaps(Clip(soft, 100.0, "x", clip.speech), [word("one", 1.0, 2.0)]) == []
+
+
+def test_a_word_covers_no_more_than_its_letters_can_take() -> None:
+    clip = voiced((1.0, 12.0))
+    assert uncovered_s(clip, [word("to", 1.0, 12.0)]) > 9.0
+    assert is_strewn(clip, [word("to", 1.0, 12.0)])
+    assert not is_strewn(clip, [word("to", 1.0, 2.0)])
+
+
+def test_what_is_outside_the_core_is_the_neighbours() -> None:
+    clip = voiced((0.0, 4.0))
+    core = Clip(clip.samples, clip.start, "x", clip.speech, core=(0.0, 2.0))
+    assert gaps(core, [word("whole", 0.0, 1.9)]) == []
+
+
+def test_the_sound_of_a_gap_holds_little_of_the_words_around_it() -> None:
+    clip = voiced((1.0, 9.0))
+    (gap,) = gaps(clip, [word("beginning", 1.0, 3.0), word("conclusion", 7.0, 9.0)])
+    part = clip_of_gap(clip, gap)
+    assert part.start == pytest.approx(102.88, abs=0.01)
+    assert part.end == pytest.approx(107.12, abs=0.01)
+    assert part.speech == (pytest.approx((0.0, part.duration), abs=0.01),)
+
+
+def test_a_clip_is_cut_anew_at_its_longest_pauses() -> None:
+    clip = voiced((0.0, 5.0), (5.2, 9.0), (10.0, 14.0), (14.3, 20.0))
+    assert [(p.start, p.end) for p in pieces(clip)] == [(100.0, 109.5), (109.5, 120.0)]
+
+
+def test_words_found_go_between_their_neighbours_once() -> None:
+    clip = voiced((1.0, 9.0))
+    words = [word("beginning", 1.0, 3.0), word("conclusion", 7.0, 9.0)]
+    (gap,) = gaps(clip, words)
+    found = [word("beginning", 2.9, 3.05), word("in", 3.5, 4.0), word("between", 4.0, 6.0)]
+    merged = merge(words, found, gap)
+    assert "".join(w.text for w in merged) == " beginning in between conclusion"
+    assert all(a.end <= b.start for a, b in pairwise(merged))
+
+
+def test_a_found_word_ends_no_sentence_that_goes_on() -> None:
+    clip = voiced((1.0, 6.0))
+    words = [word("not", 4.0, 6.0)]
+    (gap,) = gaps(clip, words)
+    assert [w.text for w in merge(words, [word("Ask.", 1.5, 2.0)], gap)] == [" Ask", " not"]
+
+
+@pytest.mark.parametrize(
+    ("text", "log_prob", "likely"),
+    [("Ask.", -0.4, True), ("Ask.", None, False), ("Ask.", -1.2, False), ("", -0.1, False), ("la " * 60, -0.1, False)],
+)
+def test_a_second_look_is_believed_where_it_is_likely_and_fits(text: str, log_prob: float | None, likely: bool) -> None:
+    assert is_likely(text, log_prob, voice=1.0) is likely
