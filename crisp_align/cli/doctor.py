@@ -75,18 +75,21 @@ def _system() -> Iterator[Finding]:
     yield Finding("crisp-align", "ok", __version__)
     yield Finding("Python", "ok", f"{platform.python_version()} ({sys.executable})")
     yield Finding("Platform", "ok", f"{platform.platform()}, {os.cpu_count()} CPUs")
-    yield _ffmpeg()
+    yield from _ffmpeg()
 
 
-def _ffmpeg() -> Finding:
-    from crisp_align.media.ffmpeg import find_ffmpeg
+def _ffmpeg() -> Iterator[Finding]:
+    from crisp_align.media.ffmpeg import fallback_notice, find_ffmpeg
 
     try:
         path = find_ffmpeg()
         told = subprocess.run([path, "-version"], capture_output=True, timeout=20, check=True, stdin=subprocess.DEVNULL)
     except (CrispAlignError, OSError, subprocess.SubprocessError) as error:
-        return Finding("ffmpeg", "broken", f"none that runs ({error})", "pip install --force-reinstall imageio-ffmpeg")
-    return Finding("ffmpeg", "ok", f"{told.stdout.decode(errors='replace').partition(' Copyright')[0]} ({path})")
+        yield Finding("ffmpeg", "broken", f"none that runs ({error})", "pip install --force-reinstall imageio-ffmpeg")
+        return
+    if (notice := fallback_notice()) is not None:
+        yield Finding("ffmpeg", "gap", notice, "reinstall it, e.g. apt install --reinstall ffmpeg")
+    yield Finding("ffmpeg", "ok", f"{told.stdout.decode(errors='replace').partition(' Copyright')[0]} ({path})")
 
 
 def _engines() -> Iterator[Finding]:

@@ -31,7 +31,7 @@ from crisp_align.media.channels import (
     interleaved,
     named_channel,
 )
-from crisp_align.media.ffmpeg import Decoder, find_ffmpeg, input_options
+from crisp_align.media.ffmpeg import Decoder, fallback_notice, find_ffmpeg, input_options
 from crisp_align.media.folders import is_media, media_files
 from crisp_align.media.pipes import Pipe, index_is_last, open_pipe
 from crisp_align.media.probe import MediaInfo, Stream, check_file, file_url, probe, probe_url, telling_message
@@ -351,7 +351,7 @@ def _open(source: _Source, options: MediaOptions, stack: ExitStack, pipe: Pipe |
     source = replace(source, lead=lead, feed=pipe.feed() if pipe else None)
     choice = _channel(source, track, options, pipe.head() if pipe else None)
     layout = info.audio[track].layout
-    source = replace(source, notices=tuple(filter(None, (why, choice.notice))), layout=layout)
+    source = replace(source, notices=tuple(filter(None, (fallback_notice(), why, choice.notice))), layout=layout)
     decoder = Decoder(_command(source, track, choice.channel, options), source.feed)
     stack.callback(decoder.close)
     return AudioStream(source, options, decoder, stack.pop_all())

@@ -24,10 +24,11 @@ from crisp_align.errors import MissingDependencyError
 if sys.platform == "linux":
     import fcntl
 
-__all__ = ["Decoder", "find_ffmpeg", "input_options"]
+__all__ = ["Decoder", "fallback_notice", "find_ffmpeg", "input_options", "why_it_does_not_run"]
 
 INSTALL_HINT = "install ffmpeg (apt install ffmpeg, brew install ffmpeg), or: pip install imageio-ffmpeg"
 CHUNK_BYTES = 1 << 16  # bytes moved at once into ffmpeg
+START_TIMEOUT = 20.0  # s for an ffmpeg to say its version; a network disk may be slow
 PIPE_BYTES = 1 << 20  # bytes of output that may wait to be read: 16 s
 KEPT_LINES = 4000  # lines kept from the start and from the end of what ffmpeg says; an audiobook may have 1000 chapters
 MAX_LINE = 2000  # characters kept of one line; metadata can be of any size
@@ -69,7 +70,7 @@ def _bundled_ffmpeg() -> str | None:
 
 
 def find_ffmpeg() -> str:
-    """Path of the ffmpeg to run: $CRISP_ALIGN_FFMPEG, else the one on PATH, else imageio-ffmpeg's.
+    """Path of the ffmpeg to run: $CRISP_ALIGN_FFMPEG, else the one on PATH if it runs, else imageio-ffmpeg's.
 
     Raises:
         MissingDependencyError: there is none, or the variable names something that does not run.
@@ -80,10 +81,37 @@ def find_ffmpeg() -> str:
         raise MissingDependencyError(
             "CRISP_ALIGN_FFMPEG names no program", subject=named, hint="set it to an ffmpeg, or unset it"
         )
-    path = path or _bundled_ffmpeg()
-    if not path:
-        raise MissingDependencyError("ffmpeg is not installed", hint=INSTALL_HINT)
+    broken = None if named or path is None else why_it_does_not_run(path)
+    if path is None or broken is not None:
+        path = _bundled_ffmpeg()
+    if path is None:
+        what = "ffmpeg is not installed" if broken is None else f"ffmpeg does not run ({broken})"
+        raise MissingDependencyError(what, hint=INSTALL_HINT)
     return path
+
+
+def fallback_notice() -> str | None:
+    """What to say where the ffmpeg on PATH does not run and imageio-ffmpeg's is used; None: nothing."""
+    path = None if os.environ.get("CRISP_ALIGN_FFMPEG") else shutil.which("ffmpeg")
+    broken = None if path is None else why_it_does_not_run(path)
+    return f"{path} does not run ({broken}): used the ffmpeg of imageio-ffmpeg" if broken is not None else None
+
+
+@lru_cache(maxsize=8)
+def why_it_does_not_run(program: str) -> str | None:
+    """Why a program that should be an ffmpeg is of no use, in one line; None: it runs."""
+    try:
+        run = subprocess.run(
+            [program, "-version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=START_TIMEOUT
+        )
+    except OSError as error:
+        return error.strerror or str(error)
+    except subprocess.TimeoutExpired:
+        return f"no answer in {START_TIMEOUT:g} s"
+    if run.returncode == 0 and run.stdout.startswith(b"ffmpeg version"):
+        return None
+    lines = (run.stderr or run.stdout).decode("utf-8", "replace").strip().splitlines()
+    return lines[-1][:200] if lines else f"exit status {run.returncode}"
 
 
 @lru_cache(maxsize=4)

@@ -525,3 +525,29 @@ class TestPlainWaves:
         make(tmp_path / "wide.wav", *TONE, "-c:a", "pcm_f32le")
         make(tmp_path / "flac.wav", *TONE, "-f", "flac")
         assert [path.name for path in sorted(tmp_path.iterdir()) if WavReader.open(path) is not None] == []
+
+
+def broken_ffmpeg(folder: Path) -> Path:
+    program = folder / "ffmpeg"
+    program.write_text("#!/bin/sh\necho 'error while loading shared libraries: libavdevice.so.60' >&2\nexit 127\n")
+    program.chmod(0o755)
+    return program
+
+
+def test_an_ffmpeg_that_does_not_run_gives_way_to_the_one_that_comes_along(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = broken_ffmpeg(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert find_ffmpeg() != str(program)
+    with open_audio(film, MediaOptions(audio_track=0)) as stream:
+        assert sum(len(block) for block in stream)
+    assert any(f"{program} does not run (error while loading shared libraries" in text for text in stream.notices)
+
+
+def test_an_ffmpeg_that_was_named_and_does_not_run_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = broken_ffmpeg(tmp_path)
+    monkeypatch.setenv("CRISP_ALIGN_FFMPEG", str(program))
+    assert find_ffmpeg() == str(program)
