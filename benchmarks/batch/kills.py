@@ -144,7 +144,7 @@ def run(count: int, folder: Path, seed: int, batch: Batch) -> Outcome:
     assert not watcher.wrong, watcher.wrong[:5]
     assert not again, f"done again: {again[:5]}"
     assert len(finished) == len(set(finished)), "a file was told done twice"
-    resumed = sum("were done before" in event.get("text", "") for event in told)
+    resumed = sum("done by an earlier run" in event.get("text", "") for event in told)
     return Outcome(killed, len(made), watcher.looks, resumed)
 
 

@@ -26,7 +26,7 @@ from crisp_align.batch.database import FileSpec, connect, translating_errors
 from crisp_align.batch.remote import file_stat, is_url, read_bytes
 from crisp_align.errors import OptionError
 from crisp_align.events import ClipResult
-from crisp_align.files.process_identity import Owner, lives, myself
+from crisp_align.files.process_identity import Owner, current, is_alive
 from crisp_align.transcript import Segment, Word
 
 __all__ = ["LEASE", "Claim", "Journal", "JournalEntry", "JournalRefusal", "Stamp", "State", "digest", "journal_key"]
@@ -424,7 +424,7 @@ class Journal:
         if not rows:
             return None
         owner = Owner(rows[0]["host"], rows[0]["pid"], rows[0]["born"])
-        alive = True if number == self._owner else lives(owner)
+        alive = True if number == self._owner else is_alive(owner)
         if alive is None:
             alive = time.time() - rows[0]["beat"] < LEASE
         return owner if alive else None
@@ -432,9 +432,9 @@ class Journal:
     def _register(self) -> None:
         """Give this process its number among the owners."""
         if self._owner is None:
-            me = myself()
+            me = current()
             with self._transaction() as run:
-                values = (me.host, me.pid, me.born, time.time())
+                values = (me.host, me.pid, me.started, time.time())
                 made = run("INSERT INTO owners (host, pid, born, beat) VALUES (?, ?, ?, ?)", *values).lastrowid
             self._owner = made
 

@@ -27,6 +27,7 @@ from crisp_align.batch.options import WorkerOptions
 from crisp_align.errors import CrispAlignError, ModelError, OptionError
 from crisp_align.events import ClipDone, Event, Failed, Finished, Noticed, Ready, Staged
 from crisp_align.files.atomic import sweep, temporary
+from crisp_align.files.process_identity import resident_memory
 from crisp_align.pipeline.prefetch import ROOM, Feed, Task
 
 if TYPE_CHECKING:
@@ -187,12 +188,8 @@ class _Worker:
 
     @property
     def resident(self) -> int:
-        """Bytes of memory it holds; 0 where the system does not tell."""
-        try:
-            pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        except (OSError, ValueError, IndexError):
-            return 0
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        """Bytes of memory it holds."""
+        return resident_memory(self.process.pid)
 
     def end(self) -> str:
         """Make sure that it is gone, and clean up after it; how it ended, in words."""

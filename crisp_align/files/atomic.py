@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from crisp_align.errors import OutputError
-from crisp_align.files.process_identity import is_abandoned, mark
+from crisp_align.files.process_identity import is_abandoned, tag
 
 __all__ = ["sweep", "temporary", "write_atomically"]
 
@@ -74,7 +74,7 @@ def temporary(folder: str | os.PathLike[str]) -> Path:
         OutputError: the folder is full, gone or not ours.
     """
     try:
-        handle, name = tempfile.mkstemp(prefix=f"{_HEAD}{mark()}-", suffix=_TAIL, dir=folder)
+        handle, name = tempfile.mkstemp(prefix=f"{_HEAD}{tag()}-", suffix=_TAIL, dir=folder)
     except OSError as error:
         raise _output_error(folder, error) from error
     os.close(handle)
@@ -89,7 +89,7 @@ def _mode_of(target: Path) -> int | None:
 
 
 def _replace(target: Path, data: bytes, mode: int | None) -> None:
-    handle, name = tempfile.mkstemp(prefix=f"{_HEAD}{mark()}-", suffix=_TAIL, dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=f"{_HEAD}{tag()}-", suffix=_TAIL, dir=target.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:

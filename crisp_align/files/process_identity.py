@@ -1,4 +1,4 @@
-"""Which process is it, and does it still live? Asked across processes and across machines."""
+"""Which process is it, and is it alive? Asked across processes and across machines."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["Owner", "is_abandoned", "lives", "mark", "myself"]
+import psutil
 
-_DAY = 24 * 3600  # s; nothing is at work on one file for that long
+__all__ = ["Owner", "current", "is_abandoned", "is_alive", "resident_memory", "tag"]
+
+_DAY = 24 * 3600  # s; nothing works on one file for that long
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,73 +26,80 @@ class Owner:
     host: str
     """Name of the machine, and what its installation is called, where there is such a thing."""
     pid: int
-    born: str
-    """When the machine and the process started, and in which namespace; empty where nobody can say."""
+    started: str
+    """Which start of the machine ("-": unknown), in which namespace of numbers, and when the process started."""
 
     def __str__(self) -> str:
         """For people: process 12 on archive."""
         return f"process {self.pid} on {self.host.partition('/')[0]}"
 
 
-def myself() -> Owner:
+def current() -> Owner:
     """This process."""
-    return Owner(_host(), os.getpid(), _born(os.getpid()) or "")
+    return Owner(_host(), os.getpid(), _started(os.getpid()) or "")
 
 
-def lives(owner: Owner) -> bool | None:
+def is_alive(owner: Owner) -> bool | None:
     """Whether a process still runs; None where that cannot be seen from here: another machine, another container."""
-    me = myself()
-    if owner.host != me.host:
+    here = current()
+    if owner.host != here.host or not owner.started:
         return None
-    boot, _, rest = owner.born.partition(" ")
-    my_boot, _, my_rest = me.born.partition(" ")
-    if boot != my_boot:
-        return False if boot and my_boot else None  # the machine was started anew since
-    if rest.partition(" ")[0] != my_rest.partition(" ")[0]:
+    boot, namespace, *_ = owner.started.split()
+    if boot != _boot():
+        return False  # the machine was started anew since
+    if namespace != _namespace():
         return None  # in another container, where our numbers of processes mean others
-    if owner.born:
-        return _born(owner.pid) == owner.born
-    return _answers(owner.pid)
+    try:
+        return _started(owner.pid) == owner.started
+    except psutil.AccessDenied:
+        return True  # it is there, and somebody else's
 
 
-def mark() -> str:
+def resident_memory(pid: int | None) -> int:
+    """Bytes of memory that a process holds; 0 where there is none."""
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def tag() -> str:
     """This process as a part of a file's name: host, number, and what tells it from others of that number."""
-    return _mark(os.getpid())
+    return _tag(os.getpid())
 
 
-def is_abandoned(mark: str, modified: float) -> bool:
-    """Whether what carries a mark is left over: its process is gone, or nobody touched it for a day.
+def is_abandoned(tag: str, modified: float) -> bool:
+    """Whether what carries a tag is left over: its process has ended, or nobody touched it for a day.
 
     `modified`: s since the epoch.
     """
-    return _is_dead(mark) or time.time() - modified > _DAY
+    return _is_dead(tag) or time.time() - modified > _DAY
 
 
-def _is_dead(mark: str) -> bool:
-    """Whether the process that made a mark is known to be gone; False where nobody here can say."""
-    fits = re.fullmatch(r"(.+)-(\d+)-([0-9a-f]{6})", mark)
-    if not fits or fits[1] != _machine() or not myself().born:
+def _is_dead(tag: str) -> bool:
+    """Whether the process that made a tag is known to have ended; False where nobody here can say."""
+    fits = re.fullmatch(r"(.+)-(\d+)-([0-9a-f]{6})", tag)
+    if not fits or fits[1] != _machine():
         return False
-    born = _born(int(fits[2]))
-    return born is None or _short(born) != fits[3]
+    with suppress(psutil.AccessDenied):
+        started = _started(int(fits[2]))
+        return started is None or _hash6(started) != fits[3]
+    return False
 
 
 @lru_cache(1)
-def _mark(pid: int) -> str:
-    return f"{_machine()}-{pid}-{_short(_born(pid) or '')}"
+def _tag(pid: int) -> str:
+    return f"{_machine()}-{pid}-{_hash6(_started(pid) or '')}"
 
 
 @lru_cache(1)
 def _machine() -> str:
     """Where process numbers mean the same as here."""
-    space = ""
-    with suppress(OSError):
-        space = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 (it is a name, not a path)
     name = re.sub(r"[^A-Za-z0-9]", "_", socket.gethostname())[:24] or "host"
-    return f"{name}-{_short(_host() + space)}"
+    return f"{name}-{_hash6(_host() + _namespace())}"
 
 
-def _short(text: str) -> str:
+def _hash6(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:6]
 
 
@@ -100,25 +109,32 @@ def _host() -> str:
     return socket.gethostname()
 
 
-def _born(pid: int) -> str | None:
-    """Boot, namespace, and clock ticks from boot to start, from /proc; None: no such process, or no /proc."""
+def _boot() -> str:
+    """Which start of the machine this is, where it says."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return "-"
+
+
+def _namespace() -> str:
+    """In which namespace of process numbers we are, where there is more than one."""
+    with suppress(OSError):
+        return os.readlink("/proc/self/ns/pid")  # noqa: PTH115 (it is a name, not a path)
+    return "-"
+
+
+def _started(pid: int) -> str | None:
+    """What `Owner.started` says of a process; None: there is none, or only what is left of one.
+
+    Raises:
+        psutil.AccessDenied: there is one, and it is not for us to see when it started.
+    """
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        space = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 (it is a name, not a path)
-        # The name, in brackets, may hold spaces and brackets itself; after it come the state and 18 numbers.
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        return None if fields[0] in "ZX" else f"{boot} {space} {fields[19]}"
-    except (OSError, IndexError):
+        process = psutil.Process(pid)
+        if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+            return None
+        # On Linux both follow the clock when that is set, and their difference does not.
+        since = process.create_time() - (psutil.boot_time() if psutil.LINUX else 0.0)
+    except psutil.NoSuchProcess:
         return None
-
-
-def _answers(pid: int) -> bool | None:
-    if os.name != "posix":
-        return None  # where signal 0 is no mere question
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it is there, and somebody else's
-        return True
-    return True
+    return f"{_boot()} {_namespace()} {since:.2f}"

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from crisp_align.errors import OutputError
-from crisp_align.files.process_identity import is_abandoned, mark
+from crisp_align.files.process_identity import is_abandoned, tag
 
 __all__ = ["clear", "scratch_folder"]
 
@@ -27,7 +27,7 @@ def scratch_folder() -> Iterator[Path]:
     """
     try:
         _sweep()
-        folder = Path(tempfile.mkdtemp(prefix=f"{_HEAD}{mark()}-"))
+        folder = Path(tempfile.mkdtemp(prefix=f"{_HEAD}{tag()}-"))
     except OSError as error:
         raise OutputError(
             f"no temporary folder can be made ({error.strerror or error})",

@@ -104,7 +104,7 @@ def test_a_batch_killed_by_kill_9_is_resumed_from_python_alone(speech: Path) -> 
         events.append(event)
     assert {event.source for event in events if isinstance(event, Skipped)} >= done
     assert set(written(events)).isdisjoint(done)
-    assert any("were done before" in event.text for event in events if isinstance(event, Noticed))
+    assert any("done by an earlier run" in event.text for event in events if isinstance(event, Noticed))
     assert summary.exit_code == 0
     assert Counter(row.outcome for row in summary.rows).total() == 7
     resumed = outputs(speech / "in")

@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from crisp_align.batch.journal import LEASE, Claim, Journal, JournalRefusal, Stamp, digest, journal_key
 from crisp_align.errors import CrispAlignError, OptionError, OutputError
 from crisp_align.events import ClipResult
-from crisp_align.files.process_identity import lives, myself
+from crisp_align.files.process_identity import current, is_alive
 from crisp_align.transcript import Segment, Word
 
 ROOT = Path(__file__).parents[2]
@@ -318,23 +319,24 @@ for number in range(30):
             assert journal.counts() == {"done": 30}
 
     def test_a_number_that_another_process_has_now_is_not_the_one_that_died(self) -> None:
-        me = myself()
-        assert lives(me) is True
-        assert lives(replace(me, born=me.born + "1")) is False
+        me = current()
+        assert is_alive(me) is True
+        assert is_alive(replace(me, started=me.started + "1")) is False
         gone = subprocess.Popen([sys.executable, "-c", ""])
         gone.wait()
-        assert lives(replace(me, pid=gone.pid)) is False
+        assert is_alive(replace(me, pid=gone.pid)) is False
 
     def test_a_process_that_nobody_buried_is_dead(self) -> None:
         with subprocess.Popen(["sleep", "60"]) as child:
-            boot, space, _ = myself().born.split()
-            stat = Path(f"/proc/{child.pid}/stat")
-            owner = replace(myself(), pid=child.pid, born=f"{boot} {space} {stat.read_text().split()[21]}")
-            assert lives(owner) is True
+            process = psutil.Process(child.pid)
+            boot, space, _ = current().started.split()
+            started = process.create_time() - (psutil.boot_time() if psutil.LINUX else 0)
+            owner = replace(current(), pid=child.pid, started=f"{boot} {space} {started:.2f}")
+            assert is_alive(owner) is True
             child.kill()
-            while stat.read_text().split()[2] != "Z":
+            while process.status() != psutil.STATUS_ZOMBIE:
                 time.sleep(0.01)
-            assert lives(owner) is False
+            assert is_alive(owner) is False
 
     def test_another_machine_is_believed_while_its_heart_beats(self, place: Path) -> None:
         with Journal(place) as here, Journal(place) as there:

@@ -28,7 +28,7 @@ from crisp_align.batch.planning import (
 )
 from crisp_align.batch.written_files import Ledger
 from crisp_align.errors import CrispAlignError, OptionError, OutputError
-from crisp_align.files.process_identity import mark
+from crisp_align.files.process_identity import tag
 from crisp_align.formats import read_format
 from crisp_align.layout import Rules, cues
 from crisp_align.transcript import Cue, Segment, Transcript, Word
@@ -331,7 +331,7 @@ class TestSweep:
         assert list(tmp_path.iterdir()) == []
 
     def test_what_others_are_writing_stays(self, tmp_path: Path) -> None:
-        mine = tmp_path / f".crisp-align-{mark()}-x.part"
+        mine = tmp_path / f".crisp-align-{tag()}-x.part"
         elsewhere = tmp_path / ".crisp-align-otherhost-abcdef-1-abcdef-x.part"
         old = tmp_path / ".crisp-align-otherhost-abcdef-2-abcdef-x.part"
         not_ours = tmp_path / "film.part"

@@ -195,7 +195,7 @@ def test_a_model_that_does_not_load_ends_the_run(tmp_path: Path, gauge: Settings
 def starting(gauge: Settings, folder: Path, *starts: str) -> Settings:
     """A model that fares so at each start, and well at all later ones."""
     (folder / "starts").write_text("\n".join(starts))
-    return replace(gauge, model=str(folder / "starts"))
+    return replace(gauge, backend=ModelChoice("gauge", str(folder / "starts")))
 
 
 @pytest.mark.parametrize("second", ["crash", "refuse"])
@@ -227,7 +227,7 @@ def test_memory_that_does_not_hold_the_models_is_refused(tmp_path: Path, gauge: 
 
 def test_leaving_early_ends_the_workers(tmp_path: Path, gauge: Settings) -> None:
     work = workers.run(gauge, Listed(Task(source) for source in tones(tmp_path, "abcdef")))
-    assert isinstance(next(work), Ready)
+    assert isinstance(next(event for event in work if event is not None), Ready)
     next(work)
     work.close()
 

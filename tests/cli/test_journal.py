@@ -117,7 +117,7 @@ def test_what_an_earlier_run_did_counts_as_done_but_not_for_this_one(tmp_path: P
     os.killpg(process.pid, signal.SIGKILL)
     told(process)
     again = told(start(args, tmp_path, None, sayer))
-    (notice,) = (event for event in again if event["event"] == "notice" and "were done before" in event["text"])
+    (notice,) = (event for event in again if event["event"] == "notice" and "done by an earlier run" in event["text"])
     assert notice["file"] == "long.wav"
     (done,) = (event for event in again if event["event"] == "done")
     (started,) = (event for event in again if event["event"] == "started")

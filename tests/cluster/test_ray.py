@@ -380,9 +380,9 @@ class TestOptions:
     def test_a_cluster_that_does_not_answer_is_named(self) -> None:
         pytest.importorskip("ray", reason="the extra `ray` is not installed")
         with pytest.raises(OptionError, match="127.0.0.1:1: no Ray cluster answers"):
-            next(cluster.run(Settings(), Listed([Task("a.wav")]), ClusterOptions("127.0.0.1:1")))
+            list(cluster.run(Settings(), Listed([Task("a.wav")]), ClusterOptions("127.0.0.1:1")))
 
     def test_without_ray_the_command_that_installs_it_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(__import__("sys").modules, "ray", None)
         with pytest.raises(MissingDependencyError, match=r'pip install "crisp-align\[ray\]"'):
-            next(cluster.run(Settings(), Listed([Task("a.wav")])))
+            list(cluster.run(Settings(), Listed([Task("a.wav")])))
