@@ -37,7 +37,9 @@ class CanaryEngine(Protocol):
         """S of audio, padding counted, that one call may take."""
         ...
 
-    def hear(self, clips: Sequence[Samples], source: str, target: str, *, punctuation: bool) -> list[tuple[str, bool]]:
+    def transcribe(
+        self, clips: Sequence[Samples], source: str, target: str, *, punctuation: bool
+    ) -> list[tuple[str, bool]]:
         """What is said in each clip, in order.
 
         Args:
@@ -98,7 +100,7 @@ class Canary:
         return cls(TransformersCanary.load(path, options), name)
 
     def check(self, options: DecodeOptions) -> None:
-        """Refuse what the model cannot do: it must be told the language, and translates from or into English only."""
+        """Refuse what the model cannot do: it must be given the language, and translates from or into English only."""
         limits = self.profile.capabilities.of(Path(self.model).name, self.languages)
         replace(limits, translations=self.languages).check(options)
 
@@ -110,12 +112,12 @@ class Canary:
         found = in_batches(
             [clips[i].duration for i in long_enough],
             self._engine.budget,
-            lambda batch: self._engine.hear(
+            lambda batch: self._engine.transcribe(
                 [clips[long_enough[i]].samples for i in batch], source, target, punctuation=options.punctuation
             ),
         )
-        heard = dict(zip(long_enough, found, strict=True))
-        return [_transcription(*heard.get(i, ("", True)), source) for i in range(len(clips))]
+        transcribed = dict(zip(long_enough, found, strict=True))
+        return [_transcription(*transcribed.get(i, ("", True)), source) for i in range(len(clips))]
 
 
 def _transcription(text: str, ended: bool, language: str) -> Transcription:

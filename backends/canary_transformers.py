@@ -59,8 +59,10 @@ class TransformersCanary:
         """s of audio, padding counted, in one call: what a third of the free memory takes."""
         return max(free_memory(self.device) / 3 / _BYTES_PER_SECOND, 40.0)
 
-    def hear(self, clips: Sequence[Samples], source: str, target: str, *, punctuation: bool) -> list[tuple[str, bool]]:
-        """(text, whether it ended by itself) a clip; see `CanaryEngine.hear`."""
+    def transcribe(
+        self, clips: Sequence[Samples], source: str, target: str, *, punctuation: bool
+    ) -> list[tuple[str, bool]]:
+        """(text, whether it ended by itself) a clip; see `CanaryEngine.transcribe`."""
         torch = require_torch(_EXTRA)
         with torch.inference_mode(), quiet(require_transformers(_EXTRA, knows="CanaryForConditionalGeneration")):
             inputs = self._processor.apply_transcription_request(

@@ -1,27 +1,27 @@
-"""What language a clip is in when the clip itself does not tell: that of its source so far."""
+"""What language a clip is in when the clip itself leaves it open: that of its source so far."""
 
 from __future__ import annotations
 
 from crisp_align.transcript import Clip
 
-__all__ = ["LastLanguages"]
+__all__ = ["LanguageMemory"]
 
 
-class LastLanguages:
+class LanguageMemory:
     """The last language of each source that was sure; clips come in the order of their source."""
 
     def __init__(self) -> None:
         self._last: dict[str, tuple[str, float]] = {}  # source → language, s where the sure clip ended
 
-    def settle(self, clip: Clip, guess: str | None, *, sure: bool) -> str | None:
+    def resolve(self, clip: Clip, guess: str | None, *, sure: bool) -> str | None:
         """The language of a clip: the guess if it is sure or there is nothing better, else that of its source so far.
 
-        A clip that begins before the last sure one ended belongs to another hearing of its source, which starts
+        A clip that begins before the last sure one ended belongs to another pass over its source, which starts
         afresh.
 
         Args:
-            clip: what was heard.
-            guess: code of the language that it seems to be in; None: nothing tells.
+            clip: what was transcribed.
+            guess: code of the language that it seems to be in; None: nothing shows it.
             sure: whether the guess is to be believed; clips after this one then follow it.
         """
         if sure and guess is not None:

@@ -45,7 +45,7 @@ class NemoArchive:
 
     folder: Path
     config: dict[str, Any]
-    """As it was vetted, and as it now stands in the folder."""
+    """As it was vetted, and as it now is in the folder."""
 
     @property
     def target(self) -> str:

@@ -48,8 +48,10 @@ class NemoCanary:
         """s of audio, padding counted, in one call: what a third of the free memory takes."""
         return max(free_memory(self.device) / 3 / _BYTES_PER_SECOND, 40.0)
 
-    def hear(self, clips: Sequence[Samples], source: str, target: str, *, punctuation: bool) -> list[tuple[str, bool]]:
-        """(text, True) a clip, since NeMo does not tell where it cut off; see `CanaryEngine.hear`."""
+    def transcribe(
+        self, clips: Sequence[Samples], source: str, target: str, *, punctuation: bool
+    ) -> list[tuple[str, bool]]:
+        """(text, True) a clip, since NeMo does not say where it cut off; see `CanaryEngine.transcribe`."""
         from nemo.collections.asr.models.aed_multitask_models import MultiTaskTranscriptionConfig
 
         config = MultiTaskTranscriptionConfig(
@@ -62,5 +64,5 @@ class NemoCanary:
         )
         config.pad_min_duration = 0.0
         with quiet(), autocast(self._placement):
-            heard = self._model.transcribe(list(clips), override_config=config)
-        return [(str(getattr(one, "text", one)), True) for one in heard]
+            results = self._model.transcribe(list(clips), override_config=config)
+        return [(str(getattr(one, "text", one)), True) for one in results]

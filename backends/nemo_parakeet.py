@@ -52,8 +52,8 @@ class NemoParakeet:
         """s of audio, padding counted, in one call: what a third of the free memory takes."""
         return max(free_memory(self.device) / 3 / _BYTES_PER_SECOND, 30.0)
 
-    def hear(self, clips: Sequence[Samples]) -> list[Transcription]:
-        """One transcription a clip; see `ParakeetEngine.hear`."""
+    def transcribe(self, clips: Sequence[Samples]) -> list[Transcription]:
+        """One transcription a clip; see `ParakeetEngine.transcribe`."""
         from nemo.collections.asr.parts.mixins.transcription import TranscribeConfig
 
         config = TranscribeConfig(
@@ -61,8 +61,8 @@ class NemoParakeet:
         )
         config.pad_min_duration = 0.0  # it would pad in front, too, and all times would be late
         with quiet(), autocast(self._placement):
-            heard = self._model.transcribe(list(clips), override_config=config)
-        best = heard[0] if isinstance(heard, tuple) else heard
+            results = self._model.transcribe(list(clips), override_config=config)
+        best = results[0] if isinstance(results, tuple) else results
         return [_transcription(one[0] if isinstance(one, list) else one) for one in best]
 
 

@@ -13,7 +13,7 @@ from crisp_align.text.identify import identify
 from crisp_align.transcript import Clip
 
 from .batching import in_batches
-from .last_language import LastLanguages
+from .last_language import LanguageMemory
 from .runtimes import EUROPEAN, NEMO, TRANSFORMERS, locate
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ class ParakeetEngine(Protocol):
     device: str
     """As torch names it."""
     languages: frozenset[str] | None
-    """Codes it knows; None: the checkpoint does not tell."""
+    """Codes it knows; None: the checkpoint does not say."""
 
     @property
     def budget(self) -> float:
         """S of audio, padding counted, that one call may take."""
         ...
 
-    def hear(self, clips: Sequence[Samples]) -> list[Transcription]:
+    def transcribe(self, clips: Sequence[Samples]) -> list[Transcription]:
         """One transcription a clip, in order, without language."""
         ...
 
@@ -62,7 +62,7 @@ class Parakeet:
 
     def __init__(self, engine: ParakeetEngine, model: str) -> None:
         self._engine = engine
-        self._last_languages = LastLanguages()
+        self._last_languages = LanguageMemory()
         self.model = model
         self.batch_size = _BATCH.get(engine.device.partition(":")[0], 16)
 
@@ -89,7 +89,7 @@ class Parakeet:
 
     @property
     def languages(self) -> frozenset[str] | None:
-        """Codes the model knows: 25, or English alone; None where the checkpoint does not tell."""
+        """Codes the model knows: 25, or English alone; None where the checkpoint does not say."""
         return frozenset({"en"}) if _is_english(self.model) else self._engine.languages
 
     def check(self, options: DecodeOptions) -> None:
@@ -99,29 +99,29 @@ class Parakeet:
     def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
         """Transcribe clips with their word times; see `Backend.transcribe`.
 
-        The model does not tell the language: it is the one asked for, the only one the model knows, or that of the
-        text; where the text is too short to tell, that of its source so far.
+        The model does not give the language: it is the one asked for, the only one the model knows, or that of the
+        text; where the text is too short to decide it, that of its source so far.
         """
         long_enough = [i for i, clip in enumerate(clips) if clip.duration >= _SHORTEST]
         found = in_batches(
             [clips[i].duration for i in long_enough],
             self._engine.budget,
-            lambda batch: self._engine.hear([clips[long_enough[i]].samples for i in batch]),
+            lambda batch: self._engine.transcribe([clips[long_enough[i]].samples for i in batch]),
         )
-        heard = dict(zip(long_enough, found, strict=True))
+        transcribed = dict(zip(long_enough, found, strict=True))
         return [
-            self._in_its_language(clip, heard.get(i, Transcription("")), options.language)
+            self._in_its_language(clip, transcribed.get(i, Transcription("")), options.language)
             for i, clip in enumerate(clips)
         ]
 
-    def _in_its_language(self, clip: Clip, heard: Transcription, asked: str | None) -> Transcription:
+    def _in_its_language(self, clip: Clip, transcribed: Transcription, asked: str | None) -> Transcription:
         given = asked or ("en" if self.languages == frozenset({"en"}) else None)
-        if not heard.text:
-            return Transcription("", given, notices=heard.notices, certain=given is not None)
+        if not transcribed.text:
+            return Transcription("", given, notices=transcribed.notices, certain=given is not None)
         if given is not None:
-            return replace(heard, language=given, certain=True)
-        guess, sure = identify(heard.text, self.languages)
-        return replace(heard, language=self._last_languages.settle(clip, guess, sure=sure), certain=sure)
+            return replace(transcribed, language=given, certain=True)
+        guess, sure = identify(transcribed.text, self.languages)
+        return replace(transcribed, language=self._last_languages.resolve(clip, guess, sure=sure), certain=sure)
 
 
 def _is_english(model: str) -> bool:

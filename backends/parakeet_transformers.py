@@ -67,8 +67,8 @@ class TransformersParakeet:
         """s of audio, padding counted, in one call: what a third of the free memory takes."""
         return max(free_memory(self.device) / 3 / _BYTES_PER_SECOND, 30.0)
 
-    def hear(self, clips: Sequence[Samples]) -> list[Transcription]:
-        """One transcription a clip; see `ParakeetEngine.hear`."""
+    def transcribe(self, clips: Sequence[Samples]) -> list[Transcription]:
+        """One transcription a clip; see `ParakeetEngine.transcribe`."""
         torch = require_torch(_EXTRA)
         inputs = self._processor(list(clips), sampling_rate=SAMPLE_RATE).to(self.device, dtype=self._dtype)
         with torch.inference_mode():
@@ -80,7 +80,7 @@ class TransformersParakeet:
         with quiet(require_transformers(_EXTRA, knows="ParakeetForCTC")):
             output = self._model.generate(**inputs, return_dict_in_generate=True)
         likelihoods = torch.softmax(output.logits.float(), -1).amax(-1)
-        heard = []
+        results = []
         for ids, scores in zip(output.sequences.tolist(), likelihoods.tolist(), strict=True):
             tokens: list[Token] = []
             for frame, (token, score) in enumerate(zip(ids, scores, strict=True)):
@@ -92,13 +92,13 @@ class TransformersParakeet:
                 else:
                     start = frame * self._frame
                 tokens.append(Token(token, self._piece(token), start, (frame + 1) * self._frame, score))
-            heard.append(self._transcription(ids, tokens))
-        return heard
+            results.append(self._transcription(ids, tokens))
+        return results
 
     def _by_steps(self, inputs: Any) -> list[Transcription]:
         """RNN-T and TDT: a token or a blank a step, each with the frames it takes."""
         encoded = self._model.get_audio_features(**inputs)
-        heard = []
+        results = []
         for path in greedy_steps(self._model, encoded.pooler_output, encoded.attention_mask.sum(-1)):
             tokens = [
                 # An RNN-T token has no length of its own.
@@ -108,8 +108,8 @@ class TransformersParakeet:
             ]
             forced = [step.frame * self._frame for step in path if step.forced]
             notices = (f"cut a loop at {forced[0]:.1f} s of the clip",) if forced else ()
-            heard.append(replace(self._transcription([step.token for step in path], tokens), notices=notices))
-        return heard
+            results.append(replace(self._transcription([step.token for step in path], tokens), notices=notices))
+        return results
 
     def _token(self, step: Step, frames: int) -> Token:
         start, end = step.frame * self._frame, (step.frame + frames) * self._frame

@@ -75,7 +75,7 @@ def load_model(folder: Path, kind: str, placement: Placement, extra: str) -> Any
 
 
 def load_processor(folder: Path, kind: str, extra: str) -> Any:
-    """The processor (audio features and tokenizer) beside a model.
+    """The processor (audio features and tokenizer) that comes with a model.
 
     Raises:
         ModelError: files are missing or damaged.
@@ -90,7 +90,7 @@ def load_processor(folder: Path, kind: str, extra: str) -> Any:
 
 
 def load_tokenizer(folder: Path, extra: str) -> Any:
-    """The tokenizer beside a model, whatever files it is kept in.
+    """The tokenizer that comes with a model, whatever files it is kept in.
 
     Raises:
         ModelError: files are missing or damaged.

@@ -22,7 +22,7 @@ from crisp_align.speech.voice import voice_activity
 from crisp_align.text.units import split_units
 from crisp_align.transcript import Clip, Span
 
-from .last_language import LastLanguages
+from .last_language import LanguageMemory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,7 +95,7 @@ class Whisper:
         self.model = model
         self.device = device
         self.batch_size = _BATCH.get(device, 8)
-        self._last_languages = LastLanguages()
+        self._last_languages = LanguageMemory()
         self._encoded: deque[tuple[list[NDArray[np.float32]], Any]] = deque(maxlen=_CACHED_ENCODINGS)
 
     @classmethod
@@ -268,7 +268,7 @@ class Whisper:
         for clip, ranking in zip(clips, self._engine.model.detect_language(encoded), strict=True):
             token, probability = ranking[0]
             guess, sure = token.strip("<|>"), probability >= _MIN_LANGUAGE_PROB
-            found.append((self._last_languages.settle(clip, guess, sure=sure) or guess, sure))
+            found.append((self._last_languages.resolve(clip, guess, sure=sure) or guess, sure))
         return found
 
     def _generate(

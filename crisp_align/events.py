@@ -84,14 +84,14 @@ class ClipResult:
     fallbacks: tuple[tuple[str, str, str], ...] = ()
     """(aligner asked, aligner used, reason) of each that could not time the clip."""
     language: str | None = None
-    """The language heard, where the backend was sure of it: clips after it that are unsure follow it."""
+    """The language spoken, where the backend was sure of it: clips after it that are unsure follow it."""
     uncovered: tuple[tuple[float, float], ...] = ()
     """(start, end) in s of the source of speech that no word covers."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClipDone:
-    """A clip is transcribed and timed: a run that is cut off can go on after it. Clips of a file come in order."""
+    """A clip is transcribed and timed: a run that is cut off can resume after it. Clips of a file come in order."""
 
     source: str
     number: int

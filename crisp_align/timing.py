@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 from crisp_align.transcript import MIN_WORD, Span, Unit
 
-__all__ = ["settle", "spread"]
+__all__ = ["distribute", "normalize_spans"]
 
 _MIN_MS = round(MIN_WORD * 1000)  # ms
 
 
-def settle(spans: Sequence[Span], start: float, end: float) -> list[Span]:
+def normalize_spans(spans: Sequence[Span], start: float, end: float) -> list[Span]:
     """Clean the spans of one clip and move them to the time of its source.
 
     Times that are not finite or run against the order of the rest are replaced by interpolation between their
@@ -49,7 +49,7 @@ def settle(spans: Sequence[Span], start: float, end: float) -> list[Span]:
     return [Span(s / 1000, e / 1000, _score(span.score)) for s, e, span in zip(starts, ends, spans, strict=True)]
 
 
-def spread(units: Sequence[Unit], speech: Sequence[tuple[float, float]] | None, duration: float) -> list[Span]:
+def distribute(units: Sequence[Unit], speech: Sequence[tuple[float, float]] | None, duration: float) -> list[Span]:
     """Share out the speech of a clip among units by the length of what is spoken: the last resort, score 0.
 
     Args:

@@ -40,8 +40,8 @@ class Clip:
     speech: tuple[tuple[float, float], ...] | None = None
     """Voice activity inside the clip: ordered, disjoint (start, end), s from the clip's start; None: not looked for."""
     earlier_language: str | None = None
-    """Language of the last clip of its source whose language was certain, where the backend has not heard that clip
-    itself: a file that is gone on with in the middle."""
+    """Language of the last clip of its source whose language was certain, where the backend has not transcribed that
+    clip itself: a file that is resumed in the middle."""
 
     core: tuple[float, float] | None = None
     """(start, end) in s from the clip's start of the part whose words are this clip's; what lies outside is in a
@@ -63,7 +63,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """The smallest piece of text that gets a time of its own, with what an aligner should hear.
+    """The smallest piece of text that gets a time of its own, with what an aligner should find in the audio.
 
     `text` is display text, lossless: `"".join(u.text for u in units)` is the text the units were split from, so a
     unit carries its leading space and attached punctuation.
@@ -76,7 +76,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where one unit was heard in its clip."""
+    """Where one unit is said in its clip."""
 
     start: float
     end: float

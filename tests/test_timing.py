@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crisp_align.timing import settle, spread
+from crisp_align.timing import distribute, normalize_spans
 from crisp_align.transcript import MIN_WORD, Span, Unit
 
 any_time = st.floats(allow_nan=True, allow_infinity=True) | st.floats(-5, 35)
@@ -21,7 +21,7 @@ good_times = st.lists(st.floats(0, 29.9), min_size=2, max_size=40).map(sorted)
 def test_settled_spans_are_inside_ordered_disjoint_and_long_enough(
     spans: list[Span], start: float, length: float
 ) -> None:
-    settled = settle(spans, start, start + length)
+    settled = normalize_spans(spans, start, start + length)
     assert len(settled) == len(spans)
     assert [span.score for span in settled] == [span.score for span in spans]  # which were good
     edges = [edge for span in settled for edge in (span.start, span.end)]
@@ -39,12 +39,12 @@ def test_settled_spans_are_inside_ordered_disjoint_and_long_enough(
 def test_clean_spans_come_back_as_they_were(times: list[float]) -> None:
     edges = [round(t, 3) + 0.03 * i for i, t in enumerate(times)]
     spans = [Span(round(a, 3), round(b - 0.005, 3)) for a, b in pairwise(edges) if b - a >= 0.026]
-    assert settle(spans, 0.0, 60.0) == spans
+    assert normalize_spans(spans, 0.0, 60.0) == spans
 
 
 def test_an_outlier_is_placed_between_its_neighbours() -> None:
     spans = [Span(1.0, 1.2), Span(9.0, 9.1), Span(1.6, 1.8), Span(2.0, 2.2)]
-    settled = settle(spans, 0.0, 10.0)
+    settled = normalize_spans(spans, 0.0, 10.0)
     assert settled[1] == Span(1.2, 1.6)
     assert [settled[0], *settled[2:]] == [spans[0], *spans[2:]]
 
@@ -54,28 +54,28 @@ def test_an_outlier_is_placed_between_its_neighbours() -> None:
     [(math.nan, None), (math.inf, None), (-0.5, 0.0), (7, 1.0), (np.float32(0.5), 0.5), (None, None)],
 )
 def test_a_score_is_a_plain_number_from_0_to_1_or_none(given_score: float | None, settled_score: float | None) -> None:
-    score = settle([Span(0.0, 1.0, given_score)], 0.0, 2.0)[0].score
+    score = normalize_spans([Span(0.0, 1.0, given_score)], 0.0, 2.0)[0].score
     assert score == settled_score
     assert score is None or type(score) is float
 
 
 def test_an_overlap_is_halved() -> None:
-    first, second = settle([Span(0.0, 1.2), Span(1.0, 2.0)], 5.0, 10.0)
+    first, second = normalize_spans([Span(0.0, 1.2), Span(1.0, 2.0)], 5.0, 10.0)
     assert (first.end, second.start) == (6.1, 6.1)
 
 
 def test_a_short_word_takes_the_pause_after_it_before_it_moves_anyone() -> None:
-    settled = settle([Span(0.5, 0.5), Span(1.0, 1.5)], 0.0, 2.0)
+    settled = normalize_spans([Span(0.5, 0.5), Span(1.0, 1.5)], 0.0, 2.0)
     assert settled == [Span(0.5, 0.52), Span(1.0, 1.5)]
 
 
 def test_a_short_word_without_a_pause_after_it_takes_the_pause_before() -> None:
-    settled = settle([Span(0.5, 0.5), Span(0.5, 1.5)], 0.0, 2.0)
+    settled = normalize_spans([Span(0.5, 0.5), Span(0.5, 1.5)], 0.0, 2.0)
     assert settled == [Span(0.48, 0.5), Span(0.5, 1.5)]
 
 
 def test_more_words_than_the_window_can_hold_share_it_evenly() -> None:
-    settled = settle([Span(0.0, 0.0)] * 10, 0.0, 0.1)
+    settled = normalize_spans([Span(0.0, 0.0)] * 10, 0.0, 0.1)
     assert [round(span.end - span.start, 3) for span in settled] == [0.01] * 10
 
 
@@ -87,7 +87,7 @@ units = st.lists(st.text("abcdefg", min_size=1, max_size=12), min_size=1, max_si
 @given(units, st.lists(st.floats(0, 20), max_size=8).map(sorted))
 def test_spread_words_stay_inside_the_speech_and_in_order(pieces: list[Unit], edges: list[float]) -> None:
     speech = tuple(zip(edges[::2], edges[1::2], strict=False))
-    spans = spread(pieces, speech, 20.0)
+    spans = distribute(pieces, speech, 20.0)
     assert len(spans) == len(pieces)
     times = [t for span in spans for t in (span.start, span.end)]
     assert times == sorted(times)
@@ -99,5 +99,5 @@ def test_spread_words_stay_inside_the_speech_and_in_order(pieces: list[Unit], ed
 
 
 def test_spread_gives_longer_words_longer_times() -> None:
-    short, long = spread([Unit("a", "a"), Unit(" abc", "abc")], None, 4.0)
+    short, long = distribute([Unit("a", "a"), Unit(" abc", "abc")], None, 4.0)
     assert (short.end, long.start, long.end) == (1.0, 1.0, 4.0)

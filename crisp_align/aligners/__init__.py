@@ -64,7 +64,7 @@ Alignment: TypeAlias = tuple[Span, ...]
 
 @dataclass(frozen=True, slots=True)
 class Flagged:
-    """An alignment that the aligner gives with a reservation, which the user is told."""
+    """An alignment that the aligner gives with a reservation, which is reported to the user."""
 
     alignment: Alignment
     notice: str

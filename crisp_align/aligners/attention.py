@@ -20,7 +20,7 @@ REACH = 0.5  # s, the furthest that an edge is moved to meet voice activity
 
 @runtime_checkable
 class CrossAttention(Protocol):
-    """A backend whose decoder can be forced to say a text, and tells where it looked meanwhile."""
+    """A backend whose decoder can be forced to emit a text, and shows which audio it attended to."""
 
     @property
     def languages(self) -> frozenset[str] | None:

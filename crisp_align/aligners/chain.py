@@ -25,14 +25,14 @@ from crisp_align.backends.profile import check_runtime
 from crisp_align.errors import AlignmentError, CrispAlignError, ModelError, OptionError
 from crisp_align.models.catalogue import CATALOGUE, lookup
 from crisp_align.models.devices import free_memory
-from crisp_align.timing import spread
+from crisp_align.timing import distribute
 
-__all__ = ["EVERYONES_CLIP", "SPREAD", "AlignerChain", "Timed", "aligner_load", "fits", "load_aligner"]
+__all__ = ["COMMON_MAX_CLIP", "INTERPOLATED", "AlignerChain", "Timed", "aligner_load", "fits_in_memory", "load_aligner"]
 
-SPREAD = "spread"
+INTERPOLATED = "spread"
 """Name of the last resort in `Segment.aligner`: words share the voice activity evenly."""
 
-EVERYONES_CLIP = 30.0
+COMMON_MAX_CLIP = 30.0
 """s, what every aligner takes: Whisper's window."""
 
 
@@ -45,11 +45,11 @@ class Timed:
     refusals: tuple[tuple[str, str], ...]
     """(aligner, reason) of each that was asked before."""
     notices: tuple[str, ...] = ()
-    """What the user is told about this alignment, each a sentence with its time."""
+    """What is reported to the user about this alignment, each a sentence with its time."""
 
 
 class AlignerChain:
-    """The aligner asked for, already loaded, and behind it the ones that stand in, loaded when first needed."""
+    """The aligner asked for, already loaded, and behind it the fallbacks, loaded when first needed."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class AlignerChain:
         Args:
             choice: which aligner, by its name or by its model, and where and how it runs.
             backend: the loaded backend, if there is one that aligners may share.
-            strict: refuse to stand in: what the first aligner cannot do is an error.
+            strict: without fallbacks: what the first aligner cannot do is an error.
             native_words: whether utterances may come with a backend's own times; None: if `backend` gives any.
             shared_model: the model that an aligner which shares the backend's loads where there is none to share.
 
@@ -85,20 +85,20 @@ class AlignerChain:
             self._models[self.names[0]] = named
         self._loaded: dict[str, Aligner] = {}
         self._missing: dict[str, str] = {}
-        self.left_out: tuple[str, CrispAlignError] | None = None
+        self.unavailable: tuple[str, CrispAlignError] | None = None
         """The best aligner here, and why it cannot be used, where nobody asked for it by name."""
         try:
             first = self._ready(self.names[0])
         except (ModelError, OptionError) as error:
             if choice.name != "auto" or strict or len(self.names) == 1:
                 raise
-            self.left_out = (self.names.pop(0), copy(error))  # without traceback and cause, which would keep a model
+            self.unavailable = (self.names.pop(0), copy(error))  # without traceback and cause, which would keep a model
             first = self._ready(self.names[0])
         keeps_times = self._profiles[self.names[0]].keeps_backend_times and native_words
-        self.max_clip = first.max_clip if keeps_times else min(first.max_clip, EVERYONES_CLIP)
+        self.max_clip = first.max_clip if keeps_times else min(first.max_clip, COMMON_MAX_CLIP)
         """s, the longest clip that everyone who may be asked takes.
 
-        A backend's own times come with any clip; whoever stands in for an aligner may be one that takes 30 s.
+        A backend's own times come with any clip; a fallback may be one that takes 30 s.
         """
 
     @property
@@ -144,7 +144,7 @@ class AlignerChain:
                     raise AlignmentError(
                         f"{name} cannot time the clip at {utterances[i].clip.start:.2f} s: {result.reason}",
                         subject=utterances[i].clip.source,
-                        hint="leave out --strict to let another aligner stand in",
+                        hint="leave out --strict to fall back to another aligner",
                     )
         return [
             timed or _spread(utterance, tuple(reasons))
@@ -191,7 +191,7 @@ def load_aligner(name: str = "auto", *, options: LoadOptions | None = None, back
     return AlignerChain(ModelChoice(name, load=options or LoadOptions()), backend).first
 
 
-def fits(choice: ModelChoice, *, native_words: bool) -> bool:
+def fits_in_memory(choice: ModelChoice, *, native_words: bool) -> bool:
     """Whether the aligner that is asked first fits into the memory left on its device.
 
     Args:
@@ -305,5 +305,5 @@ def _timed(
 
 
 def _spread(utterance: Utterance, refusals: tuple[tuple[str, str], ...]) -> Timed:
-    spans = spread(utterance.units, utterance.clip.speech, utterance.clip.duration)
-    return Timed(SPREAD, tuple(spans), refusals)
+    spans = distribute(utterance.units, utterance.clip.speech, utterance.clip.duration)
+    return Timed(INTERPOLATED, tuple(spans), refusals)

@@ -12,7 +12,7 @@ import numpy as np
 from crisp_align.aligners import Utterance
 from crisp_align.aligners.native import by_letters
 from crisp_align.text.sentences import sentence_ends
-from crisp_align.timing import spread
+from crisp_align.timing import distribute
 from crisp_align.transcript import SAMPLE_RATE, Clip, Span, Word
 
 __all__ = ["divided", "expected", "halved", "placed_anew"]
@@ -27,7 +27,7 @@ _NEAR = 1 / 40  # share of the clip by which a cut may miss the end of a sentenc
 def divided(utterance: Utterance, longest: float) -> list[Utterance]:
     """Parts of at most `longest` s, in order, each with the units that are said in it; parts without any are left out.
 
-    The backend's own word times tell which unit is said where, or, without them, the voice activity does.
+    Which unit is said where follows the backend's own word times or, without them, the voice activity.
     """
     if utterance.clip.duration <= longest:
         return [utterance]
@@ -39,7 +39,7 @@ def expected(utterance: Utterance) -> Sequence[Span]:
     """Where each unit is likely said: at the backend's own time, else in its share of the voice activity."""
     if utterance.words:
         return by_letters(utterance.units, utterance.words)
-    return spread(utterance.units, utterance.clip.speech, utterance.clip.duration)
+    return distribute(utterance.units, utterance.clip.speech, utterance.clip.duration)
 
 
 def placed_anew(utterance: Utterance, spans: Sequence[Span], lost: Sequence[tuple[int, int]]) -> list[Span]:
@@ -49,7 +49,7 @@ def placed_anew(utterance: Utterance, spans: Sequence[Span], lost: Sequence[tupl
         low = placed[first - 1].end if first else 0.0
         high = placed[last].start if last < len(placed) else utterance.clip.duration
         room = _slice(utterance.clip, low, high).speech
-        fresh = spread(utterance.units[first:last], room, max(high - low, 0.0))
+        fresh = distribute(utterance.units[first:last], room, max(high - low, 0.0))
         placed[first:last] = [replace(span, start=low + span.start, end=low + span.end) for span in fresh]
     return placed
 

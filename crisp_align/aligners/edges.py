@@ -37,15 +37,15 @@ def trimmed(spans: Sequence[Span], samples: Samples) -> tuple[Span, ...]:
         samples: float32, shape (n,), 16 kHz mono.
     """
     loudness = levels(samples)
-    heard = [span for span in spans if span.end > span.start]
-    if not heard or not len(loudness):
+    voiced = [span for span in spans if span.end > span.start]
+    if not voiced or not len(loudness):
         return tuple(spans)
-    spoken = np.concatenate([loudness[_index(span.start) : _index(span.end)] for span in heard])
+    spoken = np.concatenate([loudness[_index(span.start) : _index(span.end)] for span in voiced])
     quiet = loudness < (np.percentile(spoken, 95) if len(spoken) else 0.0) - _BELOW_SPEECH
     cut: dict[int, Span] = {}
     before = -1.0  # the edges of the clip count as pauses
-    for index, span in enumerate(heard):
-        after = heard[index + 1].start if index + 1 < len(heard) else np.inf
+    for index, span in enumerate(voiced):
+        after = voiced[index + 1].start if index + 1 < len(voiced) else np.inf
         start, end = span.start, span.end
         if start - before >= _PAUSE:
             start += _run(quiet[_index(start) :], _MOST_AT_START)

@@ -46,7 +46,7 @@ def __getattr__(name: str) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """What a backend heard in one clip. Empty text: nothing was said."""
+    """What a backend transcribed in one clip. Empty text: nothing was said."""
 
     text: str
     language: str | None = None
@@ -54,7 +54,7 @@ class Transcription:
     words: tuple[Word, ...] | None = None
     """The backend's own word times, s from the clip's start; their texts concatenate to `text`. None: it has none."""
     notices: tuple[str, ...] = ()
-    """What was dropped or cut, and why; told under -v and kept in the Transcript."""
+    """What was dropped or cut, and why; shown under -v and kept in the Transcript."""
     certain: bool = False
     """The language was given, is the only one the model knows, or was detected with confidence; False where it is a
     guess or follows an earlier clip. It says nothing of the text, which may be empty."""

@@ -30,7 +30,7 @@ class Capabilities:
     languages: frozenset[str] | None = None
     """Codes it knows, for a backend those of its models all together; None: any."""
     detects: bool = True
-    """Whether it works without being told the language."""
+    """Whether it works without being given the language."""
     translations: frozenset[str] | None = frozenset()
     """Codes it translates into; None: any."""
     pivot: str | None = None

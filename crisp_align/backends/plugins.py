@@ -41,7 +41,7 @@ def profiles(group: str) -> dict[str, Any]:
     for name, point in sorted(_points(group).items()):
         try:
             found[name] = _loaded(point, "plug-in").profile
-        except MissingDependencyError:  # whoever asks for it by name is told
+        except MissingDependencyError:  # whoever asks for it by name gets this error
             continue
     return dict(sorted(found.items(), key=lambda item: -item[1].rank))
 

@@ -112,7 +112,7 @@ def free_memory(device: str) -> int:
     """Bytes that a model on `device` can still take; what torch keeps for itself counts as free.
 
     On a CPU what the system calls available, within what the container (cgroup) and the process (ulimit -v) may have;
-    where the system does not tell, half of what is built in.
+    where the system does not report it, half of what is built in.
     """
     if device.startswith("cuda"):
         torch = require_torch("all")
@@ -131,8 +131,8 @@ def _available() -> int:
         lines = Path("/proc/meminfo").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
     with suppress(OSError, ValueError, LookupError, subprocess.SubprocessError):  # macOS
-        told = subprocess.run(["/usr/bin/vm_stat"], capture_output=True, text=True, check=True, timeout=5).stdout
-        return _available_pages(told)
+        report = subprocess.run(["/usr/bin/vm_stat"], capture_output=True, text=True, check=True, timeout=5).stdout
+        return _available_pages(report)
     with suppress(OSError, ValueError):
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     return 4 * 10**9
@@ -150,13 +150,13 @@ class _MemoryStatus(ctypes.Structure):
     )
 
 
-def _available_pages(told: str) -> int:
+def _available_pages(report: str) -> int:
     """Bytes in the pages that macOS can give away, as its vm_stat prints them.
 
     Raises:
         LookupError, ValueError: it prints something else.
     """
-    head, *lines = told.splitlines()
+    head, *lines = report.splitlines()
     size = int(head.partition("page size of ")[2].split()[0])
     pages = {name: int(number.strip(" .")) for name, _, number in (line.partition(":") for line in lines)}
     return size * sum(pages[f"Pages {kind}"] for kind in ("free", "inactive", "speculative"))
@@ -199,7 +199,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def loading_error(error: Exception, path: Path) -> ModelError:
-    """What to tell of an engine's error while it loads weights.
+    """Return an engine's error while it loads weights as one of ours.
 
     Args:
         error: of any kind; engines raise their own.

@@ -1,4 +1,4 @@
-"""Work in a thread of its own, so that the main thread stays free to hear an interrupt and models need not wait."""
+"""Work in a thread of its own, so that the main thread can be interrupted and models need not wait."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Background", "is_working"]
 
 T = TypeVar("T")
 
-_PATIENCE = 0.5  # s that a stopped worker is given to close its files and end its child processes
+_STOP_TIMEOUT = 0.5  # s that a stopped worker is given to close its files and end its child processes
 _TICK = 0.1  # s between two looks at the other side
 
 _workers: WeakSet[Thread] = WeakSet()
@@ -62,11 +62,11 @@ class Background(Generic[T]):
                 raise item
         raise StopIteration
 
-    def close(self, patience: float = _PATIENCE) -> None:
-        """Stop the work, if it still goes on, and wait so many seconds for its end."""
+    def close(self, timeout: float = _STOP_TIMEOUT) -> None:
+        """Stop the work, if it still runs, and wait `timeout` seconds for its end."""
         self._over = True
         self._stop.set()
-        self._thread.join(patience)
+        self._thread.join(timeout)
 
     def __enter__(self) -> Self:
         return self

@@ -34,7 +34,7 @@ _CLIPS = 16  # of a file that may wait
 _CLIP = 30 * SAMPLE_RATE * 4  # bytes of a long one
 _HELD = 32  # blocks of sound that may wait for the models to be loaded
 _BLOCK = 10 * SAMPLE_RATE * 4  # bytes of one
-_BATCHES = 2  # clips that are to wait, so that files of one clip fill the next batch while a batch is heard
+_BATCHES = 2  # clips that are to wait, so that files of one clip fill the next batch while a batch is transcribed
 ROOM = _FILES * _CLIPS * _CLIP
 """Bytes of sound that may wait: 92 MB."""
 
@@ -179,7 +179,7 @@ class Reading:
                 self._being_read -= 1
             try:
                 self._top_up()
-            except BaseException as error:  # the feed's; told where it is waited for
+            except BaseException as error:  # the feed's; raised where it is waited for
                 self._trouble = error
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from crisp_align.languages import is_spaced
-from crisp_align.pipeline.segments import one_line
+from crisp_align.pipeline.segments import normalize_text
 from crisp_align.text.labels import is_sound_line, unspoken_spans
 from crisp_align.text.units import UnitMode, split_units
 from crisp_align.transcript import Segment, Unit
@@ -64,7 +64,7 @@ class ReferenceText:
         lines: list[ReferenceLine] = []
         lead = ""
         for line in text.splitlines():
-            shown = one_line(line, language)
+            shown = normalize_text(line, language)
             if is_sound_line(shown):
                 lines.append(ReferenceLine(lead + shown, len(units), len(units)))
                 lead = ""

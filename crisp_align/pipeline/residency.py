@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import crisp_align
 from crisp_align.aligners import aligner_profiles
-from crisp_align.aligners.chain import AlignerChain, fits
+from crisp_align.aligners.chain import AlignerChain, fits_in_memory
 from crisp_align.backends import Backend, backend_class, load_backend
 from crisp_align.backends.profile import check_runtime
 from crisp_align.events import Ready
@@ -74,7 +74,7 @@ class ModelResidency:
         backend = None
         if transcribes or shared:
             backend = _load_backend(settings)
-            if not fits(settings.aligner, native_words=backend.native_words):
+            if not fits_in_memory(settings.aligner, native_words=backend.native_words):
                 del backend
                 release_memory()
                 return cls._load_one_at_a_time(settings, transcribes=transcribes)
@@ -155,8 +155,8 @@ class ModelResidency:
             family = backend_class(info.name).profile.family
             better = better_model(family, info.model, translate=self.settings.decode.translate)
             ways += [f"better text: crisp-align models pull {better}"] if better else []
-        if self.aligners.left_out is not None:
-            name, error = self.aligners.left_out
+        if self.aligners.unavailable is not None:
+            name, error = self.aligners.unavailable
             ways.append(f"{name} is left out: {error.what}" + (f"; {error.hint}" if error.hint else ""))
         elif self.settings.aligner.name == "auto" and (better := self.aligners.better_model):
             ways.append(f"better times: crisp-align models pull {better}")

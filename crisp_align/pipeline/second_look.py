@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from crisp_align.events import ClipResult
-from crisp_align.pipeline.segments import cut
+from crisp_align.pipeline.segments import split_segments
 from crisp_align.speech.coverage import (
     Gap,
     clip_of_gap,
@@ -91,7 +91,7 @@ def look_again(clip: Clip, result: ClipResult, recognize: Recognize) -> ClipResu
     if words is before:
         return result
     aligner = result.segments[0].aligner if result.segments else None
-    segments = tuple(cut(words, language, aligner or ""))
+    segments = tuple(split_segments(words, language, aligner or ""))
     return with_coverage(clip, replace(result, segments=segments, notices=tuple(notices)))
 
 

@@ -9,13 +9,13 @@ from crisp_align.languages import is_spaced
 from crisp_align.text.sentences import sentence_ends
 from crisp_align.transcript import Segment, Word
 
-__all__ = ["SEGMENT_PAUSE", "cut", "one_line"]
+__all__ = ["SEGMENT_PAUSE", "normalize_text", "split_segments"]
 
 _BREAKING = frozenset({"Cc", "Cs", "Zl", "Zp"})  # control, lone surrogate, line and paragraph separators
 SEGMENT_PAUSE = 1.5  # s of silence between words that ends a segment even inside a sentence
 
 
-def cut(
+def split_segments(
     words: Sequence[Word],
     language: str | None,
     aligner: str,
@@ -41,7 +41,7 @@ def cut(
     return made
 
 
-def one_line(text: str, language: str | None) -> str:
+def normalize_text(text: str, language: str | None) -> str:
     """Text as a segment holds it: one line, no outer white space but the space that spaced languages begin with."""
     line = "".join(" " if category(char) in _BREAKING else char for char in text).strip()
     return f" {line}" if line and is_spaced(language) else line

@@ -18,11 +18,11 @@ from crisp_align.events import ClipResult
 from crisp_align.languages import language_code
 from crisp_align.models.devices import is_out_of_memory
 from crisp_align.pipeline.second_look import with_coverage
-from crisp_align.pipeline.segments import cut, one_line
+from crisp_align.pipeline.segments import normalize_text, split_segments
 from crisp_align.speech.seams import words_of_core
 from crisp_align.speech.speakers import with_speaker
 from crisp_align.text.units import UnitMode, split_units
-from crisp_align.timing import settle
+from crisp_align.timing import normalize_spans
 from crisp_align.transcript import Clip, Word
 
 __all__ = ["AlignmentStage", "ClipTranscript", "Transcriber", "timed_words"]
@@ -77,7 +77,7 @@ class Transcriber:
     def _utterance(self, clip: Clip, transcription: Transcription) -> Utterance:
         spoken = self._decode.language or transcription.language
         language = (self._decode.target_language or "en") if self._decode.translate else spoken
-        text = one_line(transcription.text, language)
+        text = normalize_text(transcription.text, language)
         return Utterance(
             clip=clip,
             units=tuple(split_units(text, language, self._units)) if text else (),
@@ -153,7 +153,7 @@ def _result(transcript: ClipTranscript, timed: Timed | None) -> ClipResult:
     if timed is not None:
         notices = (*notices, *timed.notices)
     words = [] if timed is None else words_of_core(timed_words(utterance, timed), utterance.clip)
-    segments = () if timed is None else tuple(cut(words, utterance.language, timed.aligner))
+    segments = () if timed is None else tuple(split_segments(words, utterance.language, timed.aligner))
     result = ClipResult(
         segments=segments if utterance.clip.speaker is None else with_speaker(segments, utterance.clip.speaker),
         notices=notices,
@@ -165,7 +165,7 @@ def _result(transcript: ClipTranscript, timed: Timed | None) -> ClipResult:
 
 def timed_words(utterance: Utterance, timed: Timed) -> list[Word]:
     """The units of an utterance as words in the time of their source."""
-    spans = settle(timed.alignment, utterance.clip.start, utterance.clip.end)
+    spans = normalize_spans(timed.alignment, utterance.clip.start, utterance.clip.end)
     return [
         # What lies beyond four digits is rounding of the engines: it may differ from batch to batch.
         Word(u.text, s.start, s.end, None if s.score is None else round(s.score, 4))

@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from crisp_align.aligners import Utterance
-from crisp_align.aligners.chain import EVERYONES_CLIP
+from crisp_align.aligners.chain import COMMON_MAX_CLIP
 from crisp_align.errors import AlignmentError, CrispAlignError, ModelError
 from crisp_align.events import ClipResult, Event, Failed, Started
 from crisp_align.languages import script_language
@@ -117,7 +117,7 @@ class _TextAlignment:
     def _read(self) -> Iterator[Event]:
         file, settings = self._file, self._models.settings
         limit: Future[float] = Future()
-        limit.set_result(EVERYONES_CLIP)
+        limit.set_result(COMMON_MAX_CLIP)
         for step in read(Task(file.source), settings.media, settings.vad, limit, overlap=False):
             match step:
                 case Started():

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from crisp_align.aligners import Aligner, Alignment, Flagged, Refusal, Result, Utterance, aligner_class, aligner_names
 from crisp_align.aligners.attention import AttentionAligner, snapped, spoken_pieces
-from crisp_align.aligners.chain import SPREAD, AlignerChain, aligner_load, load_aligner
+from crisp_align.aligners.chain import INTERPOLATED, AlignerChain, aligner_load, load_aligner
 from crisp_align.aligners.native import NativeAligner, by_letters
 from crisp_align.backends import LoadOptions, ModelChoice
 from crisp_align.errors import AlignmentError, OptionError
@@ -269,6 +269,6 @@ class TestChain:
         chain = AlignerChain(ModelChoice("native"), whisper)
         result: Alignment = chain.align([utterance(sample("jfk.wav"), " magandang umaga", "fil")])[0].alignment
         timed = chain.align([utterance(sample("jfk.wav"), " magandang umaga", "fil")])[0]
-        assert timed.aligner == SPREAD
+        assert timed.aligner == INTERPOLATED
         assert len(result) == 2
         assert [name for name, _ in timed.refusals] == ["native", "hmm", "attention"]

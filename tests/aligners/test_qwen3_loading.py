@@ -131,8 +131,8 @@ def test_what_is_left_out_keeps_nothing_of_the_weights(tmp_path: Path, monkeypat
     fill_cache(tmp_path / "hub", ORIGINAL, {**files, "model.safetensors": b"not weights"})
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     chain = AlignerChain(ModelChoice("auto", load=OFFLINE))
-    assert chain.left_out is not None
-    name, error = chain.left_out
+    assert chain.unavailable is not None
+    name, error = chain.unavailable
     assert name == "qwen3"
     assert isinstance(error, ModelError)
     assert (error.__traceback__, error.__cause__, error.__context__) == (None, None, None)

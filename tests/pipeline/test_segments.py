@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from crisp_align.pipeline.segments import cut, one_line
+from crisp_align.pipeline.segments import normalize_text, split_segments
 from crisp_align.text.sentences import sentence_ends
 from crisp_align.transcript import Word
 
@@ -12,19 +12,19 @@ def said(*texts: str, gap: float = 0.0) -> list[Word]:
 
 
 def test_a_segment_is_a_sentence() -> None:
-    made = cut(said(" Hello", " there.", " How", " are", " you?"), "en", "hmm")
+    made = split_segments(said(" Hello", " there.", " How", " are", " you?"), "en", "hmm")
     assert [segment.text for segment in made] == [" Hello there.", " How are you?"]
     assert [(segment.start, segment.end) for segment in made] == [(0, 2), (2, 5)]
     assert {segment.aligner for segment in made} == {"hmm"}
 
 
 def test_a_long_pause_ends_a_segment_inside_a_sentence() -> None:
-    assert len(cut(said(" one", " two", gap=2.0), "en", "hmm")) == 2
-    assert len(cut(said(" one", " two", gap=0.5), "en", "hmm")) == 1
+    assert len(split_segments(said(" one", " two", gap=2.0), "en", "hmm")) == 2
+    assert len(split_segments(said(" one", " two", gap=0.5), "en", "hmm")) == 1
 
 
 def test_given_ends_are_kept_whatever_the_punctuation() -> None:
-    made = cut(said(" One.", " Two.", " three", gap=3.0), "en", "hmm", [False, True, True])
+    made = split_segments(said(" One.", " Two.", " three", gap=3.0), "en", "hmm", [False, True, True])
     assert [segment.text for segment in made] == [" One. Two.", " three"]
 
 
@@ -58,8 +58,8 @@ def test_an_ordinal_ends_no_sentence_where_it_is_written_with_a_full_stop(langua
 
 
 def test_text_becomes_one_line_that_begins_with_a_space_where_the_language_has_spaces() -> None:
-    assert one_line("  two\nlines\x00here\u2028end ", "en") == " two lines here end"
-    assert one_line(" 你好\n", "zh") == "你好"
-    assert one_line(" \n ", "en") == ""
-    assert one_line("שלום\u200f!", "he") == " שלום\u200f!"
-    assert one_line("a\ud800b", "en") == " a b"
+    assert normalize_text("  two\nlines\x00here\u2028end ", "en") == " two lines here end"
+    assert normalize_text(" 你好\n", "zh") == "你好"
+    assert normalize_text(" \n ", "en") == ""
+    assert normalize_text("שלום\u200f!", "he") == " שלום\u200f!"
+    assert normalize_text("a\ud800b", "en") == " a b"

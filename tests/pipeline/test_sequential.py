@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 import pytest
 
 from crisp_align.aligners import Alignment, Utterance
-from crisp_align.aligners.chain import AlignerChain, fits
+from crisp_align.aligners.chain import AlignerChain, fits_in_memory
 from crisp_align.backends import BackendProfile, Capabilities, DecodeOptions, LoadOptions, ModelChoice, Transcription
 from crisp_align.events import Advanced, Event, Finished, SegmentReady
 from crisp_align.models.devices import free_memory
@@ -160,8 +160,8 @@ class TestQwen3:
 
     def test_fits_where_there_is_memory(self) -> None:
         pytest.importorskip("torch")
-        assert fits(ModelChoice(str(CHECKPOINT), load=LoadOptions(device="cpu")), native_words=False)
-        assert fits(ModelChoice("hmm"), native_words=False)
+        assert fits_in_memory(ModelChoice(str(CHECKPOINT), load=LoadOptions(device="cpu")), native_words=False)
+        assert fits_in_memory(ModelChoice("hmm"), native_words=False)
 
     def test_models_take_turns_by_themselves_where_both_do_not_fit(self, narrow: None) -> None:
         assert free_memory("cpu") < 500_000_000
