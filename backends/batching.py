@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from crisp_align.models.devices import is_out_of_memory
+from crisp_align.models.devices import is_out_of_memory, release_memory
 
 __all__ = ["in_batches"]
 
@@ -46,13 +45,6 @@ def _halving(batch: list[int], run: Callable[[list[int]], Sequence[T]]) -> list[
     except (MemoryError, RuntimeError) as error:
         if len(batch) == 1 or not is_out_of_memory(error):
             raise
-    _release()  # outside the except block: the traceback keeps the failed batch's tensors alive
+    release_memory()  # outside the except block: the traceback keeps the failed batch's tensors alive
     half = len(batch) // 2
     return _halving(batch[:half], run) + _halving(batch[half:], run)
-
-
-def _release() -> None:
-    """Give torch's cached blocks back, where torch is what runs here."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -93,6 +93,10 @@ class AlignerProfile(Profile):
 class Aligner(Protocol):
     """A loaded forced aligner.
 
+    >>> aligner = load_aligner("hmm")
+    >>> aligner.align([Utterance(clip, tuple(split_units(" And so", "en")), "en")])
+    [(Span(start=0.31, end=0.56, …), Span(start=0.56, end=0.87, …))]
+
     To write one: (1) a class with `name` and `profile`, its module importing no engine at top level; (2) `load`;
     (3) `align`; (4) an entry point in the group `crisp_align.aligners`.
     """

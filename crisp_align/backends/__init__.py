@@ -66,6 +66,10 @@ class Transcription:
 class Backend(Protocol):
     """A loaded speech-to-text model.
 
+    >>> backend = load_backend("whisper", "small")
+    >>> backend.transcribe([clip], DecodeOptions(language="en"))
+    [Transcription(text=" And so, …", language="en", …)]
+
     To write one: (1) a class with the class attributes below, its module importing no engine at top level;
     (2) `load`, which imports the engine and the weights; (3) `transcribe`; (4) an entry point in the group
     `crisp_align.backends`, `name = "package.module:Class"`.

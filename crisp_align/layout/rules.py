@@ -24,6 +24,8 @@ _FILM = 24.0  # frames a second that frame counts mean where no rate is given
 class Rules:
     """How words become cues. A number of 0 sets no limit.
 
+    >>> lay_out(transcript, rules=Rules(max_chars=42, max_lines=2, max_cps=17)).cues
+
     Raises:
         OptionError: a number is negative, not finite, or contradicts another.
     """

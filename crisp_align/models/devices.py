@@ -188,8 +188,12 @@ def release_memory() -> None:
     """Make sure that models nobody holds any more are gone, and give back what torch keeps of a GPU for them."""
     gc.collect()
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
+    if torch is None:
+        return
+    if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -97,13 +97,6 @@ class Network:
             self.logits([clip] * count)
             yield count
 
-    def release_memory(self) -> None:
-        """Give back what a failed call left cached on the device."""
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        elif self.device.type == "mps":
-            torch.mps.empty_cache()
-
     def encode(self, samples: Samples, words: Sequence[str]) -> Encoded:
         """Make one clip's spectrogram and tokens.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from crisp_align.aligners.qwen3.engine import EngineFailure, MarkerLogits, SpokenClip
 from crisp_align.aligners.qwen3.prompt import estimate_tokens
-from crisp_align.models.devices import free_memory, is_out_of_memory
+from crisp_align.models.devices import free_memory, is_out_of_memory, release_memory
 from crisp_align.transcript import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class TorchEngine:
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-        self.network.release_memory()
+        release_memory()
         if len(batch) == 1:
             return [None]
         self.token_budget = max(self.token_budget // 2, 1)
