@@ -40,7 +40,7 @@ __all__ = ["WorkerDiedError", "WorkerOptions", "run"]
 _UNOPENED = 4  # tasks that wait at a worker, besides those it has begun to read
 _TICK = 0.2  # s between two looks at workers that say nothing
 _IDLE = 0.5  # s for which a worker without work waits before it asks again
-_FAREWELL = 5.0  # s that a worker is given to end by itself
+_SHUTDOWN_TIMEOUT = 5.0  # s that a worker is given to end by itself
 _CPUS = 8  # threads a model on a CPU makes good use of
 _SOUND = 8  # of a worker's memory, one part in so many may be sound that waits
 # What NumPy, PyTorch and the like read when they are loaded: left alone, each takes all CPUs for every worker.
@@ -77,11 +77,11 @@ def run(settings: Settings, feed: Feed, options: WorkerOptions | None = None) ->
     Raises:
         CrispAlignError: the models do not load, or do not fit into the workers' share of the memory.
     """
-    crew = _Crew(settings, feed, options or WorkerOptions())
+    pool = _WorkerPool(settings, feed, options or WorkerOptions())
     try:
-        yield from crew.work()
+        yield from pool.work()
     finally:
-        crew.dismiss()
+        pool.shutdown()
 
 
 def shares(settings: Settings, count: int) -> list[Settings]:
@@ -100,15 +100,15 @@ def shares(settings: Settings, count: int) -> list[Settings]:
 
 
 @contextmanager
-def _modest(threads: int) -> Iterator[None]:
+def _limited_env(threads: int) -> Iterator[None]:
     """Processes that are started within use so many threads and little memory, unless the user said otherwise."""
-    told = {**dict.fromkeys(_THREADS, str(threads)), **_MEMORY}
-    told = {name: value for name, value in told.items() if name not in os.environ}
-    os.environ.update(told)
+    variables = {**dict.fromkeys(_THREADS, str(threads)), **_MEMORY}
+    variables = {name: value for name, value in variables.items() if name not in os.environ}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        for name in told:
+        for name in variables:
             del os.environ[name]
 
 
@@ -141,7 +141,7 @@ class _Worker:
     """Files that came to an end in it."""
     retiring: bool = False
     """It gets no further task, and is replaced when it has finished those it has."""
-    heard: float = field(default_factory=time.monotonic)
+    last_seen: float = field(default_factory=time.monotonic)
     """When it last gave a sign of life."""
 
     @classmethod
@@ -150,15 +150,15 @@ class _Worker:
         sweep(tempfile.gettempdir())
         log = temporary(tempfile.gettempdir())
         process = get_context("spawn").Process(target=_serve, args=(theirs, settings, room, str(log)), daemon=True)
-        with _modest(settings.backend.load.cpu_threads):
+        with _limited_env(settings.backend.load.cpu_threads):
             process.start()
         theirs.close()
         return cls(settings, room, process, ours, log)
 
-    def give(self, task: Task) -> None:
+    def send(self, task: Task) -> None:
         self.tasks[task.source] = task
         self.unopened += 1
-        self.heard = time.monotonic() if len(self.tasks) == 1 else self.heard
+        self.last_seen = time.monotonic() if len(self.tasks) == 1 else self.last_seen
         with suppress(OSError):  # it has just died: that is found out in a moment
             self.connection.send(task)
 
@@ -166,7 +166,7 @@ class _Worker:
         """What has arrived.
 
         Raises:
-            EOFError: the worker is gone.
+            EOFError: the worker has ended.
         """
         try:
             while self.connection.poll():
@@ -174,9 +174,9 @@ class _Worker:
         except (OSError, UnpicklingError) as error:
             raise EOFError from error
 
-    def note(self, event: Event) -> None:
+    def track(self, event: Event) -> None:
         """Keep account of what an event means for the tasks."""
-        self.heard = time.monotonic()
+        self.last_seen = time.monotonic()
         match event:
             case Staged(stage="decoding"):
                 self.unopened -= 1
@@ -191,8 +191,8 @@ class _Worker:
         """Bytes of memory it holds."""
         return resident_memory(self.process.pid)
 
-    def end(self) -> str:
-        """Make sure that it is gone, and clean up after it; how it ended, in words."""
+    def terminate(self) -> str:
+        """Make sure that it has ended, and clean up after it; how it ended, in words."""
         self.connection.close()
         self.process.join(_TICK)
         if self.process.is_alive():
@@ -209,17 +209,17 @@ class _Worker:
         return f"ended with {printed}" if printed else f"ended with exit code {code}"
 
 
-class _Crew:
+class _WorkerPool:
     """The workers, and what is still to do."""
 
     def __init__(self, settings: Settings, feed: Feed, options: WorkerOptions) -> None:
         self.feed, self.options = feed, options
-        self.suspects: deque[Task] = deque()
+        self.retry_alone: deque[Task] = deque()
         self.deaths_at_start = 0
         """In a row, of workers that were loading their models."""
         self.announced = False
         self.warned = False
-        """Whether it was told that a worker's share of the memory is too small for a file."""
+        """Whether users know that a worker's share of the memory is too small for a file."""
         self.settings = settings
         self.workers: list[_Worker] = []
         self.first: Task | None = None
@@ -242,37 +242,37 @@ class _Crew:
             yield None
             arrived = wait([worker.connection for worker in self.workers], _TICK)
             for worker in list(self.workers):
-                gone = None
+                exit_reason = None
                 if worker.connection in arrived:
-                    gone = yield from self.listen(worker)
-                if gone is None and worker.tasks and worker.ready:
-                    silent = time.monotonic() - worker.heard
+                    exit_reason = yield from self.listen(worker)
+                if exit_reason is None and worker.tasks and worker.ready:
+                    silent = time.monotonic() - worker.last_seen
                     if silent > self.options.timeout:
                         worker.process.kill()
-                        gone = f"made no progress for {silent:.0f} s"
-                if gone is not None:
-                    yield from self.replace(worker, gone)
+                        exit_reason = f"made no progress for {silent:.0f} s"
+                if exit_reason is not None:
+                    yield from self.replace(worker, exit_reason)
                 elif worker.retiring and not worker.tasks:
-                    self.renew(worker)
+                    self.restart(worker)
 
     def hand_out(self) -> None:
         """Give every worker what it has room for; what is suspect goes to one that has nothing else."""
         for worker in self.workers:
             if not worker.ready or worker.retiring or worker.alone:
                 continue
-            if self.suspects and not worker.tasks:
+            if self.retry_alone and not worker.tasks:
                 worker.alone = True
-                worker.give(self.suspects.popleft())
+                worker.send(self.retry_alone.popleft())
                 continue
             while worker.unopened < _UNOPENED:
                 task = self.next_task()
                 if task is None:
                     break
-                worker.give(task)
+                worker.send(task)
 
     def more(self) -> bool:
         """Whether anything waits, or may still come."""
-        return self.first is not None or bool(self.suspects) or not self.feed.ended
+        return self.first is not None or bool(self.retry_alone) or not self.feed.ended
 
     def next_task(self) -> Task | None:
         """What comes next, if anything is there."""
@@ -280,7 +280,7 @@ class _Crew:
         if task is None and not self.feed.ended:
             asked = time.monotonic()
             task = self.feed.take(wait=not any(worker.tasks for worker in self.workers))
-            self.excuse(time.monotonic() - asked)
+            self.extend_deadlines(time.monotonic() - asked)
         return task
 
     def listen(self, worker: _Worker) -> Generator[Ready | Event, None, str | None]:
@@ -290,7 +290,7 @@ class _Crew:
                 if isinstance(message, CrispAlignError):
                     if not self.announced:
                         raise message
-                    worker.end()
+                    worker.terminate()
                     return f"ended ({message.what})"
                 if isinstance(message, Ready):
                     worker.ready, self.deaths_at_start = True, 0
@@ -299,23 +299,23 @@ class _Crew:
                         self.check_share(worker)
                         yield message
                     continue
-                worker.note(message)
+                worker.track(message)
                 asked = time.monotonic()
                 yield message
-                self.excuse(time.monotonic() - asked)
+                self.extend_deadlines(time.monotonic() - asked)
                 if isinstance(message, Finished | Failed):
                     worker.alone = False
                     worker.finished += 1
-                    yield from self.weigh(worker, message.source)
+                    yield from self.check_memory(worker, message.source)
         except EOFError:
-            return worker.end()
+            return worker.terminate()
         return None
 
-    def excuse(self, spent: float) -> None:
+    def extend_deadlines(self, spent: float) -> None:
         """Nobody listened for a while, so nobody could give a sign of life."""
         if spent > _TICK:
             for worker in self.workers:
-                worker.heard += spent
+                worker.last_seen += spent
 
     def check_share(self, worker: _Worker) -> None:
         """Refuse a share of the memory in which the models alone do not fit: they would be loaded for every file.
@@ -332,7 +332,7 @@ class _Crew:
                 hint=f"give more than {count * held / 1e6:.0f}" + (", or use fewer --workers" if count > 1 else ""),
             )
 
-    def weigh(self, worker: _Worker, source: str) -> Iterator[Event]:
+    def check_memory(self, worker: _Worker, source: str) -> Iterator[Event]:
         """Retire a worker that has outgrown its share of the memory."""
         share, held = self.options.share(len(self.workers)), worker.resident
         worker.retiring = share is not None and held > share
@@ -341,8 +341,8 @@ class _Crew:
             text = f"took its worker to {held / 1e6:.0f} MB, above its {share / 1e6:.0f} MB of --memory"
             yield Noticed(source, f"{text}; such workers are replaced, and the models loaded again, every few files")
 
-    def replace(self, worker: _Worker, gone: str) -> Iterator[Event]:
-        """Put a new worker in the place of one that is gone, and see to what it leaves.
+    def replace(self, worker: _Worker, exit_reason: str) -> Iterator[Event]:
+        """Put a new worker in the place of one that has ended, and see to what it leaves.
 
         Raises:
             ModelError: it died while it loaded its models, as the one before it did.
@@ -350,34 +350,36 @@ class _Crew:
         if not worker.ready:
             self.deaths_at_start += 1
             if self.deaths_at_start >= _STARTS:
-                raise ModelError(f"the worker that loads the models {gone}", hint="see: crisp-align doctor")
+                raise ModelError(f"the worker that loads the models {exit_reason}", hint="see: crisp-align doctor")
         for task in worker.tasks.values():
             if worker.alone:
-                error = WorkerDiedError(f"its worker {gone}, twice", subject=task.source, hint="left out from now on")
+                error = WorkerDiedError(
+                    f"its worker {exit_reason}, twice", subject=task.source, hint="left out from now on"
+                )
                 yield Failed(task.source, error, quarantined=True)
             else:
-                self.suspects.append(task)
-                yield Noticed(task.source, f"its worker {gone}; tried again, alone")
-        self.renew(worker)
+                self.retry_alone.append(task)
+                yield Noticed(task.source, f"its worker {exit_reason}; tried again, alone")
+        self.restart(worker)
 
-    def renew(self, worker: _Worker) -> None:
+    def restart(self, worker: _Worker) -> None:
         with suppress(OSError, ValueError):
-            worker.end()
+            worker.terminate()
         self.workers[self.workers.index(worker)] = _Worker.start(worker.settings, worker.room)
 
-    def dismiss(self) -> None:
+    def shutdown(self) -> None:
         """End all workers; those that are still at work at once."""
         for worker in self.workers:
             with suppress(OSError):
                 worker.connection.send(None)
-        deadline = time.monotonic() + _FAREWELL
+        deadline = time.monotonic() + _SHUTDOWN_TIMEOUT
         for worker in self.workers:
             if worker.ready and not worker.tasks:
                 worker.process.join(max(deadline - time.monotonic(), 0))
             with suppress(OSError, ValueError):
                 if worker.process.is_alive():
                     worker.process.kill()
-                worker.end()
+                worker.terminate()
 
 
 def _last_line(log: Path) -> str:
@@ -389,7 +391,7 @@ def _last_line(log: Path) -> str:
 
 
 class _Piped:
-    """A feed of tasks that come through a pipe. The process ends when the other side is gone.
+    """A feed of tasks that come through a pipe. The process ends when the other side has ended.
 
     Args:
         connection: the pipe.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from crisp_align import __version__
 from crisp_align.batch.events import BatchEvent, Busy, Paused, Refused, Resumed, Skipped, Written
 from crisp_align.cli import streams
-from crisp_align.cli.standing import Outcome, Standing
+from crisp_align.cli.progress import Outcome, Progress
 from crisp_align.cli.streams import PipeClosedError, abandon_stdout, error_line, on_terminal, to_stderr, write_bytes
 from crisp_align.errors import OutputError, printable
 from crisp_align.events import Advanced, Failed, Noticed, Ready, Staged, Started
@@ -42,7 +42,7 @@ class Display:
     ) -> None:
         self.quiet, self.verbose, self.lines = quiet, verbose, lines and not quiet
         self.origin = origin
-        self.standing = Standing(files)
+        self.run_progress = Progress(files)
         self._log = streams.json_log
         self._drawn = not quiet and self._log is None and on_terminal()
         self._view: LiveView | None = None
@@ -50,7 +50,7 @@ class Display:
         self._heading = ""
         self._said: set[str] = set()
         if self._log is not None:
-            self._log.begin(__version__, self.standing)
+            self._log.begin(__version__, self.run_progress)
 
     def take(self, event: BatchEvent) -> None:
         """Show an event of a batch; lines of speech are shown by `line`."""
@@ -89,7 +89,7 @@ class Display:
         if not self.lines:
             return
         try:
-            if self.standing.files != 1 and source != self._heading:
+            if self.run_progress.files != 1 and source != self._heading:
                 self._speak(("\n" if self._heading else "") + f"==> {printable(source)} <==")
                 self._heading = source
             self._speak(text)
@@ -127,7 +127,7 @@ class Display:
         """An error on stderr, in any case, that costs no file of those counted."""
         if self._log is not None:
             self._log.failed(None, error)
-        elif self._view is not None and self.standing.files != 1:
+        elif self._view is not None and self.run_progress.files != 1:
             self._view.fail(error_line(error))
         else:
             self._put(error_line(error))
@@ -140,7 +140,7 @@ class Display:
             duration: s of it from `origin` on, where that is known.
             earlier: s of it, from `origin` on, that an earlier run did.
         """
-        self.standing.started(source, duration, earlier)
+        self.run_progress.started(source, duration, earlier)
         if self._percent is not None:
             self._percent.started(source, duration)
         if self._log is not None:
@@ -149,30 +149,30 @@ class Display:
 
     def stage(self, source: str, name: str) -> None:
         """What is being done to a file now, e.g. "aligning"."""
-        opened = source in self.standing.underway
-        self.standing.staged(source, name)
+        opened = source in self.run_progress.underway
+        self.run_progress.staged(source, name)
         if self._log is not None and opened:
-            self._log.progress(source, self.standing)
+            self._log.progress(source, self.run_progress)
         self._draw()
 
     def advanced(self, source: str, position: float) -> None:
         """A file is done up to `position`, s in the source."""
         position = max(0.0, position - self.origin)
-        self.standing.advanced(source, position)
+        self.run_progress.advanced(source, position)
         if self._percent is not None:
             self._percent.advanced(source, position)
         if self._log is not None:
-            self._log.progress(source, self.standing)
+            self._log.progress(source, self.run_progress)
 
     def ended(self, source: str) -> None:
         """A file is no longer worked on; `done`, `failed` or `skipped` tell what came of it."""
-        self.standing.ended(source)
+        self.run_progress.ended(source)
         if self._percent is not None:
             self._percent.ended(source)
 
     def done(self, source: str, outcome: Outcome) -> None:
         """A file is done and its outputs are written."""
-        self.standing.finished(source, outcome)
+        self.run_progress.finished(source, outcome)
         self.ended(source)
         if self._log is not None:
             self._log.done(source, outcome)
@@ -185,7 +185,7 @@ class Display:
     def failed(self, source: str, error: Exception) -> None:
         """A file could not be done; told in any case."""
         self.ended(source)
-        self.standing.refused(source)
+        self.run_progress.refused(source)
         if self._log is not None:
             self._log.failed(source, error)
         else:
@@ -194,7 +194,7 @@ class Display:
     def skipped(self, source: str, reason: str) -> None:
         """A file needs no work, e.g. because it was done before."""
         self.ended(source)
-        self.standing.passed(source)
+        self.run_progress.passed(source)
         if self._log is not None:
             self._log.emit("skipped", file=source, reason=reason)
         else:
@@ -202,9 +202,9 @@ class Display:
 
     def paused(self, message: str) -> None:
         """Nothing goes on until `resumed`; `message`: why, e.g. "disk full on /srv/subtitles". Told once."""
-        if self.standing.pause == message:
+        if self.run_progress.pause == message:
             return
-        self.standing.paused(message)
+        self.run_progress.paused(message)
         if self._log is not None:
             self._log.emit("paused", reason=message)
         elif self._drawn:
@@ -214,9 +214,9 @@ class Display:
 
     def resumed(self) -> None:
         """Work goes on after a pause."""
-        if self.standing.pause is None:
+        if self.run_progress.pause is None:
             return
-        self.standing.resumed()
+        self.run_progress.resumed()
         if self._log is not None:
             self._log.emit("resumed")
         elif not self._drawn:
@@ -225,7 +225,7 @@ class Display:
     def finished(self) -> None:
         """The run is over: close, and sum it up in one line where there was more than one file."""
         self.close()
-        run = self.standing
+        run = self.run_progress
         if self._log is not None or run.files == 1:
             return
         told = run.done + run.failed + run.skipped
@@ -248,7 +248,7 @@ class Display:
         if self._drawn and self._view is None:
             from crisp_align.cli.live import LiveView
 
-            self._view = LiveView(self.standing)
+            self._view = LiveView(self.run_progress)
 
     def _put(self, line: str) -> None:
         if self._view is not None:

@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from crisp_align.cli.standing import Standing, Underway
+from crisp_align.cli.progress import FileProgress, Progress
 from crisp_align.errors import printable
 
 __all__ = ["LiveView", "told_duration"]
@@ -32,12 +32,12 @@ class LiveView:
     is on the screen once, and none is lost.
 
     Args:
-        standing: what is shown; changed by others meanwhile.
+        run_progress: what is shown; changed by others meanwhile.
         console: where; None: stderr.
     """
 
-    def __init__(self, standing: Standing, console: Console | None = None) -> None:
-        self._standing = standing
+    def __init__(self, run_progress: Progress, console: Console | None = None) -> None:
+        self._standing = run_progress
         self._failures: deque[str] = deque()
         self._console = console or Console(stderr=True, highlight=False)
         # Rich would send everything printed on stdout to stderr: the display places our own lines above the view.
@@ -92,11 +92,11 @@ class LiveView:
 class _Picture:
     """One state, laid out for whatever room there is: no line is ever wrapped."""
 
-    def __init__(self, standing: Standing, failures: tuple[str, ...]) -> None:
-        self.standing, self.failures = standing, failures
+    def __init__(self, run_progress: Progress, failures: tuple[str, ...]) -> None:
+        self.run_progress, self.failures = run_progress, failures
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        run, width = self.standing, options.max_width
+        run, width = self.run_progress, options.max_width
         files = list(run.underway.items())
         if run.files == 1:
             yield from (_grid(width, [_alone(source, file, run, width)]) for source, file in files[:1])
@@ -114,7 +114,7 @@ class _Picture:
             yield _cropped(Text.from_ansi(line))
 
 
-def _whole(run: Standing, width: int) -> RenderResult:
+def _whole(run: Progress, width: int) -> RenderResult:
     left = run.left
     counts = [f"{run.done} done"]
     counts += [f"{run.failed} failed"] if run.failed else []
@@ -133,12 +133,12 @@ def _whole(run: Standing, width: int) -> RenderResult:
         yield _line(" · ".join(pace))
 
 
-def _pause(run: Standing) -> RenderResult:
+def _pause(run: Progress) -> RenderResult:
     if run.pause is not None:
         yield _line(f"paused: {run.pause}; goes on when that is mended", "yellow")
 
 
-def _row(source: str, file: Underway, width: int) -> list[RenderableType]:
+def _row(source: str, file: FileProgress, width: int) -> list[RenderableType]:
     name = Text(_name(source), no_wrap=True, overflow="ellipsis")
     percent = Text(f"{100 * file.share:3.0f} %" if file.duration else "")
     bar = ProgressBar(file.duration or None, file.position, pulse=not file.duration)
@@ -147,7 +147,7 @@ def _row(source: str, file: Underway, width: int) -> list[RenderableType]:
     return [name, Text(file.stage, no_wrap=True), bar, percent] if width >= _WIDE else [name, bar, percent]
 
 
-def _alone(source: str, file: Underway, run: Standing, width: int) -> list[RenderableType]:
+def _alone(source: str, file: FileProgress, run: Progress, width: int) -> list[RenderableType]:
     remaining = run.remaining
     return [
         *_row(source, file, width),

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from threading import Lock, Thread
 
 from crisp_align.cli import streams
-from crisp_align.cli.standing import Outcome, Standing
+from crisp_align.cli.progress import Outcome, Progress
 from crisp_align.errors import CrispAlignError
 
 __all__ = ["JsonLog", "as_json"]
@@ -41,7 +41,7 @@ class JsonLog:
         self._lock = Lock()
         self._told: dict[str, float] = {}
         """Source → when its progress was last told."""
-        self._standing: Standing | None = None
+        self._standing: Progress | None = None
         self._exit_code = 1
         self._closed = False
 
@@ -53,14 +53,14 @@ class JsonLog:
             if not self._closed:
                 self._write(line)
 
-    def begin(self, version: str, standing: Standing) -> None:
-        """A run begins; `standing` is asked for its totals in the end."""
-        self._standing = standing
-        self.emit("run-started", version=version, files=standing.files)
+    def begin(self, version: str, run_progress: Progress) -> None:
+        """A run begins; `run_progress` is asked for its totals in the end."""
+        self._standing = run_progress
+        self.emit("run-started", version=version, files=run_progress.files)
 
-    def progress(self, source: str, standing: Standing) -> None:
+    def progress(self, source: str, run_progress: Progress) -> None:
         """How far a file is; told once a second at most."""
-        file, now = standing.underway.get(source), self._clock()
+        file, now = run_progress.underway.get(source), self._clock()
         if file is None or now - self._told.get(source, -_EVERY) < _EVERY:
             return
         self._told[source] = now
@@ -97,7 +97,7 @@ class JsonLog:
 
     def close(self) -> None:
         """Tell the totals as the last event."""
-        run = self._standing or Standing(0)
+        run = self._standing or Progress(0)
         self.emit(
             "run-finished",
             exit_code=self._exit_code,

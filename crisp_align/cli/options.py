@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -169,7 +169,7 @@ class ModelGroup(OptionGroup):
 class LanguageGroup(OptionGroup):
     """The language of the speech or the text."""
 
-    targets = ("crisp_align.backends.options:DecodeOptions",)
+    targets: ClassVar[tuple[str, ...]] = ("crisp_align.backends.options:DecodeOptions",)
 
     language: str | None = option(
         *("-l", "--language"),
@@ -197,6 +197,8 @@ class LanguageGroup(OptionGroup):
 @dataclass(frozen=True, eq=False, repr=False)
 class SpeechGroup(LanguageGroup):
     """What is asked of a transcription; fills `DecodeOptions`."""
+
+    targets = ("crisp_align.backends.options:DecodeOptions", "crisp_align.pipeline.settings:Settings")
 
     translate: bool = flag("-tr", "--translate", help="translate into English, or into --target-language")
     target_language: str | None = option("--target-language", metavar="LANG", help="language to translate into")

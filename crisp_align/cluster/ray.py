@@ -16,14 +16,14 @@ from queue import Queue
 from typing import TYPE_CHECKING, Any
 
 import crisp_align
-from crisp_align.cluster.sizes import Sizes
+from crisp_align.cluster.sizes import ResourcePlan
 from crisp_align.errors import CrispAlignError, MissingDependencyError, ModelError, OptionError
 
 if TYPE_CHECKING:
     from crisp_align.cluster.stages import Models
     from crisp_align.pipeline.pipeline import Settings
 
-__all__ = ["connected", "last_line", "living_nodes", "look", "pump", "silent_ray", "streamed"]
+__all__ = ["build_dataset", "connected", "import_ray", "last_line", "living_nodes", "look", "pump"]
 
 _ROWS = 8  # parts that are heard or timed in one call
 _ANSWER = 10.0  # s that a cluster has to answer at all
@@ -34,7 +34,7 @@ def _divided(settings: Settings, cpus: float) -> Settings:
     return settings.placed(max(int(cpus), 1), lambda device: device.partition(":")[0])
 
 
-def look(ray: Any, settings: Settings, sizes: Sizes) -> Models:
+def look(ray: Any, settings: Settings, sizes: ResourcePlan) -> Models:
     """Load the models once, somewhere.
 
     Raises:
@@ -57,12 +57,12 @@ def look(ray: Any, settings: Settings, sizes: Sizes) -> Models:
     return models
 
 
-def streamed(ray: Any, order: Any, sizes: Sizes) -> Any:
+def build_dataset(ray: Any, order: Any, sizes: ResourcePlan) -> Any:
     """Files → parts of clips → heard → timed."""
     from ray.data import ActorPoolStrategy, TaskPoolStrategy
 
     from crisp_align.cluster.board import files_of
-    from crisp_align.cluster.stages import Hear, Time, read_parts
+    from crisp_align.cluster.stages import AlignStage, TranscribeStage, read_parts
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -86,7 +86,7 @@ def streamed(ray: Any, order: Any, sizes: Sizes) -> Any:
             compute=TaskPoolStrategy(size=sizes.decode_workers),
         )
         .map_batches(
-            Hear,
+            TranscribeStage,
             fn_constructor_args=(hearing,),
             batch_size=rows,
             batch_format="pyarrow",
@@ -95,7 +95,7 @@ def streamed(ray: Any, order: Any, sizes: Sizes) -> Any:
             compute=pool(sizes.asr_workers),
         )
         .map_batches(
-            Time,
+            AlignStage,
             fn_constructor_args=(timing,),
             batch_size=rows,
             batch_format="pyarrow",
@@ -129,7 +129,7 @@ def last_line(error: BaseException) -> str:
     return lines[-1] if lines else type(error).__name__
 
 
-def silent_ray() -> Any:
+def import_ray() -> Any:
     """The package, told to be silent.
 
     Raises:

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 import crisp_align
 from crisp_align.batch.workers import WorkerDiedError
-from crisp_align.cluster.ray import connected, last_line, living_nodes, look, pump, silent_ray, streamed
-from crisp_align.cluster.sizes import ClusterOptions, Sizes, fitting
+from crisp_align.cluster.ray import build_dataset, connected, import_ray, last_line, living_nodes, look, pump
+from crisp_align.cluster.sizes import ClusterOptions, ResourcePlan, plan_resources
 from crisp_align.errors import CrispAlignError
 from crisp_align.events import (
     Advanced,
@@ -100,7 +100,7 @@ class _File:
         return self.assembly.task
 
 
-class Vigil:
+class StallDetector:
     """Tells when what is left of a cluster can do no more: a node was lost, and nobody has done anything since.
 
     What the lost node held is then waiting for room that the others do not have.
@@ -142,7 +142,7 @@ class _Run:
 
     def work(self) -> Generator[Ready | Event | None]:
         """All rounds."""
-        ray = silent_ray()
+        ray = import_ray()
         number, left = 0, list[_File]()
         while True:
             # What a round leaves hanging when it is given up ends with its connection.
@@ -154,25 +154,25 @@ class _Run:
                 while whole:
                     whole = yield from self.round(ray, number, [file.again() for file in left])
                     number += 1
-                    yield from self.weigh()
+                    yield from self.retry_lost()
                     left = list(self.files.values())
                     if not left and self.feed.ended and self.first is None:
                         return
             if self.pump is not None:  # what it still holds belongs to the connection that has ended
                 self.pump.join(_STALL)
 
-    def sizes(self, ray: Any) -> Sizes:
+    def sizes(self, ray: Any) -> ResourcePlan:
         """How the cluster is divided as it is now."""
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         cpus = [float(node.get("CPU", 0)) for node in nodes]
         devices = {self.settings.backend.load.device, self.settings.aligner.load.device}
         gpus = [0.0 if devices == {"cpu"} else float(node.get("GPU", 0)) for node in nodes]
-        return fitting(self.options, cpus, gpus)
+        return plan_resources(self.options, cpus, gpus)
 
     def round(self, ray: Any, number: int, tasks: list[Task]) -> Generator[Event | None, None, bool]:
         """Do tasks, or those of the feed where there are none; False: it was given up before its end."""
         from crisp_align.cluster.board import TaskBoard
-        from crisp_align.cluster.stages import Order
+        from crisp_align.cluster.stages import StageConfig
 
         assert self.models is not None  # noqa: S101 (for the type checker)
         sizes, ended = self.sizes(ray), bool(tasks)
@@ -183,16 +183,16 @@ class _Run:
         board.put.remote(tasks, ended=ended)
         clips = _CLIPS * _GROWTH ** min(number, 2)
         home = os.getcwd()  # noqa: PTH109 (the very name)
-        order = Order(self.settings, self.models, clips, self.options.timeout, home, board)
+        order = StageConfig(self.settings, self.models, clips, self.options.timeout, home, board)
         arrived: Queue[Any] = Queue(_QUEUE)
-        self.pump = Thread(target=pump, args=(streamed(ray, order, sizes), arrived), name="cluster", daemon=True)
+        self.pump = Thread(target=pump, args=(build_dataset(ray, order, sizes), arrived), name="cluster", daemon=True)
         self.pump.start()
         given, ahead = len(tasks), _AHEAD + 2 * sizes.decode_workers
-        vigil, anything = Vigil(living_nodes(ray), time.monotonic()), False
+        stall, anything = StallDetector(living_nodes(ray), time.monotonic()), False
         while True:
             yield None
             begun, busy, news = ray.get(board.look.remote())
-            yield from self.told(news)
+            yield from self.forward(news)
             if not ended and given - begun < ahead:
                 more = self.more(ahead)
                 ended = self.feed.ended and self.first is None
@@ -201,7 +201,7 @@ class _Run:
             try:
                 values = arrived.get(timeout=_TICK)
             except Empty:
-                if vigil.is_over(living_nodes(ray), busy, time.monotonic()):
+                if stall.is_over(living_nodes(ray), busy, time.monotonic()):
                     return False
                 continue
             if isinstance(values, Exception) and not anything:
@@ -209,11 +209,11 @@ class _Run:
             if not isinstance(values, list):
                 return True
             anything = True
-            vigil.heard(time.monotonic())
+            stall.heard(time.monotonic())
             for value in values:
                 yield from self.take(value)
 
-    def told(self, news: Iterable[Started | Staged | Noticed]) -> Iterator[Event]:
+    def forward(self, news: Iterable[Started | Staged | Noticed]) -> Iterator[Event]:
         """Pass on what happened to files that are on their way."""
         for event in news:
             file = self.files.get(event.source)
@@ -239,9 +239,9 @@ class _Run:
 
     def take(self, value: Any) -> Iterator[Event]:
         """What came out of the last stage."""
-        from crisp_align.cluster.stages import Unready
+        from crisp_align.cluster.stages import LoadFailure
 
-        if isinstance(value, Unready):
+        if isinstance(value, LoadFailure):
             raise value.error
         file = self.files.get(value.source)
         if file is None or file.closed:
@@ -287,7 +287,7 @@ class _Run:
         assert self.models is not None  # noqa: S101 (for the type checker)
         return Provenance(self.models.backend, self.models.model, self.models.aligner, crisp_align.__version__)
 
-    def weigh(self) -> Iterator[Event]:
+    def retry_lost(self) -> Iterator[Event]:
         """See to the files that did not come out of a round."""
         for file in list(self.files.values()):
             if file.closed:  # a part of it is to be heard in another language

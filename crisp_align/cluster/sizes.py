@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from crisp_align.errors import OptionError
 
-__all__ = ["ClusterOptions", "Sizes", "fitting"]
+__all__ = ["ClusterOptions", "ResourcePlan", "plan_resources"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class ClusterOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class ResourcePlan:
     """How a cluster is divided."""
 
     asr_workers: int
@@ -43,7 +43,7 @@ class Sizes:
     decode_cpus: float
 
 
-def fitting(options: ClusterOptions, node_cpus: Sequence[float], node_gpus: Sequence[float]) -> Sizes:
+def plan_resources(options: ClusterOptions, node_cpus: Sequence[float], node_gpus: Sequence[float]) -> ResourcePlan:
     """Divide a cluster; what is asked for stays, as long as all stages find a place.
 
     With GPUs there is an ASR and an alignment worker for each, which share it. Without, an ASR worker takes up to four
@@ -100,4 +100,4 @@ def fitting(options: ClusterOptions, node_cpus: Sequence[float], node_gpus: Sequ
         )
     room = int(cpus_left(asr, align) / decode_cpus) if decode_cpus else asr
     decode = min(options.decode_workers or max(math.ceil(asr / 2), 1), max(room, 1))
-    return Sizes(asr, asr_cpus, asr_gpus, align, align_cpus, align_gpus, decode, decode_cpus)
+    return ResourcePlan(asr, asr_cpus, asr_gpus, align, align_cpus, align_gpus, decode, decode_cpus)

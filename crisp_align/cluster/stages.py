@@ -36,7 +36,18 @@ from crisp_align.transcript import Clip
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Done", "Hear", "Models", "Order", "Part", "Time", "Unready", "look", "read_parts", "unpacked"]
+__all__ = [
+    "AlignStage",
+    "Done",
+    "LoadFailure",
+    "Models",
+    "Part",
+    "StageConfig",
+    "TranscribeStage",
+    "look",
+    "read_parts",
+    "unpacked",
+]
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -57,7 +68,7 @@ class Models:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class StageConfig:
     """What every stage is told."""
 
     settings: Settings
@@ -100,7 +111,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Unready:
+class LoadFailure:
     """A node whose models do not load."""
 
     error: CrispAlignError
@@ -135,14 +146,14 @@ def look(settings: Settings, version: str) -> Models | CrispAlignError:
     return Models(pipeline.ready, pipeline.max_clip, backend.name, backend.model, pipeline.models.aligners.names[0])
 
 
-def read_parts(table: pa.Table, order: Order) -> Iterator[pa.Table]:
+def read_parts(table: pa.Table, order: StageConfig) -> Iterator[pa.Table]:
     """Read files and cut them into clips."""
     for number, task in unpacked(table):
         order.board.begin.remote(number)
         with closing(_parts(task, order)) as parts:
             for count in itertools.count():
                 # Only our own steps are timed, not how long the next stage lets us wait.
-                watch = _Watch(order, [("decoding", task.source, count)])
+                watch = _StepWatchdog(order, [("decoding", task.source, count)])
                 with watch as deaths:
                     if deaths[0] >= _TRIES:
                         watch.done = False
@@ -154,7 +165,7 @@ def read_parts(table: pa.Table, order: Order) -> Iterator[pa.Table]:
                 yield packed([part])
 
 
-def _parts(task: Task, order: Order) -> Generator[_ReadPart]:
+def _parts(task: Task, order: StageConfig) -> Generator[_ReadPart]:
     first, clips, started, ended = len(task.finished), list[Clip](), None, None
     limit: Future[float] = Future()
     limit.set_result(order.models.max_clip)
@@ -181,10 +192,10 @@ def _parts(task: Task, order: Order) -> Generator[_ReadPart]:
     yield Part(task.source, first, tuple(clips), started, ended)
 
 
-class Hear:
+class TranscribeStage:
     """The backend as a stage: parts of clips become parts of what was heard."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: StageConfig) -> None:
         self.order = order
         self.hearing = _loaded(self._load, order)
 
@@ -200,9 +211,9 @@ class Hear:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """A stage's step."""
-        if isinstance(self.hearing, Unready):
+        if isinstance(self.hearing, LoadFailure):
             return packed([self.hearing])
-        return packed(_through(unpacked(table), self._hear, self.order, "transcribing"))
+        return packed(_map_parts(unpacked(table), self._hear, self.order, "transcribing"))
 
     def _hear(self, clips: Sequence[Clip]) -> Iterator[ClipTranscript | CrispAlignError]:
         assert isinstance(self.hearing, Transcriber)  # noqa: S101 (for the type checker)
@@ -211,10 +222,10 @@ class Hear:
             yield from self.hearing.transcribe(clips[begin : begin + size])
 
 
-class Time:
+class AlignStage:
     """The aligners as a stage: parts of what was heard become parts of what is done."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: StageConfig) -> None:
         self.order = order
         self.timing = _loaded(self._load, order)
 
@@ -230,9 +241,9 @@ class Time:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """A stage's step."""
-        if isinstance(self.timing, Unready):
+        if isinstance(self.timing, LoadFailure):
             return packed([self.timing])
-        return packed(_through(unpacked(table), self._time, self.order, "aligning"))
+        return packed(_map_parts(unpacked(table), self._time, self.order, "aligning"))
 
     def _time(self, clips: Sequence[ClipTranscript | CrispAlignError]) -> Iterator[Done | CrispAlignError]:
         assert isinstance(self.timing, AlignmentStage)  # noqa: S101 (for the type checker)
@@ -249,31 +260,31 @@ class Time:
                 yield Done(result, clip.utterance.clip.end, said.language, silent=not said.text.strip())
 
 
-def _loaded(load: Callable[[], T], order: Order) -> T | Unready:
+def _loaded(load: Callable[[], T], order: StageConfig) -> T | LoadFailure:
     """What is loaded; whatever goes wrong is told with the first part."""
     try:
-        with _Watch(order, [("loading", f"{os.getpid()}@{socket.gethostname()}", 0)], timed=False):
+        with _StepWatchdog(order, [("loading", f"{os.getpid()}@{socket.gethostname()}", 0)], timed=False):
             return load()
     except CrispAlignError as error:
-        return Unready(_on_this_node(error))
+        return LoadFailure(_on_this_node(error))
     except Exception as error:  # whatever a plug-in raises
-        return Unready(_on_this_node(ModelError(f"the models do not load: {type(error).__name__}: {error}")))
+        return LoadFailure(_on_this_node(ModelError(f"the models do not load: {type(error).__name__}: {error}")))
 
 
 def _on_this_node(error: CrispAlignError) -> CrispAlignError:
     return type(error)(f"{error.what} (on node {socket.gethostname()})", subject=error.subject, hint=error.hint)
 
 
-def _through(
-    parts: Sequence[Part[T] | Unready], work: Callable[[Sequence[T]], Iterable[U]], order: Order, stage: Stage
-) -> list[Part[U] | Unready]:
+def _map_parts(
+    parts: Sequence[Part[T] | LoadFailure], work: Callable[[Sequence[T]], Iterable[U]], order: StageConfig, stage: Stage
+) -> list[Part[U] | LoadFailure]:
     """Put the clips of parts through `work` together, or each alone where that once went wrong."""
     whole = [part for part in parts if isinstance(part, Part)]
     if not whole:
-        return [part for part in parts if isinstance(part, Unready)]
+        return [part for part in parts if isinstance(part, LoadFailure)]
     results: list[U] | None = None
     mistake: CrispAlignError | None = None
-    watch = _Watch(order, [(stage, part.source, part.first) for part in whole])
+    watch = _StepWatchdog(order, [(stage, part.source, part.first) for part in whole])
     with watch as deaths:
         if len(whole) == 1 and deaths[0] >= _TRIES:
             mistake = _death(whole[0].source)
@@ -286,13 +297,13 @@ def _through(
         else:
             watch.done = False
     if results is None and len(whole) > 1:
-        return [done for part in parts for done in _through([part], work, order, stage)]
+        return [done for part in parts for done in _map_parts([part], work, order, stage)]
     if results is None:
         return [Part(part.source, part.first, (), part.started, mistake) for part in whole]
     given = iter(results)
     return [
         part
-        if isinstance(part, Unready)
+        if isinstance(part, LoadFailure)
         else Part(part.source, part.first, tuple(islice(given, len(part.clips))), part.started, part.ended)
         for part in parts
     ]
@@ -302,13 +313,13 @@ def _death(source: str) -> WorkerDiedError:
     return WorkerDiedError("its worker crashed or hung, twice", subject=source, hint="left out from now on")
 
 
-class _Watch:
+class _StepWatchdog:
     """Tells the board who is at what, and ends the process where that takes too long, whatever it hangs in.
 
     Entering gives, for each step, how often somebody died over it before.
     """
 
-    def __init__(self, order: Order, steps: Sequence[Step], *, timed: bool = True) -> None:
+    def __init__(self, order: StageConfig, steps: Sequence[Step], *, timed: bool = True) -> None:
         self._order, self._steps, self._timed = order, steps, timed
         self.done = True
         """Unset where the steps are not tried after all; who died over them stays known."""

@@ -19,7 +19,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from crisp_align.cli.live import LiveView, told_duration
-from crisp_align.cli.standing import Outcome, Standing
+from crisp_align.cli.progress import Outcome, Progress
 
 DRIVER = """
 import sys, threading
@@ -39,8 +39,8 @@ display.finished()
 """
 
 
-def standing(files: int | None, at_work: int, name: str = "film{}.mkv") -> Standing:
-    run = Standing(files)
+def run_progress(files: int | None, at_work: int, name: str = "film{}.mkv") -> Progress:
+    run = Progress(files)
     for number in range(at_work):
         run.started(name.format(number), 100 if number % 2 else None)
         run.staged(name.format(number), "transcribing")
@@ -48,7 +48,7 @@ def standing(files: int | None, at_work: int, name: str = "film{}.mkv") -> Stand
     return run
 
 
-def shown(run: Standing, width: int, height: int, failures: tuple[str, ...] = ()) -> list[str]:
+def shown(run: Progress, width: int, height: int, failures: tuple[str, ...] = ()) -> list[str]:
     """The lines of one picture."""
     console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
     view = LiveView(run, console)
@@ -61,7 +61,7 @@ def shown(run: Standing, width: int, height: int, failures: tuple[str, ...] = ()
 
 class TestPicture:
     def test_it_counts_names_and_paces(self) -> None:
-        run = standing(12, 2)
+        run = run_progress(12, 2)
         run.finished("film1.mkv", Outcome(("film1.srt",), 5, 100, 200))
         run.passed("film7.mkv")
         run.refused("film8.mkv")
@@ -72,7 +72,7 @@ class TestPicture:
         assert told[4] == "crisp-align: error: film8.mkv: is empty (0 bytes)"
 
     def test_a_pause_says_why(self) -> None:
-        run = standing(3, 1)
+        run = run_progress(3, 1)
         run.paused("disk full on /srv")
         assert "paused: disk full on /srv; goes on when that is mended" in shown(run, 80, 24)
 
@@ -81,7 +81,7 @@ class TestPicture:
         "name", ["film{}.mkv", "映画🎬" * 30 + "{}.mkv", "evil\x1b[2J\n\u202e{}.wav", "x" * 300 + "{}"]
     )
     def test_it_fits_any_terminal(self, files: int | None, name: str) -> None:
-        run = standing(files, 1 if files == 1 else 40, name)
+        run = run_progress(files, 1 if files == 1 else 40, name)
         run.paused("disk full on " + "/deep" * 50)
         failures = tuple(f"crisp-align: error: {'映' * number}.wav: is empty" for number in range(0, 200, 40))
         for width in (1, 2, 5, 10, 20, 35, 36, 59, 60, 80, 119, 120, 300):
@@ -92,7 +92,7 @@ class TestPicture:
                 assert not set("\x1b\n\u202e") & set("".join(lines))
 
     def test_a_thousand_files_at_work_are_counted_not_listed(self) -> None:
-        told = shown(standing(5000, 1000), 100, 24)
+        told = shown(run_progress(5000, 1000), 100, 24)
         assert len(told) < 15
         assert "… and 992 more" in told
 
@@ -143,7 +143,7 @@ class Terminal:
 
     @property
     def lines(self) -> list[str]:
-        """All that was ever left standing, from the top."""
+        """All that was ever left run_progress, from the top."""
         past = ["".join(line[column].data for column in range(self.screen.columns)) for line in self.screen.history.top]
         return [text for line in [*past, *self.screen.display] if (text := line.rstrip())]
 

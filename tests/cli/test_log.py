@@ -15,7 +15,7 @@ import pytest
 from crisp_align import __version__
 from crisp_align.cli.command import log_json_requested
 from crisp_align.cli.log import JsonLog
-from crisp_align.cli.standing import Standing
+from crisp_align.cli.progress import Progress
 from crisp_align.errors import MediaError
 from tests.command import COMMAND, run
 
@@ -65,7 +65,7 @@ class TestJsonLog:
 
     def test_progress_is_told_once_a_second_and_file(self) -> None:
         lines: list[str] = []
-        clock, run = Clock(), Standing(2)
+        clock, run = Clock(), Progress(2)
         log = JsonLog(lines.append, clock=clock)
         for source in ("a", "b"):
             run.started(source, 100.0)

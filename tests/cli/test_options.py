@@ -24,7 +24,16 @@ GROUPS = [
     if isinstance(kind, type) and issubclass(kind, OptionGroup) and kind is not OptionGroup
 ]
 # Read by the commands themselves, or turned into several fields.
-OF_THE_COMMAND = {"profile", "resolution", "report", "engine", "align_device", "align_dtype", "align_runtime"}
+OF_THE_COMMAND = {
+    "audience",
+    "profile",
+    "resolution",
+    "report",
+    "engine",
+    "align_device",
+    "align_dtype",
+    "align_runtime",
+}
 
 
 def parsed(*args: str) -> TranscribeOptions:

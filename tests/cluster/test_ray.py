@@ -18,7 +18,7 @@ from crisp_align.batch.journal import Journal
 from crisp_align.cli import main
 from crisp_align.cluster import run as cluster
 from crisp_align.cluster.board import TaskBoard
-from crisp_align.cluster.sizes import ClusterOptions, Sizes, fitting
+from crisp_align.cluster.sizes import ClusterOptions, ResourcePlan, plan_resources
 from crisp_align.cluster.stages import Done, Models, Part
 from crisp_align.errors import MissingDependencyError, OptionError
 from crisp_align.events import ClipDone, ClipResult, Event, Failed, Finished, Noticed, Ready, Started
@@ -176,13 +176,13 @@ GIVES_UP = """
 import sys
 from crisp_align.cluster import run as cluster
 from crisp_align.cli import main
-judge, given_up = cluster.Vigil.is_over, []
-def is_over(vigil, alive, busy, now):
+judge, given_up = cluster.StallDetector.is_over, []
+def is_over(stall, alive, busy, now):
     if busy and not given_up:
         given_up.append(now)
         return True
-    return judge(vigil, alive, busy, now)
-cluster.Vigil.is_over = is_over
+    return judge(stall, alive, busy, now)
+cluster.StallDetector.is_over = is_over
 code = main(sys.argv[1:])
 assert given_up
 sys.exit(code)
@@ -242,25 +242,25 @@ def test_hostile_files_on_another_file_system_cost_themselves_alone(nodes: Nodes
 
 class TestDividing:
     def test_a_machine_without_gpus_transcribes_on_most_of_its_cpus(self) -> None:
-        assert fitting(ClusterOptions(), [2], []) == Sizes(1, 1, 0, 1, 0.5, 0, 1, 0.5)
-        assert fitting(ClusterOptions(), [16] * 4, [0] * 4) == Sizes(14, 4, 0, 7, 0.5, 0, 7, 0.5)
+        assert plan_resources(ClusterOptions(), [2], []) == ResourcePlan(1, 1, 0, 1, 0.5, 0, 1, 0.5)
+        assert plan_resources(ClusterOptions(), [16] * 4, [0] * 4) == ResourcePlan(14, 4, 0, 7, 0.5, 0, 7, 0.5)
 
     def test_each_gpu_has_a_worker_of_each_kind(self) -> None:
-        sizes = fitting(ClusterOptions(), [16] * 4, [1] * 4)
+        sizes = plan_resources(ClusterOptions(), [16] * 4, [1] * 4)
         assert (sizes.asr_workers, sizes.asr_gpus, sizes.align_workers, sizes.align_gpus) == (4, 0.5, 4, 0.5)
 
     def test_what_is_asked_for_stays_as_long_as_it_fits(self) -> None:
-        sizes = fitting(ClusterOptions(asr_workers=3, asr_cpus=2, align_workers=2, decode_workers=1), [8, 8], [])
+        sizes = plan_resources(ClusterOptions(asr_workers=3, asr_cpus=2, align_workers=2, decode_workers=1), [8, 8], [])
         assert (sizes.asr_workers, sizes.asr_cpus, sizes.align_workers, sizes.decode_workers) == (3, 2, 2, 1)
-        assert fitting(ClusterOptions(asr_workers=9), [2, 2], []).asr_workers == 2
+        assert plan_resources(ClusterOptions(asr_workers=9), [2, 2], []).asr_workers == 2
 
     def test_a_cluster_that_is_too_small_is_refused(self) -> None:
         with pytest.raises(OptionError, match="the cluster has 2 CPUs and 0 GPUs"):
-            fitting(ClusterOptions(asr_cpus=2), [2], [])
+            plan_resources(ClusterOptions(asr_cpus=2), [2], [])
         with pytest.raises(OptionError, match="no node of the cluster has more than 2 CPUs, and a worker needs 4"):
-            fitting(ClusterOptions(asr_cpus=4), [2, 2, 2], [])
+            plan_resources(ClusterOptions(asr_cpus=4), [2, 2, 2], [])
         with pytest.raises(OptionError, match="GPUs"):
-            fitting(ClusterOptions(asr_gpus=1), [8], [0])
+            plan_resources(ClusterOptions(asr_gpus=1), [8], [0])
 
 
 class TestAccount:
@@ -321,20 +321,20 @@ class TestBoard:
 
 class TestVigil:
     def test_a_whole_cluster_may_take_its_time(self) -> None:
-        vigil = cluster.Vigil({"a", "b"}, 0.0)
-        assert not vigil.is_over({"a", "b", "c"}, set(), 1000.0)
+        stall = cluster.StallDetector({"a", "b"}, 0.0)
+        assert not stall.is_over({"a", "b", "c"}, set(), 1000.0)
 
     def test_what_is_left_may_take_its_time_while_it_works(self) -> None:
-        vigil = cluster.Vigil({"a", "b"}, 0.0)
-        assert not vigil.is_over({"a"}, {"a"}, 1000.0)
-        assert not vigil.is_over({"a"}, set(), 1010.0)
-        vigil.heard(1012.0)
-        assert not vigil.is_over({"a"}, set(), 1025.0)
+        stall = cluster.StallDetector({"a", "b"}, 0.0)
+        assert not stall.is_over({"a"}, {"a"}, 1000.0)
+        assert not stall.is_over({"a"}, set(), 1010.0)
+        stall.heard(1012.0)
+        assert not stall.is_over({"a"}, set(), 1025.0)
 
     def test_a_lost_node_and_nobody_at_work_is_the_end(self) -> None:
-        vigil = cluster.Vigil({"a", "b"}, 0.0)
-        assert not vigil.is_over({"a"}, {"b"}, 10.0)
-        assert vigil.is_over({"a"}, {"b"}, 20.0), "who was at work on the lost node is not"
+        stall = cluster.StallDetector({"a", "b"}, 0.0)
+        assert not stall.is_over({"a"}, {"b"}, 10.0)
+        assert stall.is_over({"a"}, {"b"}, 20.0), "who was at work on the lost node is not"
 
 
 class Account:

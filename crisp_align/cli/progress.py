@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Lock
 
-__all__ = ["Outcome", "Standing", "Underway"]
+__all__ = ["FileProgress", "Outcome", "Progress"]
 
 _SOON = 10.0  # s of work before a time left is worth telling
 _FEW = 3  # finished files whose mean length may stand for those to come
@@ -30,7 +30,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Underway:
+class FileProgress:
     """A file that is being worked on."""
 
     duration: float | None = None
@@ -41,7 +41,7 @@ class Underway:
     """s of it that are done."""
     stage: str = ""
     began: float = 0.0
-    """On the clock of its `Standing`."""
+    """On the clock of its `Progress`."""
 
     @property
     def share(self) -> float:
@@ -49,7 +49,7 @@ class Underway:
         return min(self.position / self.duration, 1.0) if self.duration else 0.0
 
 
-class Standing:
+class Progress:
     """Counts of one run.
 
     Args:
@@ -61,7 +61,7 @@ class Standing:
         self.files = files
         self._counting = Lock()  # files may be refused in one thread while others are written in another
         self.done = self.failed = self.skipped = self.words = 0
-        self.underway: dict[str, Underway] = {}
+        self.underway: dict[str, FileProgress] = {}
         """Source → the file, in the order they were begun."""
         self.pause: str | None = None
         """Why nothing goes on for now."""
@@ -75,7 +75,7 @@ class Standing:
         """A file is open; `earlier`: s of it that an earlier run did."""
         if self._working_since is None and self.pause is None:
             self._working_since = self._clock()
-        known = self.underway.get(source, Underway(began=self._clock()))
+        known = self.underway.get(source, FileProgress(began=self._clock()))
         self.underway[source] = replace(known, duration=duration, earlier=earlier, position=earlier)
 
     def staged(self, source: str, name: str) -> None:
@@ -89,7 +89,7 @@ class Standing:
         if (file := self.underway.get(source)) is not None:
             self.underway[source] = replace(file, position=max(file.position, position))
 
-    def ended(self, source: str) -> Underway | None:
+    def ended(self, source: str) -> FileProgress | None:
         """A file is no longer worked on, whatever came of it."""
         return self.underway.pop(source, None)
 
@@ -180,6 +180,6 @@ class Standing:
         to_come = sum(lengths) - sum(file.position for file in known) + unknown * mean
         return max(0.0, to_come) / self.speed
 
-    def _files(self) -> list[Underway]:
+    def _files(self) -> list[FileProgress]:
         """A copy: the view looks from another thread."""
         return list(self.underway.values())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crisp_align.cli.standing import Outcome, Standing
+from crisp_align.cli.progress import Outcome, Progress
 
 
 class Clock:
@@ -26,7 +26,7 @@ def outcome(audio: float) -> Outcome:
 
 
 def test_what_is_not_done_failed_or_skipped_is_left(clock: Clock) -> None:
-    run = Standing(10, clock)
+    run = Progress(10, clock)
     run.started("a", 60)
     run.finished("a", outcome(60))
     run.started("b", 60)
@@ -41,7 +41,7 @@ def test_what_is_not_done_failed_or_skipped_is_left(clock: Clock) -> None:
 
 
 def test_the_speed_is_that_of_all_files_together(clock: Clock) -> None:
-    run = Standing(3, clock)
+    run = Progress(3, clock)
     clock.now += 500  # loading a model is not work on a file
     run.started("a", 100)
     run.started("b", 100)
@@ -53,7 +53,7 @@ def test_the_speed_is_that_of_all_files_together(clock: Clock) -> None:
 
 
 def test_a_pause_is_not_work(clock: Clock) -> None:
-    run = Standing(2, clock)
+    run = Progress(2, clock)
     run.started("a", 100)
     clock.now += 10
     run.paused("disk full")
@@ -67,7 +67,7 @@ def test_a_pause_is_not_work(clock: Clock) -> None:
 
 
 def test_what_an_earlier_run_did_is_no_speed(clock: Clock) -> None:
-    run = Standing(1, clock)
+    run = Progress(1, clock)
     run.started("a", 1000, earlier=900)
     assert run.audio_seconds == 0 and run.share == 0.9
     clock.now += 20
@@ -78,7 +78,7 @@ def test_what_an_earlier_run_did_is_no_speed(clock: Clock) -> None:
 
 class TestRemaining:
     def test_it_weighs_files_by_their_length(self, clock: Clock) -> None:
-        run = Standing(2, clock)
+        run = Progress(2, clock)
         run.started("short", 60)
         run.started("long", 6000)
         clock.now += 20
@@ -88,7 +88,7 @@ class TestRemaining:
         assert run.remaining == pytest.approx((6000 - 140) / 10)
 
     def test_files_to_come_count_as_the_mean_of_those_known(self, clock: Clock) -> None:
-        run = Standing(10, clock)
+        run = Progress(10, clock)
         for name, length in (("a", 100), ("b", 200), ("c", 300)):
             run.started(name, length)
             clock.now += 10
@@ -97,24 +97,24 @@ class TestRemaining:
         assert run.remaining == pytest.approx(7 * 200 / 20)
 
     def test_it_is_not_told_while_it_would_be_a_guess(self, clock: Clock) -> None:
-        run = Standing(100, clock)
+        run = Progress(100, clock)
         assert run.remaining is None
         run.started("a", 1000)
         run.advanced("a", 500)
         clock.now += 60
         assert run.remaining is None  # 99 files of unknown length
-        alone = Standing(1, clock)
+        alone = Progress(1, clock)
         alone.started("a", 1000)
         alone.advanced("a", 500)
         clock.now += 5
         assert alone.remaining is None  # too soon
         clock.now += 15
         assert alone.remaining == pytest.approx(20)
-        watching = Standing(None, clock)
+        watching = Progress(None, clock)
         assert watching.left is None and watching.remaining is None and watching.share == 0
 
     def test_a_file_that_fails_is_no_longer_to_come(self, clock: Clock) -> None:
-        run = Standing(2, clock)
+        run = Progress(2, clock)
         run.started("a", 100)
         run.started("b", 100_000)
         clock.now += 20
@@ -133,7 +133,7 @@ Step = st.tuples(
 @given(st.lists(Step, max_size=40), st.none() | st.integers(0, 5))
 def test_no_order_of_events_breaks_a_count(steps: list[tuple[str, str, float]], files: int | None) -> None:
     clock = Clock()
-    run = Standing(files, clock)
+    run = Progress(files, clock)
     for what, source, number in steps:
         clock.now += number / 1000
         match what:
