@@ -43,6 +43,8 @@ class ReferenceText:
     units: tuple[Unit, ...]
     lines: tuple[ReferenceLine, ...]
     """In order; every unit is in one of them."""
+    audible: tuple[Unit, ...]
+    """The same units without the labels that are not said, as an aligner is given them."""
 
     @property
     def line_ends(self) -> tuple[bool, ...]:
@@ -61,6 +63,7 @@ class ReferenceText:
         with the line before (or after). Labels inside a line (`NAME:`, `[sighs]`) belong to the words beside them.
         """
         units: list[Unit] = []
+        audible: list[Unit] = []
         lines: list[ReferenceLine] = []
         lead = ""
         for line in text.splitlines():
@@ -69,7 +72,7 @@ class ReferenceText:
                 lines.append(ReferenceLine(lead + shown, len(units), len(units)))
                 lead = ""
                 continue
-            pieces = _units(shown, language, mode) if shown else []
+            pieces, said = _units(shown, language, mode) if shown else ([], [])
             if not pieces and lines:
                 lines[-1] = _extended(lines[-1], shown, units)
             elif not pieces:
@@ -80,7 +83,8 @@ class ReferenceText:
                 lines.append(ReferenceLine(lead + space + shown, len(units), len(units) + len(pieces)))
                 lead = ""
                 units.extend(pieces)
-        return cls(tuple(units), tuple(lines))
+                audible.extend(said)
+        return cls(tuple(units), tuple(lines), tuple(audible))
 
 
 def _extended(line: ReferenceLine, shown: str, units: list[Unit]) -> ReferenceLine:
@@ -89,15 +93,20 @@ def _extended(line: ReferenceLine, shown: str, units: list[Unit]) -> ReferenceLi
     return ReferenceLine(line.text + shown, line.first, line.last)
 
 
-def _units(line: str, language: str | None, mode: UnitMode) -> list[Unit]:
-    """The units of a line; what is not said belongs to the unit after it, or before it at the end of the line."""
+def _units(line: str, language: str | None, mode: UnitMode) -> tuple[list[Unit], list[Unit]]:
+    """The units of a line with its labels, and without them.
+
+    A label belongs to the unit after it, or before it at the end of the line.
+    """
     units: list[Unit] = []
+    audible: list[Unit] = []
     waiting, at = "", 0
     for start, end in [*unspoken_spans(line), (len(line), len(line))]:
         piece = line[at:start]
         made = split_units(piece, language, mode) if piece else []
         if made:
             units += [Unit(waiting + made[0].text, made[0].spoken), *made[1:]]
+            audible += made
             waiting = ""
         else:
             waiting += piece
@@ -105,7 +114,7 @@ def _units(line: str, language: str | None, mode: UnitMode) -> list[Unit]:
         at = end
     if waiting and units:
         units[-1] = Unit(units[-1].text + waiting, units[-1].spoken)
-    return units
+    return units, audible
 
 
 def mismatch_notices(segments: Sequence[Segment], share: float) -> list[str]:

@@ -199,7 +199,7 @@ class _TextAlignment:
 
     def _plan(self, reference: ReferenceText, transcripts: Sequence[Sequence[Unit]], language: str | None) -> TextPlan:
         lines = [(line.first, line.last) for line in reference.lines if not line.is_sound]
-        return plan_text(reference.units, lines, transcripts, language)
+        return plan_text(reference.audible, lines, transcripts, language)
 
     def _second_chance(
         self, reference: ReferenceText, plan: TextPlan, transcripts: list[list[Unit]], language: str | None
@@ -260,7 +260,7 @@ class _TextAlignment:
         utterances = (
             Utterance(
                 self._clips.load(number),
-                tuple(u for u, n in zip(reference.units, numbers, strict=True) if n == number),
+                tuple(u for u, n in zip(reference.audible, numbers, strict=True) if n == number),
                 language,
             )
             for number in owners
@@ -310,7 +310,13 @@ class _TextAlignment:
         found: list[Segment] = []
         waiting: list[tuple[str, Literal["unspoken", "sound"]]] = []
         for line in reference.lines:
-            spoken = [word for word in words[line.first : line.last] if word is not None]
+            spoken = [
+                replace(word, text=unit.text)  # with its label, which the aligner was not given
+                for word, unit in zip(
+                    words[line.first : line.last], reference.units[line.first : line.last], strict=False
+                )
+                if word is not None
+            ]
             status = next(statuses) if plan and not line.is_sound else None
             if line.is_sound or status == "unspoken" or not spoken:
                 waiting.append((line.text, "sound" if line.is_sound else "unspoken"))

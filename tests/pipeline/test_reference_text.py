@@ -119,3 +119,16 @@ class TestMismatchNotices:
 
     def test_a_long_word_that_was_well_heard_is_not(self) -> None:
         assert mismatch_notices([scored(*[(0.3, 0.9)] * 3, (2.2, 0.8))], 1.0) == []
+
+
+def test_a_label_is_shown_with_its_words_and_kept_from_the_aligner() -> None:
+    text = ReferenceText.read("[JFK] ask what (applause)", "en")
+    assert [unit.text for unit in text.units] == [" [JFK] ask", " what (applause)"]
+    assert [unit.text.strip() for unit in text.audible] == ["ask", "what"]
+
+
+def test_a_line_of_sounds_is_a_line_without_units() -> None:
+    sound, words = ReferenceText.read("[door slams]\nWho is it?", "en").lines
+    assert sound.is_sound
+    assert sound.text == " [door slams]"
+    assert not words.is_sound

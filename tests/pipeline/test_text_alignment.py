@@ -63,3 +63,10 @@ def test_unspoken_lines_are_marked_or_dropped_where_that_is_asked_for(recording:
     assert marked.segments[1].text == f" [unspoken] {ADDED}"
     dropped = timed(recording, FIRST, ADDED, SECOND, THIRD, unspoken="drop")
     assert [segment.match for segment in dropped.segments] == ["heard"] * 3
+
+
+def test_a_label_inside_speech_takes_none_of_it(recording: Path) -> None:
+    ask = "ask what you can do for your country."
+    *_, last = timed(recording, FIRST, SECOND, THIRD.removesuffix(f" {ask}"), f"[JFK] {ask}").segments
+    assert last.text == f" [JFK] {ask}"
+    assert last.start == pytest.approx(14.73 + 8.19, abs=0.1)
