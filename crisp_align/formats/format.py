@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from crisp_align.errors import OptionError
-from crisp_align.transcript import Cue, Transcript
+
+if TYPE_CHECKING:  # `--help` shows the flags of formats, and needs no transcript
+    from crisp_align.transcript import Cue, Transcript
 
 __all__ = [
     "BEGINS_NEVER",
@@ -70,10 +72,10 @@ class Entry:
     text: str
 
 
-Writer: TypeAlias = Callable[[Transcript, Sequence[Cue], WriteOptions], str]
-CueReader: TypeAlias = Callable[[str, str], list[Cue]]
+Writer: TypeAlias = "Callable[[Transcript, Sequence[Cue], WriteOptions], str]"
+CueReader: TypeAlias = "Callable[[str, str], list[Cue]]"
 """(text, name of its file) → cues with the lines as they stand. Raises TranscriptError."""
-TranscriptReader: TypeAlias = Callable[[str, str], Transcript]
+TranscriptReader: TypeAlias = "Callable[[str, str], Transcript]"
 """(text, name of its file) → the transcript it holds. Raises TranscriptError."""
 
 BEGINS_NEVER = re.compile(r"(?!)")
