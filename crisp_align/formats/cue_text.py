@@ -200,7 +200,7 @@ def words_of_line(line: str) -> list[str]:
     notes = 0
     for token in _TOKEN.findall(line):
         if not any(char.isalnum() for char in token):
-            opens = _opens(token.strip(), before) or (notes % 2 == 0 and token.strip()[0] in NOTES)
+            opens = _opens(token.strip(), before) or (notes % 2 == 0 and token.strip()[:1] in tuple(NOTES))
             (words[-1] if words and not held and not opens else held).append(token)
         else:
             narrow = columns(token.strip()) == len(token.strip())

@@ -16,6 +16,7 @@ from crisp_align.text.width import columns
 
 __all__ = [
     "BAD",
+    "BOUND",
     "BRACKETED",
     "CLAUSE",
     "FORBIDDEN",
@@ -39,6 +40,7 @@ OPENING = 2.0  # before a conjunction or preposition
 SPACE = -4.0  # at a space, where words are written without
 NEUTRAL = 10.0
 BRACKETED = 8.0  # added inside quotes or brackets
+BOUND = 24.0  # auxiliary or pronoun | verb, adjective | noun
 BAD = 30.0  # article | noun, first | last name, number | unit, noun | postposition
 IN_PHRASE = 240.0  # inside a phrase of Chinese, Japanese or Thai, which only one longer than a line gives reason for
 FORBIDDEN = 400.0  # kinsoku; inside a word
@@ -182,8 +184,8 @@ def _word_cost(left: str, right: str, shown: str, binding: dict[str, frozenset[s
         return BAD - 5
     if after in binding.get("enclitic", none):
         return BAD
-    if before in binding.get("auxiliary", none):
-        return NEUTRAL + 8
+    if before in binding.get("auxiliary", none) or before in binding.get("bound", none):
+        return BOUND
     if after in binding.get("conjunction", none):
         return OPENING
     if after in binding.get("preposition", none):

@@ -17,6 +17,7 @@ from crisp_align.layout.passage import passage_of
 from crisp_align.layout.rules import gap, line_columns, onset
 from crisp_align.text.breaks import (
     BAD,
+    BOUND,
     BRACKETED,
     CLAUSE,
     FORBIDDEN,
@@ -180,6 +181,12 @@ def test_an_eojeol_is_broken_only_where_it_is_longer_than_a_line() -> None:
     [
         ("en", [" the", " house"], BAD),
         ("ko", [" 할", " 수"], BAD),
+        ("ko", [" 준다고", " 하자"], BAD),
+        ("en", [" can", " never"], BOUND),
+        ("en", [" never", " forget"], BOUND),
+        ("en", [" they", " did"], BOUND),
+        ("en", [" great", " field"], BOUND),
+        ("de", [" große", " Feld"], BOUND),
         ("ko", [" 학", "교"], FORBIDDEN),
         ("hi", [" मामले", " में"], BAD),
         ("ja", ["白い", "ものが"], BAD),
