@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
@@ -17,9 +18,13 @@ from crisp_align.transcript import MIN_WORD, Segment, Word
 
 __all__ = ["atoms", "fill_lines", "is_turn", "spoken_end", "words_of", "written_language"]
 
+_LONG_WORD = 12  # columns that hardly any word of Thai, Lao, Khmer or Burmese takes
+
 
 def fill_lines(segment: Segment, rules: Rules) -> Iterator[Lines]:
     """One-line blocks, filled in order: what -ml, -sow and -sp ask for."""
+    if rules.is_cue_a_segment:
+        rules = replace(rules, max_pause=0.0)
     pieces = list(_cut_atoms(segment, rules))
     begins = [False] * len(pieces)
     if rules.split_on_punctuation or rules.max_chars > 1:
@@ -86,8 +91,8 @@ def is_turn(before: Word, after: Word) -> bool:
 def words_of(segment: Segment, rules: Rules) -> tuple[Word, ...]:
     """The words of a segment; one that holds all of its text where it has none.
 
-    What others wrote as one word is cut into words that share its time: Thai, Lao, Khmer and Burmese, and whatever is
-    wider than a line and of a script without spaces.
+    What others wrote as one word is cut into words that share its time: Thai, Lao, Khmer and Burmese that take half a
+    line, and whatever is wider than a line and of a script without spaces.
     """
     words = segment.words or (Word(segment.text, segment.start, segment.end),)
     limit = rules.line_limit if rules.line_limit else len(segment.text)
@@ -106,7 +111,8 @@ def written_language(segment: Segment) -> str | None:
 def _parts(word: Word, language: str | None, rules: Rules) -> tuple[Word, ...]:
     """The words that a word without spaces in it is made of; the word itself where it is one."""
     text = word.text
-    if needs_dictionary(text):
+    widest = rules.line_limit / 2 if rules.line_limit else _LONG_WORD if rules.max_chars == 1 else math.inf
+    if needs_dictionary(text) and columns(text.strip()) > widest:
         texts = [unit.text for unit in split_units(text, script_language(text) or language)]
     elif 0 < rules.line_limit < columns(text.strip()) and is_wide(text):
         texts = [unit.text for unit in split_units(text, language, "char")]

@@ -54,7 +54,7 @@ class Rules:
     """Words a minute."""
     max_pause: float = 1.5
     """s; a longer pause between two words begins a cue, so that no words are on the screen long before they are
-    spoken."""
+    spoken. Where a cue is a whole segment it stays one."""
     min_gap: float = 0.0
     """s between two cues."""
     min_gap_frames: int = 0
@@ -88,6 +88,13 @@ class Rules:
     def rate(self) -> float:
         """Ticks a second that times fall on: frames, or milliseconds."""
         return self.fps or 1000.0
+
+    @property
+    def is_cue_a_segment(self) -> bool:
+        """Whether nothing is asked for but a cue for each segment, however long its pauses are."""
+        return not (
+            self.max_chars or self.max_lines or self.max_words or self.max_duration or self.split_on_punctuation
+        )
 
     @property
     def longest(self) -> int:
