@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
 from typing import Literal
 
@@ -24,6 +25,7 @@ from crisp_align.layout.reading_speed import too_fast
 from crisp_align.layout.rules import Rules, countable_words, gap, is_long_pause, line_columns
 from crisp_align.text.breaks import extends, kinsoku_end, kinsoku_start
 from crisp_align.text.dialogue import line_starts
+from crisp_align.text.identify import language_of_words
 from crisp_align.text.sentences import sentence_ends
 from crisp_align.text.width import columns
 from crisp_align.transcript import MIN_WORD, Cue, Word
@@ -92,16 +94,27 @@ def _check(
     for number, (cue, cue_rules) in enumerate(zip(cues, rules, strict=True)):
         before = cues[number - 1] if number else None
         after = cues[number + 1] if number + 1 < len(cues) else None
-        near = [other for other in (number - 1, number + 1) if 0 <= other < len(cues)]
-        alike = [other for other in near if rules[other] == cue_rules and kinds[other] is kinds[number] is not None]
         found += _of_text(number + 1, cue, cue_rules)
         found += _of_times(number + 1, before, cue, cue_rules, tolerance)
-        joins = [_fits(*((cue, cues[n]) if n > number else (cues[n], cue)), cue_rules, measured) for n in alike]
-        found += _of_duration(number + 1, cue, after, any(joins), cue_rules, tolerance)
+        is_brief = 0 < cue.end - cue.start < cue_rules.min_duration - tolerance
+        can_join = is_brief and _can_join(number, cues, rules, kinds, measured=measured)
+        found += _of_duration(number + 1, cue, after, can_join, cue_rules, tolerance)
         if measured:
             found += _of_words(number + 1, cue, after, cue_rules, tolerance)
         found += _reading_speed(number + 1, cue, after, cue_rules, tolerance, measured=measured)
     return found
+
+
+def _can_join(
+    number: int, cues: Sequence[Cue], rules: Sequence[Rules], kinds: Sequence[bool | None], *, measured: bool
+) -> bool:
+    """Whether a cue could be one with the cue before or after it, which has its rules and is of its kind."""
+    for first, second in ((number - 1, number), (number, number + 1)):
+        if first < 0 or second >= len(cues) or kinds[first] is not kinds[second] or kinds[first] is None:
+            continue
+        if rules[first] == rules[second] and _fits(cues[first], cues[second], rules[number], measured):
+            return True
+    return False
 
 
 def _by_language(
@@ -112,10 +125,11 @@ def _by_language(
     That is the language of its own script; where many share the script, as Latin letters, the language of the cue
     before.
     """
+    rules_of = cache(rules.of)
     text = "".join(cue.text for cue in cues)
     declared = declared or script_language(text)
     otherwise = None if declared in {"ja", "ko", "th", "yue", "zh"} else declared
-    wide = [any(columns(char) == 2 and char.isalpha() for char in cue.text) for cue in cues]
+    wide = [_has_wide_letters(cue.text) for cue in cues]
     known = [script_language(cue.text) or ("zh" if is_wide else None) for cue, is_wide in zip(cues, wide, strict=True)]
     scripts = [script or otherwise for script in known]
     carried: list[str | None] = []
@@ -126,9 +140,9 @@ def _by_language(
     kinds = [is_wide or narrow for is_wide in wide]
     kanji = "ja" if _KANA.search(text) else "zh"  # a line of a Japanese file may have no kana
     judged = [
-        [rules.of(declared)] * len(cues),
-        [rules.of(script) for script in scripts],
-        *([rules.of(kanji if script == "zh" else script) for script in reading] for reading in (scripts, carried)),
+        [rules_of(declared)] * len(cues),
+        [rules_of(script) for script in scripts],
+        *([rules_of(kanji if script == "zh" else script) for script in reading] for reading in (scripts, carried)),
     ]
     found, *others = [
         _check(cues, reading, kinds, tolerance, measured=measured)
@@ -140,6 +154,10 @@ def _by_language(
         common = [v for v in found if (v.cue, v.rule) in avoidable]
         found = [replace(v, unavoidable=v.unavoidable or not avoidable[v.cue, v.rule]) for v in common]
     return found
+
+
+def _has_wide_letters(text: str) -> bool:
+    return not text.isascii() and any(columns(char) == 2 and char.isalpha() for char in text)
 
 
 def reading_speed_summary(layout: Layout) -> str | None:
@@ -194,7 +212,12 @@ def check_text(text: str, rules: Rules, source: str, name: str | None = None) ->
         cues = reader(text, source)
         tolerance = format.time_step + (_MILLISECOND - 0.001)
         if isinstance(rules, LanguageRules):
-            declared = parse_format(text, source, format.name).language
+            if ours:
+                declared = parse_format(text, source, format.name).language
+            else:
+                said = " ".join(cue.text for cue in cues)
+                declared = format.language(text) if format.language else None
+                declared = declared or script_language(said) or language_of_words(said)
             if format.has_lines and format.has_ends:
                 return [*found, *_by_language(cues, rules, declared, tolerance, measured=ours)]
             rules = rules.of(declared)

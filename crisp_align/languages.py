@@ -194,6 +194,8 @@ _KANA = 0.1  # share of kana from which a text in Han is Japanese
 
 def script_language(text: str) -> str | None:
     """The language that most of a text's letters give away; None for scripts that many share."""
+    if text.isascii():
+        return None
     counts = Counter(_script(char) for char in text if char.isalpha())
     counts["zh"] *= _IDEOGRAPH
     if counts["ja"] >= _KANA * (counts["ja"] + counts["zh"] / _IDEOGRAPH) > 0:  # it is written in both

@@ -197,10 +197,12 @@ def words_of_line(line: str) -> list[str]:
     words: list[list[str]] = []
     held: list[str] = []
     before = ""
-    notes = 0
+    notes = 0 if any(note in line for note in NOTES) else -1  # below 0: there is none
     for token in _TOKEN.findall(line):
         if not any(char.isalnum() for char in token):
-            opens = _opens(token.strip(), before) or (notes % 2 == 0 and token.strip()[:1] in tuple(NOTES))
+            opens = _opens(token.strip(), before) or (
+                notes >= 0 and notes % 2 == 0 and token.strip()[:1] in tuple(NOTES)
+            )
             (words[-1] if words and not held and not opens else held).append(token)
         else:
             narrow = columns(token.strip()) == len(token.strip())
@@ -208,7 +210,8 @@ def words_of_line(line: str) -> list[str]:
             words += [[*held, first], *([word] for word in rest)]
             held = []
         before = (before + token)[-_ENOUGH:]
-        notes += sum(map(token.count, NOTES))
+        if notes >= 0:
+            notes += sum(map(token.count, NOTES))
     return ["".join(parts) for parts in ([*words, held] if held else words)]
 
 

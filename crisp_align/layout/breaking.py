@@ -100,6 +100,8 @@ def best_breaks(passage: Passage, rules: Rules) -> list[Breaks]:
     slack = min((0.0, *passage.line_break)) * max(0, rules.max_lines - 1)
     behind = _reading_behind(passage, rules)
     onsets = list(accumulate(reversed(passage.start), min))[::-1]  # rising, whatever the order of the words
+    is_talk = count > 0 and passage.turns[-1] > 0
+    line_limit, longest = rules.line_limit, rules.longest / rules.rate
     order = [MISSING * passage.start[0] - behind * passage.left[0] if behind else 0.0] if count else []
     for last in range(1, count + 1):
         bound = _NEVER
@@ -108,7 +110,7 @@ def best_breaks(passage: Passage, rules: Rules) -> list[Breaks]:
         if last < count and behind:
             least += behind * passage.right[last] - MISSING * passage.start[last]
         # From the cheapest beginning on: soon what is left cannot be better any more.
-        for first in sorted(range(_earliest(passage, rules, onsets, last), last), key=order.__getitem__):
+        for first in sorted(range(_earliest(passage, rules, longest, onsets, last), last), key=order.__getitem__):
             floor = order[first] if last < count else best[first]
             if floor + least >= bound:
                 if last < count:
@@ -116,7 +118,7 @@ def best_breaks(passage: Passage, rules: Rules) -> list[Breaks]:
                 continue
             base = best[first] + cue_cost(first, last)
             if base + slack < bound:
-                limit = _limit(passage, rules, first, last)
+                limit = _limit(passage, rules, first, last) if is_talk else line_limit
                 lines, row = _best_lines(passage, limit, first, last, rules.max_lines)
                 if base + lines < bound:
                     bound, chosen = base + lines, row
@@ -158,8 +160,11 @@ def _limit(passage: Passage, rules: Rules, first: int, last: int) -> int:
     return max(1, rules.line_limit - len(rules.speaker_dash))
 
 
-def _earliest(passage: Passage, rules: Rules, onsets: Sequence[float], last: int) -> int:
-    """The first atom that a cue up to `last` can begin with; one atom alone always may be a cue."""
+def _earliest(passage: Passage, rules: Rules, longest: float, onsets: Sequence[float], last: int) -> int:
+    """The first atom that a cue up to `last` can begin with, which stays `longest` s at most (0: no limit).
+
+    One atom alone always may be a cue.
+    """
     earliest = max(passage.runs[last - 1], last - WINDOW)
     if rules.line_limit:  # the space at a line break is not shown
         room = rules.max_lines * (rules.line_limit + 1)
@@ -167,8 +172,8 @@ def _earliest(passage: Passage, rules: Rules, onsets: Sequence[float], last: int
     if rules.max_words:
         most = passage.words[last] + 1 - rules.max_words  # the first atom counts, even if it is the rest of a phrase
         earliest = bisect_left(passage.words, most, earliest + 1, last + 1) - 1
-    if rules.longest:
-        earliest = bisect_left(onsets, passage.end[last - 1] - rules.longest / rules.rate - 1e-6, earliest, last)
+    if longest:
+        earliest = bisect_left(onsets, passage.end[last - 1] - longest - 1e-6, earliest, last)
     if rules.split_on_punctuation:
         earliest = bisect_left(passage.sentences, passage.sentences[last - 1], earliest, last)
     return min(earliest, last - 1)

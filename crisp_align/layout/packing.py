@@ -72,14 +72,16 @@ def atoms(words: Sequence[Word], rules: Rules, *, spaced: bool = False) -> Itera
             yield tuple(run)
             run, spoken = [], None
         run.append(word)
-        if word.text.strip():
-            spoken = word.end if spoken is None else max(spoken, word.end)
+        if word.text.strip() and (spoken is None or word.end > spoken):
+            spoken = word.end
     if spoken is not None:
         yield tuple(run)
 
 
 def spoken_end(words: Sequence[Word]) -> float:
     """s, where the last word ends that is shown."""
+    if len(words) == 1:
+        return words[0].end
     return max((word.end for word in words if word.text.strip()), default=words[-1].end)
 
 

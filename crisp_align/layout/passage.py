@@ -88,7 +88,8 @@ def passage_of(segments: Sequence[Segment], rules: Rules) -> Passage:
             starts[0] |= begins[-1] or segment_atoms[0][0].start < spoken - MIN_WORD
             if begins[-1]:
                 costs[0] = SENTENCE
-        costs = [_apart(number, cost, segment_texts, starts) for number, cost in enumerate(costs)]
+        if any(starts):
+            costs = [_apart(number, cost, segment_texts, starts) for number, cost in enumerate(costs)]
         pieces += segment_atoms
         texts += segment_texts
         closes += segment_closes

@@ -123,6 +123,8 @@ def is_long_pause(before: float, after: float, rules: Rules) -> bool:
 
 def onset(words: tuple[Word, ...]) -> float:
     """s, when the first of the words begins that is shown."""
+    if words[0].text.strip():
+        return words[0].start
     return next((word.start for word in words if word.text.strip()), words[0].start)
 
 

@@ -34,7 +34,7 @@ def line_starts(texts: Sequence[str], closes: Sequence[bool]) -> list[bool]:
     Returns:
         One for each text, and one for what follows them.
     """
-    if not any(map(_MARKED.search, texts)):
+    if not _MARKED.search("".join(texts)):
         return [False] * (len(texts) + 1)
     starts = [*speaker_dashes(texts, closes), False]
     # A sentence begins there, or a dash, or the first word after a dash that stands alone.
