@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from crisp_align.aligners.hmm.mfcc import Floats
 from crisp_align.errors import ModelError
 
-__all__ = ["STATES", "AcousticModel", "Position", "load_acoustic_model"]
+__all__ = ["STATES", "AcousticModel", "PhoneModel", "Position", "load_acoustic_model"]
 
 Integers: TypeAlias = NDArray[np.int64]
 
@@ -46,6 +46,51 @@ class Position(IntEnum):
     ONLY = 3
 
 
+class PhoneModel(Protocol):
+    """What the search asks of a model: phones in context, as senones, and how likely these are."""
+
+    @property
+    def silence(self) -> int:
+        """Number of the phone for silence."""
+        ...
+
+    @property
+    def filler(self) -> int:
+        """Number of the phone for speech that nobody could transcribe."""
+        ...
+
+    @property
+    def self_loop(self) -> Floats:
+        """Log probability of staying in a state: shape (phones, 3)."""
+        ...
+
+    @property
+    def next_logp(self) -> Floats:
+        """Log probability of going on to the next state, or out of the last: shape (phones, 3)."""
+        ...
+
+    @property
+    def plain_senones(self) -> Integers:
+        """The senones of all phones without context."""
+        ...
+
+    def number(self, name: str) -> int:
+        """Return the number of a phone."""
+        ...
+
+    def is_optional(self, phone: int) -> bool:
+        """Whether a phone may be absent."""
+        ...
+
+    def sequence(self, phone: int, left: int, right: int, position: Position) -> tuple[int, ...]:
+        """Return the three senones of a phone between two others."""
+        ...
+
+    def log_likelihood(self, features: Floats, senones: Integers) -> Floats:
+        """Score every frame under every senone, relative to the best one without context: shape (frames, n)."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AcousticModel:
     """Phones in context, as hidden Markov models of three states."""
@@ -68,6 +113,19 @@ class AcousticModel:
     _sparse: Floats  # (streams, n, 27): some of them, the most pointed of all included
     _weights: NDArray[np.uint8]  # (streams, 128, senones)
     _found: dict[int, tuple[int, ...]] = field(default_factory=dict)  # what `sequence` has answered, by key
+
+    @property
+    def senone_count(self) -> int:
+        """How many senones there are."""
+        return len(self._codebook)
+
+    def number(self, name: str) -> int:
+        """Return the number of a phone."""
+        return self.phones[name]
+
+    def is_optional(self, phone: int) -> bool:
+        """Whether a phone may be absent: none of this model's may."""
+        return False
 
     @property
     def plain_senones(self) -> Integers:

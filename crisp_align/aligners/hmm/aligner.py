@@ -20,14 +20,22 @@ import numpy as np
 
 from crisp_align.aligners import AlignerProfile, Alignment, Refusal, Utterance
 from crisp_align.aligners.edges import levels, trimmed
-from crisp_align.aligners.hmm.acoustic_model import STATES, AcousticModel, Integers, Position, load_acoustic_model
-from crisp_align.aligners.hmm.english import English
-from crisp_align.aligners.hmm.language import UNPRONOUNCEABLE, Language, Word
+from crisp_align.aligners.hmm.acoustic_model import (
+    STATES,
+    AcousticModel,
+    Integers,
+    PhoneModel,
+    Position,
+    load_acoustic_model,
+)
+from crisp_align.aligners.hmm.composite import CompositeModel, slots
+from crisp_align.aligners.hmm.language import Word
+from crisp_align.aligners.hmm.languages import LANGUAGES, Languages
 from crisp_align.aligners.hmm.lattice import FILLER, PAUSE, Pronunciation, Reading, best_path, build_lattice
 from crisp_align.aligners.hmm.mfcc import FRAME, Floats, features
 from crisp_align.backends import Backend, Engine, LoadOptions
 from crisp_align.errors import ModelError
-from crisp_align.languages import language_name
+from crisp_align.languages import language_name, script_language
 from crisp_align.models.blas import one_blas_thread
 from crisp_align.transcript import SAMPLE_RATE, Span
 
@@ -64,10 +72,10 @@ class HmmAligner:
         runs_concurrently=True,
     )
 
-    def __init__(self, model: AcousticModel, english: Language, threads: int) -> None:
-        self._model, self._english, self._threads = model, english, threads
-        self._unpronounceable = self._word(UNPRONOUNCEABLE)
-        self.languages: frozenset[str] | None = frozenset({"en"})
+    def __init__(self, model: AcousticModel, languages: Languages, threads: int) -> None:
+        self._model, self._languages, self._threads = model, languages, threads
+        self._unpronounceable = ((model.filler,),)
+        self.languages: frozenset[str] | None = LANGUAGES
         self.max_clip = 60.0
 
     @classmethod
@@ -84,8 +92,8 @@ class HmmAligner:
         """
         usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         folder = _bundled_model() if model == "auto" else Path(model)
-        english = English.load(folder)
-        return cls(load_acoustic_model(folder / "en-us"), english, min(options.threads or usable, _MOST_THREADS))
+        languages = Languages(folder)
+        return cls(load_acoustic_model(folder / "en-us"), languages, min(options.threads or usable, _MOST_THREADS))
 
     def align(self, utterances: Sequence[Utterance]) -> list[Alignment | Refusal]:
         """Align every utterance; return one alignment or refusal each, in order.
@@ -104,25 +112,18 @@ class HmmAligner:
     def _align(self, utterance: Utterance) -> Alignment | Refusal:
         if utterance.translated:
             return Refusal("cannot time a translation")
-        if utterance.language not in (None, "en"):
-            return Refusal(f"aligns English only, not {language_name(utterance.language)}")
-        units = self._readings([unit.text for unit in utterance.units])
+        language = utterance.language or script_language(utterance.text) or "en"
+        if language not in LANGUAGES:
+            return Refusal(f"does not know how {language_name(language)} is pronounced")
+        model: PhoneModel = self._model if language == "en" else CompositeModel(self._model)
+        readings = self._languages[language].readings([unit.text for unit in utterance.units])
+        units = [[tuple(_numbers(word, model) for word in reading) for reading in unit] for unit in readings]
         samples = np.nan_to_num(utterance.clip.samples)
-        if problem := self._problem(units, len(samples)):
+        if problem := self._problem(model, units, len(samples)):
             return Refusal(problem)
-        return self._search(samples, utterance.clip.speech, units)
+        return self._search(model, samples, utterance.clip.speech, units)
 
-    def _readings(self, texts: Sequence[str]) -> list[list[Reading]]:
-        """Return the readings of each unit, as numbers of phones."""
-        return [
-            [tuple(self._word(word) for word in reading) for reading in readings]
-            for readings in self._english.readings(texts)
-        ]
-
-    def _word(self, word: Word) -> tuple[Pronunciation, ...]:
-        return tuple(tuple(self._model.phones[phone] for phone in phones) for phones in word)
-
-    def _problem(self, units: Sequence[Sequence[Reading]], samples: int) -> str | None:
+    def _problem(self, model: PhoneModel, units: Sequence[Sequence[Reading]], samples: int) -> str | None:
         """Explain why the text cannot be aligned, as far as the text and the length of the audio show."""
         sounded = [readings[0] for readings in units if readings[0]]
         if not sounded:
@@ -131,17 +132,21 @@ class HmmAligner:
             return "cannot pronounce most of the text"
         if samples < _SHORTEST_CLIP * SAMPLE_RATE:
             return "got too little audio"
-        shortest = sum(min(_least_phones(reading) for reading in readings) for readings in units)
+        shortest = sum(min(_least_phones(model, reading) for reading in readings) for readings in units)
         if shortest * STATES * FRAME > samples / SAMPLE_RATE:
             return "found the text too long for the audio"
         return None
 
     def _search(
-        self, samples: Samples, speech: Sequence[tuple[float, float]] | None, units: Sequence[Sequence[Reading]]
+        self,
+        model: PhoneModel,
+        samples: Samples,
+        speech: Sequence[tuple[float, float]] | None,
+        units: Sequence[Sequence[Reading]],
     ) -> Alignment | Refusal:
-        lattice = build_lattice(self._model, units)
+        lattice = build_lattice(model, units)
         frames = features(samples)
-        log_likelihood, columns = self._log_likelihood(frames, lattice.senones, _silent(samples, speech, len(frames)))
+        log_likelihood, columns = _log_likelihood(model, frames, lattice.senones, _silent(samples, speech, len(frames)))
         path = best_path(lattice, log_likelihood, columns, _BEAM)
         if path is None:
             path = best_path(lattice, log_likelihood, columns, np.inf)
@@ -160,21 +165,24 @@ class HmmAligner:
             return Refusal("found that the text does not fit the audio")
         return trimmed(spans, samples)
 
-    def _log_likelihood(self, frames: Floats, senones: Integers, silent: NDArray[np.bool_]) -> tuple[Floats, Integers]:
-        """Score every frame under each distinct one of `senones`; also return the column of each of them.
 
-        Where there is no voice nothing fits better than silence: the model was never trained on the digital silence
-        of edited sound, which to it is unlike anything.
-        """
-        plain = self._model.plain_senones
-        distinct = np.unique(np.concatenate([senones[senones != FILLER], plain]))
-        scores = self._model.log_likelihood(frames, distinct)
-        pause = self._model.silence
-        silence = self._model.sequence(pause, pause, pause, Position.ONLY)
-        scores[np.ix_(silent, np.isin(distinct, silence))] = 0.0
-        filler = np.where(silent, np.float32(_SILENT_FILLER), np.float32(_FILLER))[:, None]
-        columns = np.where(senones == FILLER, len(distinct), np.searchsorted(distinct, senones))
-        return np.concatenate([scores, filler], axis=1), columns
+def _log_likelihood(
+    model: PhoneModel, frames: Floats, senones: Integers, silent: NDArray[np.bool_]
+) -> tuple[Floats, Integers]:
+    """Score every frame under each distinct one of `senones`; also return the column of each of them.
+
+    Where there is no voice nothing fits better than silence: the model was never trained on the digital silence
+    of edited sound, which to it is unlike anything.
+    """
+    plain = model.plain_senones
+    distinct = np.unique(np.concatenate([senones[senones != FILLER], plain]))
+    scores = model.log_likelihood(frames, distinct)
+    pause = model.silence
+    silence = model.sequence(pause, pause, pause, Position.ONLY)
+    scores[np.ix_(silent, np.isin(distinct, silence))] = 0.0
+    filler = np.where(silent, np.float32(_SILENT_FILLER), np.float32(_FILLER))[:, None]
+    columns = np.where(senones == FILLER, len(distinct), np.searchsorted(distinct, senones))
+    return np.concatenate([scores, filler], axis=1), columns
 
 
 def _silent(samples: Samples, speech: Sequence[tuple[float, float]] | None, frames: int) -> NDArray[np.bool_]:
@@ -187,8 +195,21 @@ def _silent(samples: Samples, speech: Sequence[tuple[float, float]] | None, fram
     return silent
 
 
-def _least_phones(reading: Reading) -> int:
-    return sum(min(len(phones) for phones in word) for word in reading)
+def _numbers(word: Word, model: PhoneModel) -> tuple[Pronunciation, ...]:
+    """The numbers of the phones in each pronunciation of a word, where the first sound is there or not."""
+    numbered: dict[Pronunciation, None] = {}
+    for phones in word:
+        numbers = tuple(model.number(name) for sound in phones for name in slots(sound))
+        while len(numbers) > 1 and model.is_optional(numbers[0]):
+            numbered[numbers] = None
+            numbers = numbers[1:]
+        numbered[numbers] = None
+    return tuple(numbered)
+
+
+def _least_phones(model: PhoneModel, reading: Reading) -> int:
+    """The number of phones that the shortest way to speak a reading has."""
+    return sum(min(sum(not model.is_optional(phone) for phone in phones) for phones in word) for word in reading)
 
 
 def _spans(unit_of_frame: Integers, fit: Floats, count: int) -> list[Span]:

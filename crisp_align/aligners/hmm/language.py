@@ -1,20 +1,19 @@
 """The text side of the aligner: what a language must provide so that the hidden Markov models can align it.
 
 A language turns the units of a text into readings, the ways in which each may be spoken, as phones. To add one, write
-a class with the two members of `Language` in a file of its own and name it in `languages.py`; English is an example
-with a dictionary, the languages of `spelling.py` are examples with spelling rules alone.
+a class with the one method of `Language` in a file of its own and name it in `languages.py`; or, where its spelling
+gives its sounds, only a file of rules for `spelling.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import ClassVar, Protocol, Self, TypeAlias
+from typing import Protocol, TypeAlias
 
 __all__ = ["UNPRONOUNCEABLE", "Language", "Phones", "Reading", "Word"]
 
 Phones: TypeAlias = tuple[str, ...]
-"""One pronunciation: names of phones that the acoustic model knows; never empty."""
+"""One pronunciation, never empty: phones of English in capitals, or sounds as `composite.slots` takes them."""
 Word: TypeAlias = tuple[Phones, ...]
 """The pronunciations of one word, the likeliest first; never empty."""
 Reading: TypeAlias = tuple[Word, ...]
@@ -26,21 +25,6 @@ UNPRONOUNCEABLE: Word = (("+SPN+",),)
 
 class Language(Protocol):
     """The readings of the units of a text in one language."""
-
-    codes: ClassVar[frozenset[str]]
-    """Codes of `crisp_align.languages` that it serves."""
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what it needs.
-
-        Args:
-            folder: PocketSphinx's model folder, which holds a dictionary of English.
-
-        Raises:
-            ModelError: a file is missing or damaged.
-        """
-        ...
 
     def readings(self, units: Sequence[str]) -> list[list[Reading]]:
         """List the readings of every unit, the likeliest first, at least one a unit.

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from crisp_align.aligners.hmm.acoustic_model import STATES, AcousticModel, Integers, Position
+from crisp_align.aligners.hmm.acoustic_model import STATES, Integers, PhoneModel, Position
 from crisp_align.aligners.hmm.mfcc import Floats
 
 __all__ = ["FILLER", "PAUSE", "Lattice", "Pronunciation", "Reading", "best_path", "build_lattice"]
@@ -67,7 +67,8 @@ _OpenArcs: TypeAlias = dict[tuple[int, int], list[_Arrival]]  # what (last phone
 
 @dataclass(slots=True)
 class _Builder:
-    model: AcousticModel
+    model: PhoneModel
+    leave: list[float]  # log probability of leaving each phone
     senones: list[int] = field(default_factory=list)
     unit_of_state: list[int] = field(default_factory=list)
     phones: list[int] = field(default_factory=list)  # of each group of three states
@@ -84,7 +85,7 @@ class _Builder:
         return [(first + STATES - 1, self._leave(number))]
 
     def _leave(self, phone: int) -> float:
-        return float(self.model.next_logp[phone, STATES - 1])
+        return self.leave[phone]
 
     def senones_of(self, phone: int, left: int, right: int, position: Position) -> tuple[int, ...]:
         """Return the senones of a phone between two others."""
@@ -138,7 +139,8 @@ class _Builder:
             heads.setdefault(senones, []).extend(arrivals)
         at = [step for senones, group in heads.items() for step in self.phone(phones[0], senones, unit, group)]
         for left, phone, right in zip(phones, phones[1:-1], phones[2:], strict=False):
-            at = self.phone(phone, model.sequence(phone, left, right, Position.INSIDE), unit, at)
+            before = at if model.is_optional(phone) else []
+            at = self.phone(phone, model.sequence(phone, left, right, Position.INSIDE), unit, at) + before
         tails: dict[tuple[int, ...], list[int]] = {}
         for right in sorted(following):
             tails.setdefault(model.sequence(phones[-1], phones[-2], right, Position.LAST), []).append(right)
@@ -146,6 +148,9 @@ class _Builder:
             left_behind = self.phone(phones[-1], senones, unit, at)
             for right in rights:
                 reached.setdefault((phones[-1], right), []).extend(left_behind)
+        if model.is_optional(phones[-1]):
+            for right in following:
+                reached.setdefault((phones[-2], right), []).extend(at)
 
     def pause(self, open_arcs: _OpenArcs, following: set[int]) -> _OpenArcs:
         """Add a pause that may follow on `open_arcs`, which stays reachable."""
@@ -205,14 +210,14 @@ class _Builder:
         )
 
 
-def build_lattice(model: AcousticModel, units: Sequence[Sequence[Reading]]) -> Lattice:
+def build_lattice(model: PhoneModel, units: Sequence[Sequence[Reading]]) -> Lattice:
     """Build the lattice of a text.
 
     Args:
         model: whose phones and states they are.
         units: the readings of each unit, at least one a unit.
     """
-    builder = _Builder(model)
+    builder = _Builder(model, model.next_logp[:, STATES - 1].tolist())
     deleted: Reading = (((model.filler,),),)
     heads = _heads(units, model)
     open_arcs: _OpenArcs = {(model.silence, phone): [(-1, 0.0)] for phone in sorted(heads[0] | {model.silence})}
@@ -229,7 +234,7 @@ def build_lattice(model: AcousticModel, units: Sequence[Sequence[Reading]]) -> L
     )
 
 
-def _heads(units: Sequence[Sequence[Reading]], model: AcousticModel) -> list[set[int]]:
+def _heads(units: Sequence[Sequence[Reading]], model: PhoneModel) -> list[set[int]]:
     """The phones that can come first from each unit on; after the last, silence."""
     heads = [{model.silence}]
     for readings in reversed(units):

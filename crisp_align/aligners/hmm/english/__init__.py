@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self
 
 from crisp_align.aligners.hmm.english.lexicon import Lexicon
 from crisp_align.aligners.hmm.english.readings import UNKNOWN, unit_readings
@@ -16,14 +16,16 @@ __all__ = ["English"]
 class English:
     """The readings of English units."""
 
-    codes: ClassVar[frozenset[str]] = frozenset({"en"})
-
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read the dictionary in PocketSphinx's model folder; see `Language.load`."""
+        """Read the dictionary in PocketSphinx's model folder.
+
+        Raises:
+            ModelError: it is missing or damaged.
+        """
         return cls(Lexicon(folder / "cmudict-en-us.dict"))
 
     def readings(self, units: Sequence[str]) -> list[list[Reading]]:
