@@ -240,7 +240,7 @@ class TestChain:
         assert english.refusals == ()
         assert finnish.aligner == "attention"
         assert [name for name, _ in finnish.refusals] == ["hmm"]
-        assert "German" in finnish.refusals[0][1]
+        assert "Finnish" in finnish.refusals[0][1]
 
     def test_strict_makes_a_refusal_an_error(self, whisper: Whisper, sample: Sample) -> None:
         chain = AlignerChain(ModelChoice("hmm"), whisper, strict=True)
