@@ -33,6 +33,9 @@ class Engine:
     required: bool = False
     """Whether crisp-align itself depends on the modules, so that without them the installation is broken."""
 
+    asks_servers: bool = False
+    """Whether the model runs on servers whose addresses are given."""
+
     @property
     def is_installed(self) -> bool:
         """Whether its modules are there; none of them is imported."""

@@ -44,6 +44,8 @@ def _footprint(model: str, options: LoadOptions) -> tuple[str, int]:
         MissingDependencyError: torch is not installed.
         OptionError: the device is not there or cannot compute in the type.
     """
+    if options.servers:
+        return "cpu", 0
     checkpoint = _checkpoint(model, options)[1]
     placement = _placement(options, checkpoint)
     return placement.device, int(checkpoint.size * _bytes_a_weight(placement, checkpoint)) + _WORKING_SPACE
@@ -63,6 +65,7 @@ class Qwen3Aligner:
                 frozenset(get_args(Dtype)),
                 optional=("nagisa",),  # Japanese
             ),
+            Engine("vllm", (), "pip install vllm, in an environment of its own", asks_servers=True),
         ),
         family="qwen3-aligner",
         default_model="qwen3-forcedaligner-0.6b-hf",
@@ -91,6 +94,11 @@ class Qwen3Aligner:
             MissingDependencyError: torch or transformers is not installed.
             OptionError: the device is not there or cannot compute in the type.
         """
+        if options.runtime == "vllm" or (options.runtime == "auto" and options.servers):
+            from crisp_align.aligners.qwen3.vllm_engine import VllmEngine
+
+            server = VllmEngine.connect(options.servers, "auto" if model.lower() in SHORT_NAMES else model)
+            return cls(server, server.model, options)
         from crisp_align.aligners.qwen3.torch_engine import TorchEngine
 
         name, checkpoint = _checkpoint(model, options)
