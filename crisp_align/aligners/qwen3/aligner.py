@@ -47,6 +47,8 @@ def _footprint(model: str, options: LoadOptions) -> tuple[str, int]:
     if options.servers:
         return "cpu", 0
     checkpoint = _checkpoint(model, options)[1]
+    if options.runtime == "ggml":
+        return "cpu", checkpoint.path.stat().st_size + _WORKING_SPACE
     placement = _placement(options, checkpoint)
     return placement.device, int(checkpoint.size * _bytes_a_weight(placement, checkpoint)) + _WORKING_SPACE
 
@@ -65,6 +67,7 @@ class Qwen3Aligner:
                 frozenset(get_args(Dtype)),
                 optional=("nagisa",),  # Japanese
             ),
+            Engine("ggml", ("crispasr",), 'pip install "crisp-align[gguf]"'),
             Engine("vllm", (), "pip install vllm, in an environment of its own", asks_servers=True),
         ),
         family="qwen3-aligner",
@@ -102,6 +105,10 @@ class Qwen3Aligner:
         from crisp_align.aligners.qwen3.torch_engine import TorchEngine
 
         name, checkpoint = _checkpoint(model, options)
+        if options.runtime == "ggml":
+            from crisp_align.aligners.qwen3.ggml_engine import GgmlEngine
+
+            return cls(GgmlEngine.load(checkpoint, options.cpu_threads), name, options)
         placement = _placement(options, checkpoint)
         engine = TorchEngine.load(checkpoint, placement, threads=options.threads, compiled=options.compile)
         return cls(engine, name, options)
