@@ -29,7 +29,7 @@ class OpenAiServer:
     profile: ClassVar[BackendProfile] = BackendProfile(
         rank=-10,  # never by itself: it needs an address
         capabilities=Capabilities("the server", prompts=True),
-        engines=(Engine("server", (), "a server's address: --server URL", asks_servers=True),),
+        engines=(Engine("server", (), "pip install vllm, in an environment of its own", asks_servers=True),),
         max_clip=_MAX_CLIP,
     )
     max_clip: float = _MAX_CLIP

@@ -39,7 +39,8 @@ def log_mel(samples: Samples) -> NDArray[np.float32]:
     for first in range(0, len(frames), 1024):
         power = np.abs(np.fft.rfft(frames[first : first + 1024] * window)) ** 2
         mel[:, first : first + 1024] = np.log10(np.maximum(_filters() @ power.T, 1e-10))
-    return (np.maximum(mel, mel.max() - 8.0) + 4.0) / 4.0
+    scaled: NDArray[np.float32] = (np.maximum(mel, mel.max() - 8.0) + 4.0) / 4.0
+    return scaled
 
 
 @cache
