@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, ClassVar, Self, cast, get_args
 
 from crisp_align.backends import BackendProfile, Capabilities, DecodeOptions, Engine, LoadOptions, Transcription
 from crisp_align.errors import ModelError, OptionError
@@ -22,7 +22,7 @@ from .generation import Rows, row_limits
 from .runtimes import require
 from .transformers_loading import quiet
 
-__all__ = ["LANGUAGES", "Qwen3Asr"]
+__all__ = ["LANGUAGES", "Qwen3Asr", "context_of", "most_tokens", "read_answer"]
 
 LANGUAGES = frozenset(
     {
@@ -36,6 +36,7 @@ _EXTRA = "qwen"
 _ENGINE = Engine(
     "transformers", ("torch", "transformers"), 'pip install "crisp-align[qwen]"', frozenset(get_args(Dtype))
 )
+_SERVERS = Engine("vllm", (), "pip install vllm, in an environment of its own", asks_servers=True)
 _SHORT = {"0.6b": "qwen3-asr-0.6b-hf", "1.7b": "qwen3-asr-1.7b-hf"}
 _MAX_CLIP = 180.0  # s; upstream takes 1200, but a clip this long already holds all the context that helps
 _SHORTEST = 0.1  # s
@@ -57,7 +58,7 @@ class Qwen3Asr:
     profile: ClassVar[BackendProfile] = BackendProfile(
         rank=80,
         capabilities=Capabilities("Qwen3-ASR", LANGUAGES, prompts=True),
-        engines=(_ENGINE,),
+        engines=(_ENGINE, _SERVERS),
         max_clip=_MAX_CLIP,
         family="qwen3-asr",
         default_model="qwen3-asr-0.6b-hf",
@@ -90,8 +91,12 @@ class Qwen3Asr:
             ModelError: no such model, or it does not load; an engine is not installed.
             OptionError: a runtime, device or type that does not exist.
         """
-        if options.runtime not in ("auto", "transformers"):
-            raise OptionError(f"no runtime {options.runtime!r} for this backend", hint="use transformers or auto")
+        if options.runtime not in ("auto", "transformers", "vllm"):
+            raise OptionError(f"no runtime {options.runtime!r} for this backend", hint="use transformers, vllm or auto")
+        if options.runtime == "vllm" or (options.runtime == "auto" and options.servers):
+            from .qwen3_server import VllmAsr
+
+            return cast(Self, VllmAsr.load(model, options))  # the same members, another engine
         require(_ENGINE)  # before gigabytes are downloaded for nothing
         name = models.best_local("qwen3-asr") if model == "auto" else _SHORT.get(model.lower(), model)
         if name is None:
@@ -125,7 +130,7 @@ class Qwen3Asr:
     def _tokens(self, seconds: float, options: DecodeOptions) -> int:
         """About how many tokens a clip may come to: context, audio and text."""
         context = len(options.prompt or "") + len(options.hotwords or "")
-        return context + int(seconds * _AUDIO_TOKENS) + _most_tokens(seconds)
+        return context + int(seconds * _AUDIO_TOKENS) + most_tokens(seconds)
 
     @property
     def _budget(self) -> float:
@@ -143,7 +148,7 @@ class Qwen3Asr:
                 text=[request] * len(clips), audio=[clip.samples for clip in clips], sampling_rate=SAMPLE_RATE
             ).to(self.device, dtype=self._network.dtype)
             prompt = inputs["input_ids"].shape[1]
-            limits = [_most_tokens(clip.duration) for clip in clips]
+            limits = [most_tokens(clip.duration) for clip in clips]
             sequences = self._network.generate(
                 **inputs,
                 do_sample=False,
@@ -160,22 +165,34 @@ class Qwen3Asr:
         ]
 
     def _transcription(self, raw: str, ended: bool, options: DecodeOptions) -> Transcription:
-        """What an answer such as "language German<asr_text>Guten Tag." says; empty audio answers "language None"."""
-        head, _, said = raw.partition(_MARK) if _MARK in raw else ("", "", raw)
         parsed = self._processor.parse_output(raw)
-        text, language, notices = str(parsed["transcription"]), options.language, []
-        if language is None and parsed["language"] is not None:
-            try:
-                language = language_code(str(parsed["language"]))
-            except OptionError:
-                notices.append(f"a language was named that is not known: {parsed['language']!r}")
-        if head.strip().lower() == "language none":
-            return Transcription("", None, notices=(f"heard in silence, left out: {text[:80]!r}",) if text else ())
-        if len(text) < len(said.strip()):
-            notices.append(f"cut a loop: {text[:80]!r}")
-        if not ended:
-            notices.append(f"cut off, having become too long for the clip: {text[-80:]!r}")
-        return Transcription(text, language, notices=tuple(notices), certain=language is not None)
+        return read_answer(raw, str(parsed["transcription"]), parsed["language"], ended, options)
+
+
+def read_answer(raw: str, text: str, named: object, ended: bool, options: DecodeOptions) -> Transcription:
+    """What an answer such as "language German<asr_text>Guten Tag." says; empty audio answers "language None".
+
+    Args:
+        raw: the answer.
+        text: what it says was spoken, without loops.
+        named: the language that it names, if it names one.
+        ended: whether it came to an end before its limit.
+        options: what was asked for.
+    """
+    head, _, said = raw.partition(_MARK) if _MARK in raw else ("", "", raw)
+    language, notices = options.language, []
+    if language is None and named is not None:
+        try:
+            language = language_code(str(named))
+        except OptionError:
+            notices.append(f"a language was named that is not known: {named!r}")
+    if head.strip().lower() == "language none":
+        return Transcription("", None, notices=(f"heard in silence, left out: {text[:80]!r}",) if text else ())
+    if len(text) < len(said.strip()):
+        notices.append(f"cut a loop: {text[:80]!r}")
+    if not ended:
+        notices.append(f"cut off, having become too long for the clip: {text[-80:]!r}")
+    return Transcription(text, language, notices=tuple(notices), certain=language is not None)
 
 
 def _request(options: DecodeOptions) -> str:
@@ -183,7 +200,7 @@ def _request(options: DecodeOptions) -> str:
 
     It is what the chat template of the published models makes; control tokens in the context lose their meaning.
     """
-    context = _CONTROL.sub("", " ".join(part.strip() for part in (options.prompt, options.hotwords) if part))
+    context = context_of(options)
     forced = f"language {language_name(options.language)}{_MARK}" if options.language else ""
     return (
         f"<|im_start|>system\n{context}<|im_end|>\n"
@@ -192,5 +209,11 @@ def _request(options: DecodeOptions) -> str:
     )
 
 
-def _most_tokens(seconds: float) -> int:
+def context_of(options: DecodeOptions) -> str:
+    """Prompt and hotwords as one text, without control tokens."""
+    return _CONTROL.sub("", " ".join(part.strip() for part in (options.prompt, options.hotwords) if part))
+
+
+def most_tokens(seconds: float) -> int:
+    """The most tokens that the text of a clip may have."""
     return _TOKENS_AT_LEAST + math.ceil(seconds * _TOKENS_PER_SECOND)

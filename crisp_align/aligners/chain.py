@@ -216,12 +216,19 @@ def fits_in_memory(choice: ModelChoice, *, native_words: bool) -> bool:
 
 
 def aligner_load(
-    asked: str, load: LoadOptions, *, device: str | None = None, dtype: str | None = None, runtime: str | None = None
+    asked: str,
+    load: LoadOptions,
+    *,
+    device: str | None = None,
+    dtype: str | None = None,
+    runtime: str | None = None,
+    servers: tuple[str, ...] = (),
 ) -> LoadOptions:
     """Where and how an aligner's model runs: as the backend's, but for what is given for the aligner alone.
 
-    A runtime follows the backend's only where the aligner has one of that name; an aligner that shares the backend's
-    model follows in nothing but the device, since it chooses by itself how a model of its own runs.
+    A runtime follows the backend's only where the aligner has one of that name; servers never do, since a server runs
+    one model. An aligner that shares the backend's model follows in nothing but the device, since it chooses by itself
+    how a model of its own runs.
 
     Args:
         asked: as `ModelChoice.name`.
@@ -229,24 +236,39 @@ def aligner_load(
         device: the aligner's own; None: the backend's, and likewise below.
         dtype: number type.
         runtime: engine.
+        servers: addresses of servers that run it; with them the engine is one that asks servers, if none is named.
 
     Raises:
-        OptionError: no such aligner.
+        OptionError: no such aligner, or it runs on no servers.
     """
-    profile = aligner_profiles().get(_order(asked, native_words=False)[0], AlignerProfile())
+    name = _order(asked, native_words=False)[0]
+    profile = aligner_profiles().get(name, AlignerProfile())
     followed = _followed(load, profile)
+    chosen = followed.runtime if runtime is None else runtime
+    if servers:
+        remote = [engine.name for engine in profile.engines if engine.asks_servers]
+        if not remote or chosen not in ("auto", *remote):
+            able = [each for each, held in aligner_profiles().items() if any(e.asks_servers for e in held.engines)]
+            what = name if not remote else f"{name} on {chosen}"
+            raise OptionError(f"{what} runs on no server", hint=f"use -am {' or '.join(able)} with --align-server")
+        chosen = remote[0] if chosen == "auto" else chosen
     return replace(
         followed,
         device=followed.device if device is None else device,
         dtype=followed.dtype if dtype is None else dtype,
-        runtime=followed.runtime if runtime is None else runtime,
+        runtime=chosen,
+        servers=servers,
     )
 
 
 def _followed(load: LoadOptions, profile: AlignerProfile) -> LoadOptions:
     """The backend's options as far as they mean something to an aligner for which nothing was said."""
     if profile.shares_backend_model:
-        return replace(load, device="auto" if load.device == "mps" else load.device, dtype="auto", runtime="auto")
+        return replace(
+            load, device="auto" if load.device == "mps" else load.device, dtype="auto", runtime="auto", servers=()
+        )
+    if load.servers:
+        return replace(load, runtime="auto", servers=())
     has_runtime = any(engine.name == load.runtime for engine in profile.engines)
     return load if has_runtime else replace(load, runtime="auto")
 

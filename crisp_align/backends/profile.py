@@ -33,6 +33,9 @@ class Engine:
     required: bool = False
     """Whether crisp-align itself depends on the modules, so that without them the installation is broken."""
 
+    asks_servers: bool = False
+    """Whether the model runs on servers whose addresses are given."""
+
     @property
     def is_installed(self) -> bool:
         """Whether its modules are there; none of them is imported."""
@@ -67,8 +70,10 @@ class Profile:
         """Whether weights of it are on this machine. Damaged ones count: whoever loads them says so."""
         from crisp_align.models.store import best_local
 
+        if self.family is None:
+            return not self.engines or not all(engine.asks_servers for engine in self.engines)
         try:
-            return self.family is None or best_local(self.family) is not None
+            return best_local(self.family) is not None
         except ModelError:
             return True
 

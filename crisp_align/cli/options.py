@@ -159,6 +159,15 @@ class ModelGroup(OptionGroup):
     align_runtime: str | None = option(
         "--align-runtime", metavar="NAME", help="the aligner's, where it differs from --runtime"
     )
+    servers: tuple[str, ...] = option(
+        "--server", metavar="URL", help="a server that runs the backend's model; may be given again", multiple=True
+    )
+    align_servers: tuple[str, ...] = option(
+        "--align-server",
+        metavar="URL",
+        help="a server that runs the aligner's model; may be given again",
+        multiple=True,
+    )
     offline: bool = flag("--offline", help="never use the network, even for a model that was named")
     sequential: bool = flag(
         "--sequential", help="free the backend's model before the aligner's is loaded: for small GPUs"
@@ -650,14 +659,18 @@ def settings(
     from crisp_align.pipeline.settings import Settings
     from crisp_align.speech.options import VadOptions
 
+    transcribes = isinstance(speech, SpeechGroup)
     load = fill(LoadOptions, models, timing)
     align_load = aligner_load(
         models.aligner or "auto",
         load,
         device=models.align_device,
         dtype=models.align_dtype,
-        runtime=models.align_runtime,
+        runtime=models.align_runtime or (None if transcribes else models.runtime),
+        servers=models.align_servers or (() if transcribes else models.servers),
     )
+    if not transcribes:  # what is given is for the aligner
+        load = replace(load, runtime="auto", servers=())
     translated = {"translate": True} if isinstance(speech, SpeechGroup) and speech.translates else {}
     decode = fill(DecodeOptions, speech, **translated)
     return fill(

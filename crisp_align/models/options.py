@@ -34,6 +34,8 @@ class LoadOptions:
     """How the forced aligner reads times off its posteriors: the best path in order, or as its makers' code does."""
     align_refine: bool = False
     """Let the forced aligner's times fall between its 80 ms classes; not yet measured on real weights."""
+    servers: tuple[str, ...] = ()
+    """Addresses of servers that run the model, for the engines that ask servers; they share the work."""
     extra: tuple[tuple[str, str], ...] = ()
     """(name, value) of options that only this backend or aligner has; its profile lists their names."""
 

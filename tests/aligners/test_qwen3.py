@@ -107,7 +107,7 @@ def utterance(language: str) -> Utterance:
 
 
 def times(results: Sequence[Result]) -> list[list[tuple[float, float]]]:
-    assert not any(isinstance(result, Refusal) for result in results)
+    assert not [result for result in results if isinstance(result, Refusal)]
     return [
         [(span.start, span.end) for span in (result.alignment if isinstance(result, Flagged) else result)]
         for result in results

@@ -44,7 +44,11 @@ def _footprint(model: str, options: LoadOptions) -> tuple[str, int]:
         MissingDependencyError: torch is not installed.
         OptionError: the device is not there or cannot compute in the type.
     """
+    if options.servers:
+        return "cpu", 0
     checkpoint = _checkpoint(model, options)[1]
+    if options.runtime == "ggml":
+        return "cpu", checkpoint.path.stat().st_size + _WORKING_SPACE
     placement = _placement(options, checkpoint)
     return placement.device, int(checkpoint.size * _bytes_a_weight(placement, checkpoint)) + _WORKING_SPACE
 
@@ -63,6 +67,8 @@ class Qwen3Aligner:
                 frozenset(get_args(Dtype)),
                 optional=("nagisa",),  # Japanese
             ),
+            Engine("ggml", ("crispasr",), 'pip install "crisp-align[gguf]"'),
+            Engine("vllm", (), "pip install vllm, in an environment of its own", asks_servers=True),
         ),
         family="qwen3-aligner",
         default_model="qwen3-forcedaligner-0.6b-hf",
@@ -91,9 +97,18 @@ class Qwen3Aligner:
             MissingDependencyError: torch or transformers is not installed.
             OptionError: the device is not there or cannot compute in the type.
         """
+        if options.runtime == "vllm" or (options.runtime == "auto" and options.servers):
+            from crisp_align.aligners.qwen3.vllm_engine import VllmEngine
+
+            server = VllmEngine.connect(options.servers, "auto" if model.lower() in SHORT_NAMES else model)
+            return cls(server, server.model, options)
         from crisp_align.aligners.qwen3.torch_engine import TorchEngine
 
         name, checkpoint = _checkpoint(model, options)
+        if options.runtime == "ggml":
+            from crisp_align.aligners.qwen3.ggml_engine import GgmlEngine
+
+            return cls(GgmlEngine.load(checkpoint, options.cpu_threads), name, options)
         placement = _placement(options, checkpoint)
         engine = TorchEngine.load(checkpoint, placement, threads=options.threads, compiled=options.compile)
         return cls(engine, name, options)

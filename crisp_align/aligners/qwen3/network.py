@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - everyone's name for it
 
-from crisp_align.aligners.qwen3.prompt import CHUNK, CHUNK_POSITIONS, PromptBuilder, audio_positions
+from crisp_align.aligners.qwen3.prompt import CHUNK, CHUNK_POSITIONS, HOP, SHORTEST, PromptBuilder, audio_positions
 from crisp_align.errors import ModelError
 from crisp_align.models.qwen3_checkpoint import Checkpoint
 from crisp_align.models.qwen3_tokenizer import load_tokenizer
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["WARM_UPS", "Encoded", "Network"]
 
-HOP = 160  # samples a mel frame
-SHORTEST = 8000  # samples; shorter clips are padded with silence, as upstream does
 _FFT = 400  # samples
 _CONVOLVED = {"cpu": 8}  # chunks in one call: few, so that memory stays flat
 _CONVOLVED_ELSEWHERE = 128

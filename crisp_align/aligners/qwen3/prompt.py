@@ -15,8 +15,20 @@ if TYPE_CHECKING:
 
     from crisp_align.models.qwen3_tokenizer import WordTokenizer
 
-__all__ = ["CHUNK", "CHUNK_POSITIONS", "Prompt", "PromptBuilder", "audio_positions", "estimate_tokens"]
+__all__ = [
+    "CHUNK",
+    "CHUNK_POSITIONS",
+    "HOP",
+    "SHORTEST",
+    "Prompt",
+    "PromptBuilder",
+    "audio_positions",
+    "estimate_tokens",
+    "plain_word",
+]
 
+HOP = 160  # samples a mel frame
+SHORTEST = 8000  # samples; shorter clips are padded with silence, as upstream does
 CHUNK = 100  # mel frames that the convolutions see at once
 CHUNK_POSITIONS = 13  # what three convolutions of stride 2 leave of a chunk
 

@@ -1,0 +1,107 @@
+"""Qwen3-ASR on vLLM servers, through their chat interface, whose prompt is the makers' own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+from crisp_align.backends import BackendProfile, DecodeOptions, LoadOptions, Transcription
+from crisp_align.errors import AlignmentError
+from crisp_align.languages import language_name
+from crisp_align.models.server import RequestError, ServerPool, base64_wav, served_model
+from crisp_align.transcript import Clip
+
+from .loops import collapse_repeats
+from .qwen3_asr import LANGUAGES, Qwen3Asr, context_of, most_tokens, read_answer
+
+__all__ = ["VllmAsr"]
+
+_MARK = "<asr_text>"
+_SHORTEST = 0.1  # s
+
+
+class VllmAsr:
+    """Servers that all serve the same Qwen3-ASR."""
+
+    name: ClassVar[str] = Qwen3Asr.name
+    translates: ClassVar[bool] = False
+    native_words: ClassVar[bool] = False
+    profile: ClassVar[BackendProfile] = Qwen3Asr.profile
+    max_clip: float = Qwen3Asr.max_clip
+    languages: frozenset[str] | None = LANGUAGES
+
+    def __init__(self, pool: ServerPool, model: str) -> None:
+        self.model = model
+        self.batch_size = pool.capacity
+        self._pool = pool
+
+    @classmethod
+    def load(cls, model: str, options: LoadOptions) -> Self:
+        """Look at what the servers serve; see `Backend.load`.
+
+        Args:
+            model: the name under which they serve it, or "auto": the only one there is.
+            options: addresses.
+
+        Raises:
+            ModelError: a server gives no answer, or serves another model.
+            OptionError: no address, or one that is none.
+        """
+        pool = ServerPool(options.servers)
+        return cls(pool, served_model(pool, model))
+
+    def check(self, options: DecodeOptions) -> None:
+        """Refuse what the model cannot do; see `Backend.check`."""
+        self.profile.capabilities.of(self.model, LANGUAGES).check(options)
+
+    def transcribe(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
+        """Transcribe clips, several at once; see `Backend.transcribe`.
+
+        Raises:
+            AlignmentError: a server gives no answer that can be used.
+        """
+        found: dict[int, Transcription] = {}
+        long_enough = [i for i, clip in enumerate(clips) if clip.duration >= _SHORTEST]
+        try:
+            for at, made in self._pool.map(lambda i: self._one(clips[i], options), long_enough):
+                found[long_enough[at]] = made
+        except RequestError as error:
+            raise AlignmentError(f"qwen3-asr {error}", hint="is the server running?") from error
+        silence = Transcription("", options.language, certain=options.language is not None)
+        return [found.get(i, silence) for i in range(len(clips))]
+
+    def _one(self, clip: Clip, options: DecodeOptions) -> Transcription:
+        request = self._request(clip, context_of(options), most_tokens(clip.duration), options)
+        raw, ended = _answer(self._pool.post("/v1/chat/completions", request).json())
+        head, mark, said = raw.partition(_MARK)
+        named = head.removeprefix("language ").strip() if mark else ""
+        text = collapse_repeats(said if mark else raw).strip()
+        return read_answer(raw, text, named if named not in ("", "None") else None, ended, options)
+
+    def _request(self, clip: Clip, context: str, limit: int, options: DecodeOptions) -> dict[str, Any]:
+        audio = {"type": "input_audio", "input_audio": {"data": base64_wav(clip.samples), "format": "wav"}}
+        messages: list[dict[str, Any]] = [
+            {"role": "system", "content": context},
+            {"role": "user", "content": [audio]},
+        ]
+        request: dict[str, Any] = {
+            "model": self.model,
+            "messages": messages,
+            "temperature": 0,
+            "max_completion_tokens": limit,
+        }
+        if options.language:
+            messages.append({"role": "assistant", "content": f"language {language_name(options.language)}{_MARK}"})
+            request |= {"continue_final_message": True, "add_generation_prompt": False}
+        return request
+
+
+def _answer(held: Any) -> tuple[str, bool]:
+    try:
+        choice = held["choices"][0]
+        text, reason = choice["message"]["content"], choice["finish_reason"]
+    except (KeyError, IndexError, TypeError) as error:
+        raise RequestError("gets no text from the server") from error
+    if not isinstance(text, str):
+        raise RequestError("gets no text from the server")
+    return text, reason != "length"
