@@ -174,8 +174,8 @@ class Transcript:
         Raises:
             OptionError: something would begin before 0; `slice` cuts off a beginning.
         """
-        first = min((segment.start for segment in self.segments), default=0.0)
-        if first + seconds < 0 or self.duration + seconds < 0:
+        first = min((segment.start for segment in self.segments), default=self.duration)
+        if round(min(first, self.duration) + seconds, 3) < 0:
             raise OptionError(f"shifted by {seconds:g} s it would begin before 0", subject=self.source)
         return self._retimed(lambda time: time + seconds)
 
