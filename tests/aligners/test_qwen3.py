@@ -439,7 +439,13 @@ def load_error(folder: Path, kind: type[CrispAlignError] = ModelError, options: 
 
 def test_a_recogniser_is_refused(copy: Callable[[str], Path]) -> None:
     folder = copy("original")
-    edit(folder, "config.json", lambda config: config["thinker_config"].pop("classify_num"))
+
+    def as_recogniser(config: dict[str, Any]) -> None:
+        del config["thinker_config"]["classify_num"]
+        config.update(model_type="qwen3_asr")
+        config["thinker_config"].update(model_type="qwen3_asr")
+
+    edit(folder, "config.json", as_recogniser)
     with pytest.raises(ModelError, match="holds a Qwen3 speech recogniser"):
         inspect(folder, "aligner")
 
