@@ -659,17 +659,17 @@ def settings(
     from crisp_align.pipeline.settings import Settings
     from crisp_align.speech.options import VadOptions
 
-    transcribes = isinstance(speech, SpeechGroup)
+    for_aligner = () if isinstance(speech, SpeechGroup) else models.servers  # where nothing is transcribed
     load = fill(LoadOptions, models, timing)
     align_load = aligner_load(
         models.aligner or "auto",
         load,
         device=models.align_device,
         dtype=models.align_dtype,
-        runtime=models.align_runtime or (None if transcribes else models.runtime),
-        servers=models.align_servers or (() if transcribes else models.servers),
+        runtime=models.align_runtime or (models.runtime if for_aligner else None),
+        servers=models.align_servers or for_aligner,
     )
-    if not transcribes:  # what is given is for the aligner
+    if for_aligner or (not isinstance(speech, SpeechGroup) and align_load.runtime == load.runtime):
         load = replace(load, runtime="auto", servers=())
     translated = {"translate": True} if isinstance(speech, SpeechGroup) and speech.translates else {}
     decode = fill(DecodeOptions, speech, **translated)
