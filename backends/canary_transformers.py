@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from crisp_align.backends import LoadOptions
 from crisp_align.errors import ModelError
-from crisp_align.models.devices import Placement, free_memory, place, require_torch, require_transformers
+from crisp_align.models.devices import Placement, free_memory, place, quiet, require_torch, require_transformers
 from crisp_align.transcript import SAMPLE_RATE
 
 from .generation import Rows, row_limits
 from .runtimes import EUROPEAN
-from .transformers_loading import load_model, load_processor, model_type, quiet
+from .transformers_loading import load_model, load_processor, model_type
 
 if TYPE_CHECKING:
     from crisp_align.transcript import Samples

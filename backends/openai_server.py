@@ -8,16 +8,17 @@ from typing import Any, ClassVar, Self
 
 from crisp_align.backends import BackendProfile, DecodeOptions, Engine, LoadOptions, Transcription
 from crisp_align.backends.capabilities import Capabilities
-from crisp_align.errors import AlignmentError, OptionError
+from crisp_align.errors import OptionError
 from crisp_align.languages import language_code
 from crisp_align.models.server import RequestError, ServerPool, float_wav, multipart, served_model
 from crisp_align.transcript import Clip, Word
+
+from .serving import transcribe_on
 
 __all__ = ["OpenAiServer"]
 
 _PATH = "/v1/audio/transcriptions"
 _MAX_CLIP = 30.0  # s, what every server takes
-_SHORTEST = 0.1  # s
 
 
 class OpenAiServer:
@@ -66,22 +67,14 @@ class OpenAiServer:
         Raises:
             AlignmentError: a server gives no answer that can be used.
         """
-        found: dict[int, Transcription] = {}
-        long_enough = [i for i, clip in enumerate(clips) if clip.duration >= _SHORTEST]
-        try:
-            for at, made in self._pool.map(lambda i: self._one(clips[i], options), long_enough):
-                found[long_enough[at]] = made
-        except RequestError as error:
-            raise AlignmentError(f"the backend {error}", hint="is the server running?") from error
-        silence = Transcription("", options.language, certain=options.language is not None)
-        return [found.get(i, silence) for i in range(len(clips))]
+        return transcribe_on(self._pool, clips, options, self._one, "the backend")
 
     def _one(self, clip: Clip, options: DecodeOptions) -> Transcription:
         if self._verbose:
             try:
                 return _transcription(self._ask(clip, options, verbose=True), clip, options)
             except RequestError as error:
-                if "status 4" not in str(error):
+                if error.status is None or not 400 <= error.status < 500:
                     raise
             self._verbose = False  # such as vLLM, which has no word times
         return _transcription(self._ask(clip, options, verbose=False), clip, options)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from crisp_align.backends import LoadOptions, Transcription
 from crisp_align.errors import ModelError
-from crisp_align.models.devices import Placement, free_memory, place, require_torch, require_transformers
+from crisp_align.models.devices import Placement, free_memory, place, quiet, require_torch, require_transformers
 from crisp_align.transcript import SAMPLE_RATE
 
 from .pieces import Token, words_of
 from .runtimes import EUROPEAN
 from .transducer import Step, greedy_steps
-from .transformers_loading import load_model, load_processor, model_type, quiet
+from .transformers_loading import load_model, load_processor, model_type
 
 if TYPE_CHECKING:
     from crisp_align.transcript import Samples

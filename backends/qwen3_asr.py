@@ -2,51 +2,39 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self, cast, get_args
+from typing import Any, ClassVar, Self, cast
 
-from crisp_align.backends import BackendProfile, Capabilities, DecodeOptions, Engine, LoadOptions, Transcription
+from crisp_align.backends import BackendProfile, DecodeOptions, LoadOptions, Transcription
 from crisp_align.errors import ModelError, OptionError
-from crisp_align.languages import language_code, language_name
+from crisp_align.languages import language_name
 from crisp_align.models import store as models
-from crisp_align.models.devices import Dtype, Placement, free_memory, place, require_torch, require_transformers
+from crisp_align.models.devices import (
+    Placement,
+    free_memory,
+    place,
+    quiet,
+    require_torch,
+    require_transformers,
+)
 from crisp_align.models.qwen3_checkpoint import Checkpoint, inspect, load_weights
 from crisp_align.models.qwen3_tokenizer import transformers_tokenizer
 from crisp_align.transcript import SAMPLE_RATE, Clip
 
 from .batching import in_batches
 from .generation import Rows, row_limits
+from .qwen3_answers import ENGINE, LANGUAGES, MARK, PROFILE, context_of, most_tokens, read_answer
 from .runtimes import require
-from .transformers_loading import quiet
 
-__all__ = ["LANGUAGES", "Qwen3Asr", "context_of", "most_tokens", "read_answer"]
-
-LANGUAGES = frozenset(
-    {
-        "ar", "cs", "da", "de", "el", "en", "es", "fa", "fi", "fil", "fr", "hi", "hu", "id", "it",
-        "ja", "ko", "mk", "ms", "nl", "pl", "pt", "ro", "ru", "sv", "th", "tr", "vi", "yue", "zh",
-    }
-)  # fmt: skip
-"""Codes of the 30 languages; Chinese dialects come out as zh or yue."""
+__all__ = ["Qwen3Asr"]
 
 _EXTRA = "qwen"
-_ENGINE = Engine(
-    "transformers", ("torch", "transformers"), 'pip install "crisp-align[qwen]"', frozenset(get_args(Dtype))
-)
-_SERVERS = Engine("vllm", (), "pip install vllm, in an environment of its own", asks_servers=True)
 _SHORT = {"0.6b": "qwen3-asr-0.6b-hf", "1.7b": "qwen3-asr-1.7b-hf"}
-_MAX_CLIP = 180.0  # s; upstream takes 1200, but a clip this long already holds all the context that helps
 _SHORTEST = 0.1  # s
 _BATCH = {"cpu": 8, "mps": 8}  # clips; elsewhere 32
 _AUDIO_TOKENS = 13  # a second
-_TOKENS_PER_SECOND = 25  # fast speech in a script whose letters are two tokens each, such as Devanagari
-_TOKENS_AT_LEAST = 32
 _WORKING_SPACE = 3  # times a token's keys and values, for what else is computed at it
-_MARK = "<asr_text>"
-_CONTROL = re.compile(r"<\|[^|<>]*\|>|<asr_text>|<timestamp>")
 
 
 class Qwen3Asr:
@@ -55,15 +43,8 @@ class Qwen3Asr:
     name: ClassVar[str] = "qwen3-asr"
     translates: ClassVar[bool] = False
     native_words: ClassVar[bool] = False
-    profile: ClassVar[BackendProfile] = BackendProfile(
-        rank=80,
-        capabilities=Capabilities("Qwen3-ASR", LANGUAGES, prompts=True),
-        engines=(_ENGINE, _SERVERS),
-        max_clip=_MAX_CLIP,
-        family="qwen3-asr",
-        default_model="qwen3-asr-0.6b-hf",
-    )
-    max_clip: float = _MAX_CLIP
+    profile: ClassVar[BackendProfile] = PROFILE
+    max_clip: float = PROFILE.max_clip
     languages: frozenset[str] | None = LANGUAGES
 
     def __init__(self, checkpoint: Checkpoint, network: Any, placement: Placement, model: str) -> None:
@@ -97,7 +78,7 @@ class Qwen3Asr:
             from .qwen3_server import VllmAsr
 
             return cast(Self, VllmAsr.load(model, options))  # the same members, another engine
-        require(_ENGINE)  # before gigabytes are downloaded for nothing
+        require(ENGINE)  # before gigabytes are downloaded for nothing
         name = models.best_local("qwen3-asr") if model == "auto" else _SHORT.get(model.lower(), model)
         if name is None:
             raise ModelError(
@@ -169,51 +150,15 @@ class Qwen3Asr:
         return read_answer(raw, str(parsed["transcription"]), parsed["language"], ended, options)
 
 
-def read_answer(raw: str, text: str, named: object, ended: bool, options: DecodeOptions) -> Transcription:
-    """What an answer such as "language German<asr_text>Guten Tag." says; empty audio answers "language None".
-
-    Args:
-        raw: the answer.
-        text: what it says was spoken, without loops.
-        named: the language that it names, if it names one.
-        ended: whether it came to an end before its limit.
-        options: what was asked for.
-    """
-    head, _, said = raw.partition(_MARK) if _MARK in raw else ("", "", raw)
-    language, notices = options.language, []
-    if language is None and named is not None:
-        try:
-            language = language_code(str(named))
-        except OptionError:
-            notices.append(f"a language was named that is not known: {named!r}")
-    if head.strip().lower() == "language none":
-        return Transcription("", None, notices=(f"heard in silence, left out: {text[:80]!r}",) if text else ())
-    if len(text) < len(said.strip()):
-        notices.append(f"cut a loop: {text[:80]!r}")
-    if not ended:
-        notices.append(f"cut off, having become too long for the clip: {text[-80:]!r}")
-    return Transcription(text, language, notices=tuple(notices), certain=language is not None)
-
-
 def _request(options: DecodeOptions) -> str:
     """The conversation up to the answer: context as the system's words, the clip as the user's, maybe the language.
 
     It is what the chat template of the published models makes; control tokens in the context lose their meaning.
     """
     context = context_of(options)
-    forced = f"language {language_name(options.language)}{_MARK}" if options.language else ""
+    forced = f"language {language_name(options.language)}{MARK}" if options.language else ""
     return (
         f"<|im_start|>system\n{context}<|im_end|>\n"
         "<|im_start|>user\n<|audio_start|><|audio_pad|><|audio_end|><|im_end|>\n"
         f"<|im_start|>assistant\n{forced}"
     )
-
-
-def context_of(options: DecodeOptions) -> str:
-    """Prompt and hotwords as one text, without control tokens."""
-    return _CONTROL.sub("", " ".join(part.strip() for part in (options.prompt, options.hotwords) if part))
-
-
-def most_tokens(seconds: float) -> int:
-    """The most tokens that the text of a clip may have."""
-    return _TOKENS_AT_LEAST + math.ceil(seconds * _TOKENS_PER_SECOND)

@@ -6,28 +6,25 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 from crisp_align.backends import BackendProfile, DecodeOptions, LoadOptions, Transcription
-from crisp_align.errors import AlignmentError
 from crisp_align.languages import language_name
 from crisp_align.models.server import RequestError, ServerPool, base64_wav, served_model
 from crisp_align.transcript import Clip
 
 from .loops import collapse_repeats
-from .qwen3_asr import LANGUAGES, Qwen3Asr, context_of, most_tokens, read_answer
+from .qwen3_answers import LANGUAGES, MARK, PROFILE, context_of, most_tokens, read_answer
+from .serving import transcribe_on
 
 __all__ = ["VllmAsr"]
-
-_MARK = "<asr_text>"
-_SHORTEST = 0.1  # s
 
 
 class VllmAsr:
     """Servers that all serve the same Qwen3-ASR."""
 
-    name: ClassVar[str] = Qwen3Asr.name
+    name: ClassVar[str] = "qwen3-asr"
     translates: ClassVar[bool] = False
     native_words: ClassVar[bool] = False
-    profile: ClassVar[BackendProfile] = Qwen3Asr.profile
-    max_clip: float = Qwen3Asr.max_clip
+    profile: ClassVar[BackendProfile] = PROFILE
+    max_clip: float = PROFILE.max_clip
     languages: frozenset[str] | None = LANGUAGES
 
     def __init__(self, pool: ServerPool, model: str) -> None:
@@ -60,20 +57,12 @@ class VllmAsr:
         Raises:
             AlignmentError: a server gives no answer that can be used.
         """
-        found: dict[int, Transcription] = {}
-        long_enough = [i for i, clip in enumerate(clips) if clip.duration >= _SHORTEST]
-        try:
-            for at, made in self._pool.map(lambda i: self._one(clips[i], options), long_enough):
-                found[long_enough[at]] = made
-        except RequestError as error:
-            raise AlignmentError(f"qwen3-asr {error}", hint="is the server running?") from error
-        silence = Transcription("", options.language, certain=options.language is not None)
-        return [found.get(i, silence) for i in range(len(clips))]
+        return transcribe_on(self._pool, clips, options, self._one, self.name)
 
     def _one(self, clip: Clip, options: DecodeOptions) -> Transcription:
         request = self._request(clip, context_of(options), most_tokens(clip.duration), options)
         raw, ended = _answer(self._pool.post("/v1/chat/completions", request).json())
-        head, mark, said = raw.partition(_MARK)
+        head, mark, said = raw.partition(MARK)
         named = head.removeprefix("language ").strip() if mark else ""
         text = collapse_repeats(said if mark else raw).strip()
         return read_answer(raw, text, named if named not in ("", "None") else None, ended, options)
@@ -91,7 +80,7 @@ class VllmAsr:
             "max_completion_tokens": limit,
         }
         if options.language:
-            messages.append({"role": "assistant", "content": f"language {language_name(options.language)}{_MARK}"})
+            messages.append({"role": "assistant", "content": f"language {language_name(options.language)}{MARK}"})
             request |= {"continue_final_message": True, "add_generation_prompt": False}
         return request
 

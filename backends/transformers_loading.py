@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from crisp_align.errors import ModelError
-from crisp_align.models.devices import Placement, loading_error, require_torch, require_transformers
+from crisp_align.models.devices import Placement, loading_error, quiet, require_torch, require_transformers
 
-__all__ = ["load_model", "load_processor", "load_tokenizer", "model_type", "quiet"]
+__all__ = ["load_model", "load_processor", "load_tokenizer", "model_type"]
 
 
 def model_type(folder: Path) -> str:
@@ -102,21 +100,6 @@ def load_tokenizer(folder: Path, extra: str) -> Any:
             return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         raise ModelError(f"its tokenizer does not load ({_first_line(error)})", subject=str(folder)) from error
-
-
-@contextmanager
-def quiet(transformers: Any) -> Iterator[None]:
-    """transformers without advice and progress bars on the terminal; errors still come as exceptions."""
-    said = transformers.utils.logging
-    verbosity, bars = said.get_verbosity(), said.is_progress_bar_enabled()
-    said.set_verbosity(50)  # logging.CRITICAL
-    said.disable_progress_bar()
-    try:
-        yield
-    finally:
-        said.set_verbosity(verbosity)
-        if bars:
-            said.enable_progress_bar()
 
 
 def _first_line(error: Exception) -> str:

@@ -22,7 +22,7 @@ from crisp_align.media.audio import read_audio
 from crisp_align.models.devices import place, require_torch
 from crisp_align.models.qwen3_checkpoint import inspect
 from crisp_align.transcript import SAMPLE_RATE, Clip
-from crisp_align_backends import qwen3_asr
+from crisp_align_backends import qwen3_answers, qwen3_asr
 from tests.tiny import Size, qwen_config, qwen_tokenizer
 from tests.tiny import qwen3_asr as tiny_checkpoint
 
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=0)
     asked = parser.parse_args()
-    qwen3_asr._TOKENS_PER_SECOND, qwen3_asr._TOKENS_AT_LEAST = 0, asked.tokens
+    qwen3_answers._TOKENS_PER_SECOND, qwen3_answers._TOKENS_AT_LEAST = 0, asked.tokens
     clips = _clips(asked.clips)
     seconds = [f"{clip.duration:.1f}" for clip in clips]
     threads = asked.threads or LoadOptions().cpu_threads

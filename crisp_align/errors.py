@@ -61,6 +61,10 @@ class OutputError(CrispAlignError):
     """An output cannot be written: no such folder, no permission, disk full."""
 
 
+class WorkerDiedError(CrispAlignError):
+    """A worker process crashed or hung over a file."""
+
+
 class OptionError(CrispAlignError):
     """Options that contradict each other, or that the chosen backend or aligner cannot honour."""
 

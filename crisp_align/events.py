@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from crisp_align.errors import CrispAlignError
-from crisp_align.transcript import Segment, Transcript
+from crisp_align.transcript import Segment, Transcript, Word
 
 __all__ = [
     "Advanced",
@@ -87,6 +87,11 @@ class ClipResult:
     """The language spoken, where the backend was sure of it: clips after it that are unsure follow it."""
     uncovered: tuple[tuple[float, float], ...] = ()
     """(start, end) in s of the source of speech that no word covers."""
+
+    @property
+    def words(self) -> list[Word]:
+        """All words of its segments."""
+        return [word for segment in self.segments for word in segment.words]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from itertools import chain, dropwhile
 from pathlib import Path
 
-from crisp_align.batch.remote import files, is_url, url
 from crisp_align.errors import CrispAlignError, MediaError, OptionError
 from crisp_align.media.folders import fixed_head, is_media, media_files
+from crisp_align.media.remote import files, is_url, url
 
 __all__ = ["STDIN", "Input", "gather", "listed", "read_list"]
 

@@ -23,10 +23,10 @@ from types import TracebackType
 from typing import Any, Literal, TypeAlias
 
 from crisp_align.batch.database import FileSpec, connect, translating_errors
-from crisp_align.batch.remote import file_stat, is_url, read_bytes
 from crisp_align.errors import OptionError
 from crisp_align.events import ClipResult
 from crisp_align.files.process_identity import Owner, current, is_alive
+from crisp_align.media.remote import file_stat, is_url, read_bytes
 from crisp_align.transcript import Segment, Word
 
 __all__ = ["LEASE", "Claim", "Journal", "JournalEntry", "JournalRefusal", "Stamp", "State", "digest", "journal_key"]

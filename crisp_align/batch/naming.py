@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from crisp_align.batch.remote import file_stat, glob_urls, is_url, url
 from crisp_align.errors import OptionError
 from crisp_align.formats import find_format
 from crisp_align.languages import NAMES
+from crisp_align.media.remote import file_stat, glob_urls, is_url, url
 from crisp_align.transcript import Transcript
 
 __all__ = ["EARLY", "LATE", "Output", "check_pattern", "named_by"]

@@ -15,7 +15,6 @@ from crisp_align.batch.events import BatchEvent, Paused, Resumed, Written
 from crisp_align.batch.journal import Journal, digest
 from crisp_align.batch.options import OutputLayout
 from crisp_align.batch.planning import STDOUT, Job, render_files, save
-from crisp_align.batch.remote import url
 from crisp_align.batch.report import Row, row_to_json
 from crisp_align.batch.written_files import Ledger
 from crisp_align.check import reading_speed_summary
@@ -23,6 +22,7 @@ from crisp_align.errors import CrispAlignError, OutputError
 from crisp_align.events import ClipDone, Event, Failed, Finished, Noticed, Ready, Staged, Started
 from crisp_align.formats import find_format
 from crisp_align.layout import lay_out
+from crisp_align.media.remote import url
 
 __all__ = ["OutputWriter", "is_mendable", "pause_reason", "retry_while_unwritable"]
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from crisp_align.batch.inputs import STDIN, Input, gather
 from crisp_align.batch.journal import Stamp
 from crisp_align.batch.naming import Output, check_pattern, named_by
-from crisp_align.batch.remote import is_url, write_bytes
-from crisp_align.batch.remote import write_problem as url_write_problem
 from crisp_align.batch.review import with_media
 from crisp_align.batch.written_files import Ledger
 from crisp_align.errors import OptionError, OutputError
 from crisp_align.files.atomic import sweep as sweep_folder
 from crisp_align.formats import WriteOptions, find_format, format_of_path, write_atomically, write_format
+from crisp_align.media.remote import is_url, write_bytes
+from crisp_align.media.remote import write_problem as url_write_problem
 from crisp_align.transcript import Cue, Transcript
 
 __all__ = [

@@ -11,10 +11,10 @@ from crisp_align.batch.events import Refused, Skipped
 from crisp_align.batch.journal import Journal, journal_key
 from crisp_align.batch.options import BatchOptions
 from crisp_align.batch.planning import Job, missing_outputs, sweep, write_problem
-from crisp_align.batch.remote import is_url
 from crisp_align.batch.written_files import Ledger
 from crisp_align.errors import CrispAlignError, MediaError, OutputError
 from crisp_align.media.probe import check_file
+from crisp_align.media.remote import is_url
 
 __all__ = ["make_folder", "prepare"]
 

@@ -24,7 +24,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, TypeAlias
 
 from crisp_align.batch.options import WorkerOptions
-from crisp_align.errors import CrispAlignError, ModelError, OptionError
+from crisp_align.errors import CrispAlignError, ModelError, OptionError, WorkerDiedError
 from crisp_align.events import ClipDone, Event, Failed, Finished, Noticed, Ready, Staged
 from crisp_align.files.atomic import sweep, temporary
 from crisp_align.files.process_identity import resident_memory
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from crisp_align.pipeline.pipeline import Settings
 
-__all__ = ["WorkerDiedError", "WorkerOptions", "run"]
+__all__ = ["WorkerOptions", "run"]
 
 _UNOPENED = 4  # tasks that wait at a worker, besides those it has begun to read
 _TICK = 0.2  # s between two looks at workers that say nothing
@@ -56,10 +56,6 @@ _MEMORY = {"MALLOC_ARENA_MAX": "2"}
 _STARTS = 2  # times that a worker may die while it loads its models
 
 _Message: TypeAlias = Ready | Event | CrispAlignError
-
-
-class WorkerDiedError(CrispAlignError):
-    """A worker process crashed or hung over a file."""
 
 
 def run(settings: Settings, feed: Feed, options: WorkerOptions | None = None) -> Generator[Ready | Event | None]:

@@ -18,8 +18,8 @@ from pathlib import Path
 from platformdirs import user_state_path
 
 from crisp_align.batch.database import FileSpec, connect
-from crisp_align.batch.remote import file_stat, is_url, read_bytes, url
 from crisp_align.errors import CrispAlignError, OutputError
+from crisp_align.media.remote import file_stat, is_url, read_bytes, url
 
 __all__ = ["Ledger", "state_folder"]
 

@@ -78,7 +78,7 @@ def main(args: Sequence[str] | None = None) -> int:
     prepare_streams()
     words = list(sys.argv[1:] if args is None else args)
     if log_json_requested(words):
-        from crisp_align.cli.log import as_json
+        from crisp_align.cli.json_stderr import as_json
 
         with as_json() as events:
             code = _guarded(words)

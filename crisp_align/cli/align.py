@@ -23,7 +23,7 @@ from crisp_align.cli.options import (
     batch_options,
     settings,
 )
-from crisp_align.cli.transcribe import check_input, start
+from crisp_align.cli.start import check_input, start
 from crisp_align.errors import OptionError, TranscriptError
 
 if TYPE_CHECKING:

@@ -478,7 +478,7 @@ class OutputGroup(OptionGroup):
             OptionError: names of outputs that cannot be; see `batch.plan`.
         """
         from crisp_align.batch.planning import plan
-        from crisp_align.batch.remote import from_file_url
+        from crisp_align.media.remote import from_file_url
 
         return plan(
             inputs,

@@ -17,7 +17,7 @@ from crisp_align.cli.options import (
     StyleGroup,
     batch_options,
 )
-from crisp_align.cli.transcribe import check_input, start
+from crisp_align.cli.start import check_input, start
 from crisp_align.errors import CrispAlignError
 
 if TYPE_CHECKING:

@@ -21,7 +21,6 @@ from crisp_align.batch.inputs import Input
 from crisp_align.batch.options import BatchOptions, OutputLayout
 from crisp_align.batch.planning import Job
 from crisp_align.batch.preparation import make_folder, prepare
-from crisp_align.batch.remote import from_file_url, is_url
 from crisp_align.batch.summary import RunSummary
 from crisp_align.batch.watch import Arrival, Returned, Vanished, Watch
 from crisp_align.cli.command import Command
@@ -42,6 +41,7 @@ from crisp_align.cli.options import (
 )
 from crisp_align.errors import CrispAlignError, MediaError, OptionError, OutputError
 from crisp_align.events import Noticed
+from crisp_align.media.remote import from_file_url, is_url
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -234,7 +234,7 @@ def run(options: WatchOptions) -> int:
     rules, style = options.layout.rules(), options.style.write_options()
 
     from crisp_align.cli.show import reported, show
-    from crisp_align.cli.transcribe import start
+    from crisp_align.cli.start import start
 
     output.plan([])  # a pattern that names no file is refused at once
     batch, report = batch_options(output, options.batch), options.batch.report

@@ -23,10 +23,9 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import crisp_align
-from crisp_align.batch.workers import WorkerDiedError
 from crisp_align.cluster.ray import build_dataset, connected, import_ray, last_line, living_nodes, look, pump
 from crisp_align.cluster.sizes import ClusterOptions, ResourcePlan, plan_resources
-from crisp_align.errors import CrispAlignError
+from crisp_align.errors import CrispAlignError, WorkerDiedError
 from crisp_align.events import (
     Advanced,
     Event,

@@ -22,11 +22,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import crisp_align
 from crisp_align.backends import load_backend
-from crisp_align.batch.remote import local_copy
-from crisp_align.batch.workers import WorkerDiedError
 from crisp_align.cluster.board import COLUMN, Step
-from crisp_align.errors import CrispAlignError, ModelError
+from crisp_align.errors import CrispAlignError, ModelError, WorkerDiedError
 from crisp_align.events import ClipResult, Ready, Stage, Started
+from crisp_align.media.remote import local_copy
 from crisp_align.pipeline.pipeline import Pipeline, Settings
 from crisp_align.pipeline.prefetch import Read, Task, read
 from crisp_align.pipeline.residency import aligners_alone

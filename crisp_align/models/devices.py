@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -24,6 +24,7 @@ __all__ = [
     "is_out_of_memory",
     "loading_error",
     "place",
+    "quiet",
     "release_memory",
     "require_torch",
     "require_transformers",
@@ -253,3 +254,18 @@ def require_transformers(extra: str, *, knows: str) -> Any:
             f"transformers {transformers.__version__} has no {knows}", hint='pip install -U "transformers>=5.17"'
         )
     return transformers
+
+
+@contextmanager
+def quiet(transformers: Any) -> Iterator[None]:
+    """Keep the advice, warnings and progress bars of transformers off the terminal; errors still come as exceptions."""
+    logging = transformers.utils.logging
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(50)  # logging.CRITICAL
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from crisp_align.errors import ModelError
-from crisp_align.models.devices import Placement, loading_error, place, require_torch, require_transformers
+from crisp_align.models.devices import Placement, loading_error, place, quiet, require_torch, require_transformers
 from crisp_align.models.gguf import GgufFile, read_gguf
 from crisp_align.models.mlx_weights import unpack_mlx
-from crisp_align.models.qwen3_gguf import gguf_config, gguf_head, gguf_tensors
-from crisp_align.models.qwen3_tokenizer import quiet
+from crisp_align.models.qwen3_gguf import Head, gguf_config, gguf_head, gguf_tensors
 from crisp_align.models.safetensors_file import RawTensor, read_headers
 from crisp_align.models.weight_loading import empty_network, fill_network, in_int8
 
@@ -38,8 +37,6 @@ __all__ = [
     "place",
 ]
 
-Head: TypeAlias = Literal["aligner", "asr"]
-"""aligner: 5000 time classes; asr: the text vocabulary."""
 
 _RENAMES = {
     "aligner": {"thinker.lm_head.": "score."},

@@ -7,18 +7,18 @@ of special tokens.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, TypeAlias
 
 from crisp_align.errors import ModelError
 from crisp_align.models.gguf import GgufFile
 from crisp_align.models.tensors import StoredTensor, damaged_file
 
-if TYPE_CHECKING:
-    from crisp_align.models.qwen3_checkpoint import Head
-
-__all__ = ["ARCHITECTURE", "gguf_config", "gguf_head", "gguf_tensors", "gguf_token_ids", "gguf_tokenizer"]
+__all__ = ["ARCHITECTURE", "Head", "gguf_config", "gguf_head", "gguf_tensors", "gguf_token_ids", "gguf_tokenizer"]
 
 ARCHITECTURE = "qwen3asr"
+
+Head: TypeAlias = Literal["aligner", "asr"]
+"""aligner: 5000 time classes; asr: the text vocabulary."""
 
 _OTHER_KINDS = {"whisper": "a Whisper model", "llama": "a language model", "qwen3": "a language model"}
 _SPECIAL_TOKENS = {

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from crisp_align.errors import ModelError
-from crisp_align.models.devices import require_transformers
+from crisp_align.models.devices import quiet, require_transformers
 from crisp_align.models.qwen3_gguf import gguf_tokenizer
 
 if TYPE_CHECKING:
     from crisp_align.models.qwen3_checkpoint import Checkpoint
 
-__all__ = ["WordTokenizer", "load_tokenizer", "quiet", "transformers_tokenizer"]
+__all__ = ["WordTokenizer", "load_tokenizer", "transformers_tokenizer"]
 
 _AUDIO_TOKENS = {
     "audio_token": "<|audio_pad|>",
@@ -96,18 +95,3 @@ def transformers_tokenizer(checkpoint: Checkpoint) -> Any:
     except Exception as error:  # transformers and tokenizers each raise their own
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"its tokenizer does not load ({reason})", subject=str(checkpoint.path)) from error
-
-
-@contextmanager
-def quiet(transformers: Any) -> Iterator[None]:
-    """No progress bar and no warnings of transformers' own while it loads."""
-    logging = transformers.utils.logging
-    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bar:
-            logging.enable_progress_bar()

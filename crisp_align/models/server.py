@@ -54,7 +54,16 @@ R = TypeVar("R")
 
 
 class RequestError(Exception):
-    """A request has no answer that can be used: a clause for the user, whose subject is the backend or aligner."""
+    """A request has no answer that can be used: a clause for the user, whose subject is the backend or aligner.
+
+    Args:
+        reason: the clause.
+        status: of HTTP, where the server refused the request with one.
+    """
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +220,9 @@ class ServerPool:
         if response.status in _RETRIED:
             raise _RetryError(f"status {response.status}: {_message(raw)}" if raw else f"status {response.status}")
         if response.status != 200:
-            raise RequestError(f"is refused by {server.url} (status {response.status}: {_message(raw)})")
+            raise RequestError(
+                f"is refused by {server.url} (status {response.status}: {_message(raw)})", response.status
+            )
         return Reply(raw, {name.lower(): value for name, value in response.getheaders()})
 
     def _connect(self, server: _Server) -> http.client.HTTPConnection:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from crisp_align.events import ClipResult
 from crisp_align.pipeline.segments import split_segments
+from crisp_align.pipeline.stages import ClipTranscript, with_coverage
 from crisp_align.speech.coverage import (
     Gap,
     clip_of_gap,
@@ -22,9 +23,6 @@ from crisp_align.speech.coverage import (
 from crisp_align.speech.seams import without_repeats, words_of_core
 from crisp_align.transcript import Clip, Segment, Word
 
-if TYPE_CHECKING:
-    from crisp_align.pipeline.stages import ClipTranscript
-
 __all__ = [
     "Recognize",
     "is_worth_timing",
@@ -32,7 +30,6 @@ __all__ = [
     "look_again",
     "needs_second_look",
     "uncovered_notice",
-    "with_coverage",
 ]
 
 _ROUNDS = 3  # what a look adds may leave a smaller gap
@@ -44,14 +41,9 @@ Recognize: TypeAlias = Callable[[Sequence[Clip], str | None], list[tuple[list[Wo
 """Clips and their language → the words of each, in the time of the source, and their mean log-probability a token."""
 
 
-def with_coverage(clip: Clip, result: ClipResult) -> ClipResult:
-    """A clip's result with the stretches of its voice that no word covers."""
-    return replace(result, uncovered=tuple((gap.start, gap.end) for gap in gaps(clip, _words(result))))
-
-
 def needs_second_look(clip: Clip, result: ClipResult) -> bool:
     """Whether voice in the clip has no words, or words lie over voice that they cannot hold."""
-    return bool(result.uncovered) or is_strewn(clip, _words(result))
+    return bool(result.uncovered) or is_strewn(clip, result.words)
 
 
 def is_worth_timing(transcript: ClipTranscript) -> bool:
@@ -68,7 +60,7 @@ def look_again(clip: Clip, result: ClipResult, recognize: Recognize) -> ClipResu
         result: of the first look.
         recognize: transcribes and times parts of the clip.
     """
-    words = before = _words(result)
+    words = before = result.words
     language = result.segments[0].language if result.segments else result.language
     notices = list(result.notices)
     if is_strewn(clip, words):
@@ -127,10 +119,6 @@ def uncovered_notice(uncovered: Sequence[tuple[float, float]]) -> list[str]:
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(seconds, 60)
     return f"{int(minutes)}:{rest:04.1f}"
-
-
-def _words(result: ClipResult) -> list[Word]:
-    return [word for segment in result.segments for word in segment.words]
 
 
 def _looked_at(clip: Clip, found: Sequence[Gap], language: str | None, recognize: Recognize) -> list[list[Word]]:

@@ -17,15 +17,15 @@ from crisp_align.errors import CrispAlignError, OptionError
 from crisp_align.events import ClipResult
 from crisp_align.languages import language_code
 from crisp_align.models.devices import is_out_of_memory
-from crisp_align.pipeline.second_look import with_coverage
 from crisp_align.pipeline.segments import normalize_text, split_segments
+from crisp_align.speech.coverage import gaps
 from crisp_align.speech.seams import words_of_core
 from crisp_align.speech.speakers import with_speaker
 from crisp_align.text.units import UnitMode, split_units
 from crisp_align.timing import normalize_spans
 from crisp_align.transcript import Clip, Word
 
-__all__ = ["AlignmentStage", "ClipTranscript", "Transcriber", "timed_words"]
+__all__ = ["AlignmentStage", "ClipTranscript", "Transcriber", "timed_words", "with_coverage"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -171,3 +171,8 @@ def timed_words(utterance: Utterance, timed: Timed) -> list[Word]:
         Word(u.text, s.start, s.end, None if s.score is None else round(s.score, 4))
         for u, s in zip(utterance.units, spans, strict=True)
     ]
+
+
+def with_coverage(clip: Clip, result: ClipResult) -> ClipResult:
+    """Return a clip's result with the stretches of its voice that no word covers."""
+    return replace(result, uncovered=tuple((gap.start, gap.end) for gap in gaps(clip, result.words)))

@@ -17,7 +17,8 @@ from crisp_align.backends import DecodeOptions, LoadOptions, Transcription  # no
 from crisp_align.errors import ModelError, OptionError  # noqa: E402
 from crisp_align.languages import language_code  # noqa: E402
 from crisp_align.transcript import Clip  # noqa: E402
-from crisp_align_backends.qwen3_asr import LANGUAGES, Qwen3Asr  # noqa: E402
+from crisp_align_backends.qwen3_answers import LANGUAGES  # noqa: E402
+from crisp_align_backends.qwen3_asr import Qwen3Asr  # noqa: E402
 from tests import tiny  # noqa: E402
 
 FLOAT32 = LoadOptions(device="cpu", dtype="float32", threads=1)

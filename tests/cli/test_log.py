@@ -23,7 +23,7 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "log.schema.json").rea
 DRIVER = """
 import os, subprocess, sys, threading, warnings
 from crisp_align.cli.display import Display, Outcome
-from crisp_align.cli.log import as_json
+from crisp_align.cli.json_stderr import as_json
 from crisp_align.errors import MediaError
 with as_json() as log:
     display = Display(quiet=%s, verbose=False, progress=True, lines=True, files=3)

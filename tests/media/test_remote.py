@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from crisp_align.batch import remote as storage
 from crisp_align.batch.inputs import Input, gather
 from crisp_align.batch.journal import Claim, Journal, JournalRefusal, Stamp, digest, journal_key
 from crisp_align.batch.planning import Job, Output, missing_outputs, save
 from crisp_align.batch.written_files import Ledger
 from crisp_align.cli import main
 from crisp_align.errors import CrispAlignError, MediaError, OutputError
+from crisp_align.media import remote as storage
 from tests.command import excerpt
 
 fsspec = pytest.importorskip("fsspec", reason="the extra `ray` is not installed")
