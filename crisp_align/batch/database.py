@@ -114,15 +114,20 @@ def _prepare(connection: sqlite3.Connection, path: Path, spec: FileSpec, until: 
 
 
 def _check(connection: sqlite3.Connection, path: Path, spec: FileSpec) -> None:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    connection.execute("BEGIN")  # one state of the file, also while another process makes it
+    try:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        is_new = _is_new(connection)
+    finally:
+        connection.execute("ROLLBACK")
     if application == spec.application and version > spec.version:
         raise OptionError(
             f"is a {spec.name} of a newer crisp-align (version {version}, this one knows {spec.version})",
             subject=os.fspath(path),
             hint=f"update crisp-align, or {spec.hint}",
         )
-    if application != spec.application and not _is_new(connection):
+    if application != spec.application and not is_new:
         raise _foreign(path, spec)
 
 
