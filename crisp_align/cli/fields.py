@@ -22,6 +22,7 @@ __all__ = [
     "IntRange",
     "Named",
     "OptionGroup",
+    "addresses",
     "argument",
     "build",
     "choice",
@@ -175,6 +176,12 @@ def option(
     return field(default=() if multiple else default, metadata={"option": declared})
 
 
+def addresses(*spellings: str, metavar: str, help: str) -> Any:
+    """Declare an option that may be given again and fills a field of the library; None where nobody typed it."""
+    declared = _Declaration(spellings, {"metavar": metavar, "help": help, "multiple": True}, None, None, None)
+    return field(default=None, metadata={"option": declared})
+
+
 def integer(*spellings: str, low: int, high: int, **known: Any) -> Any:
     """Declare an option whose value is a whole number from `low` to `high`; the rest as for `option`."""
     return option(*spellings, type=IntRange(low, high), **known)
@@ -262,7 +269,8 @@ def build(command: type[T], params: Mapping[str, Any]) -> T:
     def parsed(inner: Field[Any]) -> Any:
         if "flags" in inner.metadata:
             return tuple(value for value in inner.metadata["flags"] if params[_flag_name(inner.name, value)])
-        return params[inner.name]
+        value = params[inner.name]
+        return None if value == () and inner.default is None else value
 
     values: dict[str, Any] = {}
     for entry in fields(command):  # type: ignore[arg-type]  # a dataclass

@@ -13,7 +13,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 from click.shell_completion import CompletionItem
 
-from crisp_align.cli.fields import Named, OptionGroup, choice, fill, flag, flags, given, integer, number, option, switch
+from crisp_align.cli.fields import (
+    Named,
+    OptionGroup,
+    addresses,
+    choice,
+    fill,
+    flag,
+    flags,
+    given,
+    integer,
+    number,
+    option,
+    switch,
+)
 from crisp_align.errors import OptionError
 from crisp_align.formats.builtin import BUILTIN
 from crisp_align.languages import NAMES, language_code
@@ -159,14 +172,11 @@ class ModelGroup(OptionGroup):
     align_runtime: str | None = option(
         "--align-runtime", metavar="NAME", help="the aligner's, where it differs from --runtime"
     )
-    servers: tuple[str, ...] = option(
-        "--server", metavar="URL", help="a server that runs the backend's model; may be given again", multiple=True
+    servers: tuple[str, ...] | None = addresses(
+        "--server", metavar="URL", help="a server that runs the backend's model; may be given again"
     )
-    align_servers: tuple[str, ...] = option(
-        "--align-server",
-        metavar="URL",
-        help="a server that runs the aligner's model; may be given again",
-        multiple=True,
+    align_servers: tuple[str, ...] | None = addresses(
+        "--align-server", metavar="URL", help="a server that runs the aligner's model; may be given again"
     )
     offline: bool = flag("--offline", help="never use the network, even for a model that was named")
     sequential: bool = flag(
@@ -659,7 +669,7 @@ def settings(
     from crisp_align.pipeline.settings import Settings
     from crisp_align.speech.options import VadOptions
 
-    for_aligner = () if isinstance(speech, SpeechGroup) else models.servers  # where nothing is transcribed
+    for_aligner = None if isinstance(speech, SpeechGroup) else models.servers  # where nothing is transcribed
     load = fill(LoadOptions, models, timing)
     align_load = aligner_load(
         models.aligner or "auto",
@@ -667,7 +677,7 @@ def settings(
         device=models.align_device,
         dtype=models.align_dtype,
         runtime=models.align_runtime or (models.runtime if for_aligner else None),
-        servers=models.align_servers or for_aligner,
+        servers=models.align_servers or for_aligner or (),
     )
     if for_aligner or (not isinstance(speech, SpeechGroup) and align_load.runtime == load.runtime):
         load = replace(load, runtime="auto", servers=())

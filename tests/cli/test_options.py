@@ -33,6 +33,7 @@ OF_THE_COMMAND = {
     "align_device",
     "align_dtype",
     "align_runtime",
+    "align_servers",
 }
 
 
