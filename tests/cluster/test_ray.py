@@ -288,7 +288,7 @@ class TestAccount:
 
     def test_a_file_that_never_comes_out_is_given_up(self) -> None:
         account = Account()
-        told = [event for _ in range(3) for event in account.run.weigh()]
+        told = [event for _ in range(3) for event in account.run.retry_lost()]
         assert [type(event) for event in told] == [Noticed, Noticed, Failed] and not account.run.files
 
 
