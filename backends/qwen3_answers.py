@@ -61,7 +61,7 @@ def read_answer(raw: str, text: str, named: object, ended: bool, options: Decode
         except OptionError:
             notices.append(f"a language was named that is not known: {named!r}")
     if head.strip().lower() == "language none":
-        return Transcription("", None, notices=(f"heard in silence, left out: {text[:80]!r}",) if text else ())
+        return Transcription("", None, notices=(f"text for silence, left out: {text[:80]!r}",) if text else ())
     if len(text) < len(said.strip()):
         notices.append(f"cut a loop: {text[:80]!r}")
     if not ended:

@@ -102,11 +102,11 @@ class Qwen3Asr:
         found = in_batches(
             [self._tokens(clips[i].duration, options) for i in long_enough],
             self._budget,
-            lambda batch: self._hear([clips[long_enough[i]] for i in batch], options),
+            lambda batch: self._transcribe_batch([clips[long_enough[i]] for i in batch], options),
         )
-        heard = dict(zip(long_enough, found, strict=True))
+        by_clip = dict(zip(long_enough, found, strict=True))
         silence = Transcription("", options.language, certain=options.language is not None)
-        return [heard.get(i, silence) for i in range(len(clips))]
+        return [by_clip.get(i, silence) for i in range(len(clips))]
 
     def _tokens(self, seconds: float, options: DecodeOptions) -> int:
         """About how many tokens a clip may come to: context, audio and text."""
@@ -120,7 +120,7 @@ class Qwen3Asr:
         keys = 2 * text.num_hidden_layers * text.num_key_value_heads * text.head_dim
         return free_memory(self.device) / 3 / float(keys * self._network.dtype.itemsize * _WORKING_SPACE)
 
-    def _hear(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
+    def _transcribe_batch(self, clips: Sequence[Clip], options: DecodeOptions) -> list[Transcription]:
         torch = require_torch(_EXTRA)
         transformers = require_transformers(_EXTRA, knows="Qwen3ASRForConditionalGeneration")
         request = _request(options)

@@ -12,23 +12,23 @@ from crisp_align.transcript import Clip, Unit
 __all__ = ["assign_by_asr", "assign_by_duration"]
 
 
-def assign_by_asr(units: Sequence[Unit], heard: Sequence[Sequence[Unit]]) -> tuple[list[int], float]:
-    """Share out a text among clips by what a backend heard in each.
+def assign_by_asr(units: Sequence[Unit], recognized: Sequence[Sequence[Unit]]) -> tuple[list[int], float]:
+    """Share out a text among clips by what a backend transcribed in each.
 
-    The two are aligned by edit distance over spoken units; a unit that was not heard goes with the one before it.
+    The two are aligned by edit distance over spoken units; a unit that was not transcribed goes with the one before it.
 
     Args:
         units: of the given text.
-        heard: of the transcription of each clip.
+        recognized: of the transcription of each clip.
 
     Returns:
-        For each unit the number of its clip, never falling; and the share of units that were heard as given, [0, 1].
+        For each unit the number of its clip, never falling; and the share, [0, 1], of units transcribed as given.
     """
-    owners = [number for number, clip in enumerate(heard) for _ in clip]
+    owners = [number for number, clip in enumerate(recognized) for _ in clip]
     if not owners:
         return [0] * len(units), 0.0
     given = [unit.spoken.casefold() for unit in units]
-    said = [unit.spoken.casefold() for clip in heard for unit in clip]
+    said = [unit.spoken.casefold() for clip in recognized for unit in clip]
     found: list[int | None] = [None] * len(units)
     equal = 0
     for block in Levenshtein.opcodes(given, said):

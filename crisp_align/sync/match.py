@@ -40,10 +40,10 @@ _NEVER = np.float32(-1e9)
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A token of the text and the token that was heard for it."""
+    """A token of the text and the token that was transcribed for it."""
 
     given: int
-    heard: int
+    recognized: int
     similarity: float
     """In [0, 1]; 1: the same."""
 
@@ -55,41 +55,41 @@ def similarity(left: str, right: str) -> float:
     return float(ratio(left, right)) / 100
 
 
-def match_tokens(given: Sequence[str], heard: Sequence[str], line_starts: Sequence[bool]) -> list[Pair]:
-    """Pair the tokens of a text with those heard, in order.
+def match_tokens(given: Sequence[str], recognized: Sequence[str], line_starts: Sequence[bool]) -> list[Pair]:
+    """Pair the tokens of a text with those transcribed, in order.
 
     Args:
         given: tokens of the text.
-        heard: tokens of a transcription.
+        recognized: tokens of a transcription.
         line_starts: whether a line of the text begins at each token.
 
     Returns:
         Pairs, in order of both; also such of little similarity, where one word stands for another.
     """
     pairs: list[Pair] = []
-    for g0, g1, h0, h1 in _divisions(given, heard):
+    for g0, g1, h0, h1 in _divisions(given, recognized):
         if g1 > g0 and h1 > h0:
-            found = _Block(given[g0:g1], heard[h0:h1], line_starts[g0:g1]).pairs()
-            pairs += [Pair(pair.given + g0, pair.heard + h0, pair.similarity) for pair in found]
+            found = _Block(given[g0:g1], recognized[h0:h1], line_starts[g0:g1]).pairs()
+            pairs += [Pair(pair.given + g0, pair.recognized + h0, pair.similarity) for pair in found]
     return pairs
 
 
-def _divisions(given: Sequence[str], heard: Sequence[str]) -> list[tuple[int, int, int, int]]:
-    """(first, last) of the text and of what was heard, of each part that is matched alone."""
-    whole = [(0, len(given), 0, len(heard))]
-    if len(given) * len(heard) <= _MOST_CELLS:
+def _divisions(given: Sequence[str], recognized: Sequence[str]) -> list[tuple[int, int, int, int]]:
+    """(first, last) of the text and of what was transcribed, of each part that is matched alone."""
+    whole = [(0, len(given), 0, len(recognized))]
+    if len(given) * len(recognized) <= _MOST_CELLS:
         return whole
     cuts = [(0, 0)]
-    for at, other in _anchors(given, heard):
+    for at, other in _anchors(given, recognized):
         if at - cuts[-1][0] >= _PART and other - cuts[-1][1] >= 1:
             cuts.append((at, other))
-    cuts.append((len(given), len(heard)))
+    cuts.append((len(given), len(recognized)))
     return [(a, b, c, d) for (a, c), (b, d) in pairwise(cuts)]
 
 
-def _anchors(given: Sequence[str], heard: Sequence[str]) -> list[tuple[int, int]]:
+def _anchors(given: Sequence[str], recognized: Sequence[str]) -> list[tuple[int, int]]:
     """Places of word runs that occur once in both, in one order, each near another on about the same diagonal."""
-    ours, theirs = _unique_runs(given), _unique_runs(heard)
+    ours, theirs = _unique_runs(given), _unique_runs(recognized)
     found = sorted((at, theirs[run]) for run, at in ours.items() if run in theirs)
     chain = _longest_rising(found)
     kept = []
@@ -136,15 +136,15 @@ class _Block:
     with the square root of the rows.
     """
 
-    def __init__(self, given: Sequence[str], heard: Sequence[str], line_starts: Sequence[bool]) -> None:
+    def __init__(self, given: Sequence[str], recognized: Sequence[str], line_starts: Sequence[bool]) -> None:
         self._given = given
-        vocabulary = list(dict.fromkeys(heard))
+        vocabulary = list(dict.fromkeys(recognized))
         numbers = {token: number for number, token in enumerate(vocabulary)}
         self._vocabulary = vocabulary
-        self._columns = np.array([numbers[token] for token in heard], np.int32)
+        self._columns = np.array([numbers[token] for token in recognized], np.int32)
         self._starts = line_starts
         self._rows: dict[str, tuple[Floats, Floats]] = {}
-        self._ramp = np.arange(len(heard) + 1, dtype=np.float32) * np.float32(_EXTEND)
+        self._ramp = np.arange(len(recognized) + 1, dtype=np.float32) * np.float32(_EXTEND)
 
     def pairs(self) -> list[Pair]:
         """The pairs on the best path."""

@@ -14,7 +14,7 @@ from crisp_align.transcript import Unit
 __all__ = ["ClipPlan", "Item", "TextPlan", "plan_text"]
 
 _SURE = 0.6  # similarity from which a token counts as transcribed
-_HEARD = 0.6  # share of a line's letters that were transcribed, from which it is heard
+_SPOKEN = 0.6  # share of a line's letters that were transcribed, from which it counts as heard
 _PARTLY = 0.34  # the same, from which it is partly heard
 _MISHEARD = 0.55  # similarity of all letters of a line and of what was transcribed in its place: another spelling of it
 _FEWEST_EXTRA = 2  # units in a row that the text lacks: one is a word misheard
@@ -69,15 +69,17 @@ def plan_text(
         clips: the units that a backend transcribed in each clip.
         language: code of the language of both.
     """
-    heard_units = [unit for clip in clips for unit in clip]
+    recognized_units = [unit for clip in clips for unit in clip]
     clip_of = [number for number, clip in enumerate(clips) for _ in clip]
-    given, heard = tokens_of(units, language), tokens_of(heard_units, language)
+    given, recognized = tokens_of(units, language), tokens_of(recognized_units, language)
     starts = {first for first, _ in lines}
     line_starts = [unit in starts and (n == 0 or given.units[n - 1] != unit) for n, unit in enumerate(given.units)]
-    pairs = match_tokens(given.texts, heard.texts, line_starts)
+    pairs = match_tokens(given.texts, recognized.texts, line_starts)
     shares = _shares(units, lines, given.texts, given.units, pairs)
-    partners = _partners(given.units, heard.units, pairs)
-    statuses = [_status(line, share, units, partners, heard_units) for line, share in zip(lines, shares, strict=True)]
+    partners = _partners(given.units, recognized.units, pairs)
+    statuses = [
+        _status(line, share, units, partners, recognized_units) for line, share in zip(lines, shares, strict=True)
+    ]
     spoken = {
         unit
         for (first, last), status in zip(lines, statuses, strict=True)
@@ -85,7 +87,7 @@ def plan_text(
         for unit in range(first, last)
     }
     partners = {unit: found for unit, found in partners.items() if unit in spoken}
-    items = _items(units, lines, statuses, partners, heard_units, clip_of)
+    items = _items(units, lines, statuses, partners, recognized_units, clip_of)
     letters = sum(len(unit.spoken) for unit in units)
     weight = sum(
         share * sum(len(unit.spoken) for unit in units[a:b]) for (a, b), share in zip(lines, shares, strict=True)
@@ -94,7 +96,7 @@ def plan_text(
         tuple(statuses),
         tuple(ClipPlan(number, tuple(found)) for number, found in enumerate(items) if found),
         weight / letters if letters else 0.0,
-        tuple(sorted({heard for found in partners.values() for heard in found})),
+        tuple(sorted({recognized for found in partners.values() for recognized in found})),
         _places(lines, statuses, partners, clip_of, len(clips)),
     )
 
@@ -116,27 +118,31 @@ def _shares(
     return [sum(sure[a:b]) / max(sum(total[a:b]), 1e-9) for a, b in lines]
 
 
-def _partners(given: Sequence[int], heard: Sequence[int], pairs: Sequence[Pair]) -> dict[int, list[int]]:
+def _partners(given: Sequence[int], recognized: Sequence[int], pairs: Sequence[Pair]) -> dict[int, list[int]]:
     """Unit of the text → the transcribed units that stand for it."""
     found: dict[int, list[int]] = {}
     for pair in pairs:
         partners = found.setdefault(given[pair.given], [])
-        if heard[pair.heard] not in partners:
-            partners.append(heard[pair.heard])
+        if recognized[pair.recognized] not in partners:
+            partners.append(recognized[pair.recognized])
     return found
 
 
 def _status(
-    line: tuple[int, int], share: float, units: Sequence[Unit], partners: dict[int, list[int]], heard: Sequence[Unit]
+    line: tuple[int, int],
+    share: float,
+    units: Sequence[Unit],
+    partners: dict[int, list[int]],
+    recognized: Sequence[Unit],
 ) -> Status:
-    if share >= _HEARD:
+    if share >= _SPOKEN:
         return "heard"
     if share >= _PARTLY:
         return "partly"
     there = [number for unit in range(*line) for number in partners.get(unit, ())]
     if there:
         text = "".join(unit.spoken for unit in units[line[0] : line[1]]).casefold()
-        said = "".join(heard[number].spoken for number in range(min(there), max(there) + 1)).casefold()
+        said = "".join(recognized[number].spoken for number in range(min(there), max(there) + 1)).casefold()
         if similarity(text, said) >= _MISHEARD:
             return "partly"
     return "unspoken"
@@ -147,7 +153,7 @@ def _items(
     lines: Sequence[tuple[int, int]],
     statuses: Sequence[Status],
     partners: dict[int, list[int]],
-    heard: Sequence[Unit],
+    recognized: Sequence[Unit],
     clip_of: Sequence[int],
 ) -> list[list[Item]]:
     """What is said in each clip."""
@@ -164,11 +170,11 @@ def _items(
             placed.append((here, 0, Item(units[unit], unit)))
             before = last = here
     taken = {number for found in partners.values() for number in found}
-    free = [number for number in range(len(heard)) if number not in taken]
+    free = [number for number in range(len(recognized)) if number not in taken]
     for _, group in groupby(enumerate(free), key=lambda pair: pair[1] - pair[0]):
         run = [number for _, number in group]
         if len(run) >= _FEWEST_EXTRA:
-            placed += [(float(number), 1, Item(heard[number], None)) for number in run]
+            placed += [(float(number), 1, Item(recognized[number], None)) for number in run]
     placed.sort(key=lambda entry: entry[:2])
     found: list[list[Item]] = [[] for _ in range(max(clip_of, default=0) + 1)]
     for here, _, item in placed:

@@ -105,7 +105,7 @@ def test_control_tokens_in_a_prompt_have_no_meaning(backend: Qwen3Asr, clips: li
         ("language None<asr_text>", None, Transcription("", None)),
         ("Good morning.", "en", Transcription("Good morning.", "en", certain=True)),
         ("", "en", Transcription("", "en", certain=True)),
-        ("language None<asr_text>Hm.", None, Transcription("", None, notices=("heard in silence, left out: 'Hm.'",))),
+        ("language None<asr_text>Hm.", None, Transcription("", None, notices=("text for silence, left out: 'Hm.'",))),
         (
             "language English<asr_text>" + "no, " * 40,
             None,

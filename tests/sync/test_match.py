@@ -22,7 +22,7 @@ def words(lines: list[list[str]]) -> list[str]:
 
 def paired(text: list[list[str]], spoken: list[list[str]]) -> dict[int, int]:
     found = match_tokens(words(text), words(spoken), starts(text))
-    return {pair.given: pair.heard for pair in found if pair.similarity > 0.6}
+    return {pair.given: pair.recognized for pair in found if pair.similarity > 0.6}
 
 
 def test_a_text_that_is_said_as_it_stands_is_paired_word_by_word() -> None:
@@ -91,4 +91,4 @@ def test_a_long_text_is_divided_at_unique_word_runs_without_a_change(monkeypatch
 def test_pairs_rise_on_both_sides(text: list[str], spoken: list[str]) -> None:
     pairs = match_tokens(text, spoken, [n % 3 == 0 for n in range(len(text))])
     assert [pair.given for pair in pairs] == sorted({pair.given for pair in pairs})
-    assert [pair.heard for pair in pairs] == sorted({pair.heard for pair in pairs})
+    assert [pair.recognized for pair in pairs] == sorted({pair.recognized for pair in pairs})
