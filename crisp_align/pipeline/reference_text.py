@@ -8,6 +8,7 @@ from typing import Self
 
 from crisp_align.languages import is_spaced
 from crisp_align.pipeline.segments import normalize_text
+from crisp_align.text.display import quoted
 from crisp_align.text.labels import is_sound_line, unspoken_spans
 from crisp_align.text.units import UnitMode, split_units
 from crisp_align.transcript import Segment, Unit
@@ -138,7 +139,7 @@ def mismatch_notices(segments: Sequence[Segment], share: float) -> list[str]:
         text = "".join(word.text for word in words[at : at + count]).strip()
         notices.append(
             f"the text may not be what is said: mean score {mean:.2f}; worst at {words[at].start:.1f} s, "
-            f"{text[:60]!r} with {worst:.2f}"
+            f"{quoted(text)} with {worst:.2f}"
         )
     length, score = STRETCHED
     stretched = [word for word in words if word.end - word.start >= length and (word.score or 0.0) < score]

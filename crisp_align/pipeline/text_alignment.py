@@ -28,6 +28,7 @@ from crisp_align.pipeline.residency import ModelResidency
 from crisp_align.pipeline.stages import ClipTranscript, Transcriber, timed_words
 from crisp_align.sync.placing import place_silent_lines, room_after, silent_words
 from crisp_align.sync.plan import TextPlan, plan_text
+from crisp_align.text.display import quoted
 from crisp_align.text.units import split_units
 from crisp_align.transcript import Clip, ExtraSpeech, Segment, Unit, Word
 
@@ -400,13 +401,13 @@ def _summary(unspoken: Sequence[tuple[str, float]], extra: Sequence[ExtraSpeech]
     if unspoken:
         count = "1 line is" if len(unspoken) == 1 else f"{len(unspoken)} lines are"
         text, time = unspoken[0]
-        notices.append(f"{count} not spoken; the first near {time:.1f} s: {text[:60]!r}")
+        notices.append(f"{count} not spoken; the first near {time:.1f} s: {quoted(text)}")
     if extra:
         count = "1 stretch" if len(extra) == 1 else f"{len(extra)} stretches"
         seconds = sum(stretch.end - stretch.start for stretch in extra)
         first = extra[0]
         notices.append(
             f"{count} of speech ({seconds:.1f} s) that the text lacks; the first at {first.start:.1f} to "
-            f"{first.end:.1f} s: {first.text[:60]!r}"
+            f"{first.end:.1f} s: {quoted(first.text)}"
         )
     return notices

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["displayed", "is_right_to_left"]
+__all__ = ["displayed", "is_right_to_left", "quoted"]
 
 # Line, paragraph and page separators and tabs become spaces; other controls, byte-order marks and interlinear
 # annotation marks vanish; what UTF-8 cannot hold becomes the replacement character.
@@ -33,6 +33,11 @@ def displayed(text: str) -> str:
     if _BIDI.search(text) and not _balanced(text):
         text = _BIDI.sub("", text)
     return _SPACES.sub(" ", text).strip(" ")
+
+
+def quoted(text: str, columns: int = 60) -> str:
+    """Quote the beginning of `text`, for messages; an ellipsis says that more follows."""
+    return repr(text if len(text) <= columns else f"{text[:columns].rstrip()}…")
 
 
 def is_right_to_left(text: str) -> bool:
