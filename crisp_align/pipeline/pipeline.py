@@ -40,7 +40,8 @@ class Pipeline:
     """
 
     def __init__(self, settings: Settings, backend: Backend | None, aligners: AlignerChain) -> None:
-        self._settings = settings
+        self.settings = settings
+        """What the user asked for."""
         self.models = ModelResidency(settings, backend, aligners)
 
     @classmethod
@@ -56,7 +57,7 @@ class Pipeline:
             ModelError: weights missing, damaged or of the wrong kind; an engine not installed.
         """
         pipeline = cls.__new__(cls)
-        pipeline._settings, pipeline.models = settings, ModelResidency.load(settings, transcribes=transcribes)
+        pipeline.settings, pipeline.models = settings, ModelResidency.load(settings, transcribes=transcribes)
         return pipeline
 
     @property
@@ -88,12 +89,12 @@ class Pipeline:
         limit.set_result(self.max_clip)
         listed = [sources] if isinstance(sources, str | os.PathLike) else sources
         feed = Listed(Task(os.fspath(source)) for source in listed)
-        with Reading(feed, self._settings.media, self._settings.vad, limit) as reading:
+        with Reading(feed, self.settings.media, self.settings.vad, limit) as reading:
             yield from self.route(reading)
 
     def route(self, reading: Reading) -> Iterator[Event]:
         """What `transcribe` does, with sources that are being read already."""
-        yield from Scheduler(self.models, self._settings).run(reading)
+        yield from Scheduler(self.models, self.settings).run(reading)
 
     def align(self, source: Source, text: str, unspoken: Unspoken = "keep") -> Iterator[Event]:
         """Time a reference text: every word of it once, in order, each line a segment.
