@@ -81,7 +81,7 @@ def _on_timeline(position: float, regions: Sequence[tuple[float, float]], *, ope
 
 def _ordered(spans: Sequence[Span], offset: float, low: int, high: int) -> tuple[list[int], list[int]]:
     """Whole milliseconds inside [low, high], starts and ends non-decreasing, outliers interpolated."""
-    kept = _longest_rise(spans)
+    kept = _longest_non_decreasing(spans)
     starts, ends = [0] * len(spans), [0] * len(spans)
     edge, done = float(low), 0  # where the next unit may begin; how many are placed
     for index, following in zip([*kept, len(spans)], [*kept[1:], len(spans), 0], strict=True):
@@ -104,8 +104,8 @@ def _score(score: float | None) -> float | None:
     return min(max(float(score), 0.0), 1.0) if score is not None and math.isfinite(score) else None
 
 
-def _longest_rise(spans: Sequence[Span]) -> list[int]:
-    """Indices of the longest subsequence of finite spans whose starts never fall (patience sorting, O(n log n))."""
+def _longest_non_decreasing(spans: Sequence[Span]) -> list[int]:
+    """Indices of the longest subsequence of finite spans whose starts never fall, in O(n log n)."""
     tails: list[float] = []
     tail_index: list[int] = []
     previous = [-1] * len(spans)

@@ -12,7 +12,7 @@ from types import FrameType
 import click
 
 from crisp_align.cli.command import Program, log_json_requested
-from crisp_align.cli.streams import PipeClosedError, complain, on_terminal, prepare_streams, tell
+from crisp_align.cli.streams import PipeClosedError, on_terminal, prepare_streams, print_error, print_note
 from crisp_align.errors import CrispAlignError, OptionError
 
 __all__ = ["main", "program"]
@@ -98,7 +98,7 @@ def _guarded(args: list[str]) -> int:
         code = 128 + signal.SIGINT
     except _Terminated as end:
         code = 128 + end.number
-    tell("interrupted; finished files are kept")
+    print_note("interrupted; finished files are kept")
     return code
 
 
@@ -118,15 +118,15 @@ def _run(args: list[str]) -> int:
     except click.ClickException as error:
         where = getattr(getattr(error, "ctx", None), "command_path", None) or _NAME
         text = " ".join(error.format_message().split())
-        complain(OptionError(f"{text[:1].lower()}{text[1:].rstrip('.')}", hint=f"see {where} --help"))
+        print_error(OptionError(f"{text[:1].lower()}{text[1:].rstrip('.')}", hint=f"see {where} --help"))
         return error.exit_code
     except CrispAlignError as error:
-        complain(error)
+        print_error(error)
         return error.exit_code
     except (PipeClosedError, BrokenPipeError):
         return 0  # the reader of our output has what it wanted
     except MemoryError:
-        complain(CrispAlignError("out of memory", hint="a smaller model or --batch-size 1 needs less"))
+        print_error(CrispAlignError("out of memory", hint="a smaller model or --batch-size 1 needs less"))
         return 1
 
 

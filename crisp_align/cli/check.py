@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from crisp_align.cli.command import Command
 from crisp_align.cli.fields import OptionGroup, argument, choice, group
 from crisp_align.cli.options import EncodingGroup, LanguageGroup, LayoutGroup
-from crisp_align.cli.streams import complain, write_bytes
+from crisp_align.cli.streams import print_error, write_bytes
 from crisp_align.errors import CrispAlignError, printable
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def run(options: CheckOptions) -> int:
         try:
             found[path] = _judged(path, options)
         except CrispAlignError as error:
-            complain(error)
+            print_error(error)
             failed = True
     report = {"text": _text, "json": _json, "github": _github}[options.report.report](found)
     write_bytes(report.encode("utf-8", "backslashreplace"))

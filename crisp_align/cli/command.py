@@ -38,7 +38,7 @@ class Command(click.Command, Generic[T]):
         name: as typed.
         run: does the work, given what was typed; returns the exit code.
         options: the frozen dataclass of the command's arguments and groups of options; see `fields`.
-        text: what --help says first; its first sentence stands in the list of commands.
+        text: what --help says first; its first sentence is its entry in the list of commands.
     """
 
     def __init__(self, name: str, run: Callable[[T], int], options: type[T], *, text: str) -> None:

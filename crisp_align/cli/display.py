@@ -32,8 +32,8 @@ class Display:
         quiet: nothing but errors; events are not hushed.
         verbose: details too.
         progress: lines of progress where stderr is no terminal; on a terminal there are bars anyway.
-        lines: whether speech is shown on stdout as it is heard.
-        files: how many files will be told of as done, failed or skipped; None: nobody knows yet.
+        lines: whether speech is shown on stdout as it is transcribed.
+        files: how many files will be reported as done, failed or skipped; None: nobody knows yet.
         origin: s in each source at which the work begins.
     """
 
@@ -149,7 +149,7 @@ class Display:
 
     def stage(self, source: str, name: str) -> None:
         """What is being done to a file now, e.g. "aligning"."""
-        opened = source in self.run_progress.underway
+        opened = source in self.run_progress.in_progress
         self.run_progress.staged(source, name)
         if self._log is not None and opened:
             self._log.progress(source, self.run_progress)
@@ -165,7 +165,7 @@ class Display:
             self._log.progress(source, self.run_progress)
 
     def ended(self, source: str) -> None:
-        """A file is no longer worked on; `done`, `failed` or `skipped` tell what came of it."""
+        """A file is no longer worked on; `done`, `failed` or `skipped` report what came of it."""
         self.run_progress.ended(source)
         if self._percent is not None:
             self._percent.ended(source)
@@ -183,9 +183,9 @@ class Display:
         self.say(f"{pace} ({times:.1f} × real time){written}", source=source)
 
     def failed(self, source: str, error: Exception) -> None:
-        """A file could not be done; told in any case."""
+        """A file could not be done; printed even when `quiet`."""
         self.ended(source)
-        self.run_progress.refused(source)
+        self.run_progress.file_failed(source)
         if self._log is not None:
             self._log.failed(source, error)
         else:
@@ -194,14 +194,14 @@ class Display:
     def skipped(self, source: str, reason: str) -> None:
         """A file needs no work, e.g. because it was done before."""
         self.ended(source)
-        self.run_progress.passed(source)
+        self.run_progress.file_skipped(source)
         if self._log is not None:
             self._log.emit("skipped", file=source, reason=reason)
         else:
             self.say(f"skipped: {reason}", source=source, detail=True)
 
     def paused(self, message: str) -> None:
-        """Nothing goes on until `resumed`; `message`: why, e.g. "disk full on /srv/subtitles". Told once."""
+        """Nothing goes on until `resumed`; `message`: why, e.g. "disk full on /srv/subtitles". Printed once."""
         if self.run_progress.pause == message:
             return
         self.run_progress.paused(message)
@@ -210,7 +210,7 @@ class Display:
         elif self._drawn:
             self._draw()
         else:
-            self.say(f"crisp-align: paused: {message}; goes on when that is mended")
+            self.say(f"crisp-align: paused: {message}; resumes when that is mended")
 
     def resumed(self) -> None:
         """Work goes on after a pause."""
@@ -220,7 +220,7 @@ class Display:
         if self._log is not None:
             self._log.emit("resumed")
         elif not self._drawn:
-            self.say("crisp-align: going on")
+            self.say("crisp-align: resumed")
 
     def finished(self) -> None:
         """The run is over: close, and sum it up in one line where there was more than one file."""
@@ -228,8 +228,8 @@ class Display:
         run = self.run_progress
         if self._log is not None or run.files == 1:
             return
-        told = run.done + run.failed + run.skipped
-        total = told if run.files is None else max(run.files, told)
+        counted = run.done + run.failed + run.skipped
+        total = counted if run.files is None else max(run.files, counted)
         parts = [f"{run.done} of {total} done"]
         parts += [f"{run.failed} failed"] if run.failed else []
         parts += [f"{run.skipped} skipped"] if run.skipped else []

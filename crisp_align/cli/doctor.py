@@ -83,13 +83,15 @@ def _ffmpeg() -> Iterator[Finding]:
 
     try:
         path = find_ffmpeg()
-        told = subprocess.run([path, "-version"], capture_output=True, timeout=20, check=True, stdin=subprocess.DEVNULL)
+        reply = subprocess.run(
+            [path, "-version"], capture_output=True, timeout=20, check=True, stdin=subprocess.DEVNULL
+        )
     except (CrispAlignError, OSError, subprocess.SubprocessError) as error:
         yield Finding("ffmpeg", "broken", f"none that runs ({error})", "pip install --force-reinstall imageio-ffmpeg")
         return
     if (notice := fallback_notice()) is not None:
         yield Finding("ffmpeg", "gap", notice, "reinstall it, e.g. apt install --reinstall ffmpeg")
-    yield Finding("ffmpeg", "ok", f"{told.stdout.decode(errors='replace').partition(' Copyright')[0]} ({path})")
+    yield Finding("ffmpeg", "ok", f"{reply.stdout.decode(errors='replace').partition(' Copyright')[0]} ({path})")
 
 
 def _engines() -> Iterator[Finding]:
@@ -129,20 +131,20 @@ def _import_trouble(module: str) -> str | None:
 
 
 def _devices() -> Iterator[Finding]:
-    yield Finding("CTranslate2", "ok", _told(_ctranslate2_devices))
+    yield Finding("CTranslate2", "ok", _probed(_ctranslate2_devices))
     try:
         version("torch")
     except PackageNotFoundError:
         return
-    yield Finding("torch", "ok", _told(_torch_devices))
+    yield Finding("torch", "ok", _probed(_torch_devices))
 
 
-def _told(look: Callable[[], str]) -> str:
-    """What `look` says; a driver in trouble is told, not raised."""
+def _probed(look: Callable[[], str]) -> str:
+    """What `look` returns; an error of a driver becomes a text, not an exception."""
     try:
         return look()
     except Exception as error:  # drivers raise what they like
-        return f"cannot tell ({(str(error) or type(error).__name__).partition(chr(10))[0]})"
+        return f"unknown ({(str(error) or type(error).__name__).partition(chr(10))[0]})"
 
 
 def _ctranslate2_devices() -> str:

@@ -16,7 +16,7 @@ from rich.text import Text
 from crisp_align.cli.progress import FileProgress, Progress
 from crisp_align.errors import printable
 
-__all__ = ["LiveView", "told_duration"]
+__all__ = ["LiveView", "format_duration"]
 
 _RATE = 5  # pictures a second
 _FAILURES = 4  # lines
@@ -37,7 +37,7 @@ class LiveView:
     """
 
     def __init__(self, run_progress: Progress, console: Console | None = None) -> None:
-        self._standing = run_progress
+        self._run_progress = run_progress
         self._failures: deque[str] = deque()
         self._console = console or Console(stderr=True, highlight=False)
         # Rich would send everything printed on stdout to stderr: the display places our own lines above the view.
@@ -86,7 +86,7 @@ class LiveView:
 
     def picture(self) -> RenderableType:
         """What is to be seen now."""
-        return _Picture(self._standing, tuple(self._failures))
+        return _Picture(self._run_progress, tuple(self._failures))
 
 
 class _Picture:
@@ -97,7 +97,7 @@ class _Picture:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         run, width = self.run_progress, options.max_width
-        files = list(run.underway.items())
+        files = list(run.in_progress.items())
         if run.files == 1:
             yield from (_grid(width, [_alone(source, file, run, width)]) for source, file in files[:1])
             yield from _pause(run)
@@ -119,13 +119,13 @@ def _whole(run: Progress, width: int) -> RenderResult:
     counts = [f"{run.done} done"]
     counts += [f"{run.failed} failed"] if run.failed else []
     counts += [f"{run.skipped} skipped"] if run.skipped else []
-    counts += [f"{left} left"] if left is not None else [f"{len(run.underway)} at work"]
+    counts += [f"{left} left"] if left is not None else [f"{len(run.in_progress)} at work"]
     pace = [f"{run.speed:.1f} × real time"] if run.audio_seconds > 0 else []
-    pace.append(told_duration(run.seconds))
+    pace.append(format_duration(run.seconds))
     if (remaining := run.remaining) is not None:
-        pace.append(f"about {told_duration(remaining)} left")
+        pace.append(f"about {format_duration(remaining)} left")
     if run.files and width >= _NARROW:
-        yield _grid(width, [[ProgressBar(run.files, run.share * run.files), Text(f"{100 * run.share:3.0f} %")]])
+        yield _grid(width, [[ProgressBar(run.files, run.fraction * run.files), Text(f"{100 * run.fraction:3.0f} %")]])
     if width >= 2 * _WIDE:
         yield _line(" · ".join([*counts, *pace]))
     else:
@@ -135,12 +135,12 @@ def _whole(run: Progress, width: int) -> RenderResult:
 
 def _pause(run: Progress) -> RenderResult:
     if run.pause is not None:
-        yield _line(f"paused: {run.pause}; goes on when that is mended", "yellow")
+        yield _line(f"paused: {run.pause}; resumes when that is mended", "yellow")
 
 
 def _row(source: str, file: FileProgress, width: int) -> list[RenderableType]:
     name = Text(_name(source), no_wrap=True, overflow="ellipsis")
-    percent = Text(f"{100 * file.share:3.0f} %" if file.duration else "")
+    percent = Text(f"{100 * file.fraction:3.0f} %" if file.duration else "")
     bar = ProgressBar(file.duration or None, file.position, pulse=not file.duration)
     if width < _NARROW:
         return [name, percent]
@@ -152,7 +152,7 @@ def _alone(source: str, file: FileProgress, run: Progress, width: int) -> list[R
     return [
         *_row(source, file, width),
         Text(f"{run.speed_of(source):.1f} × real time" if file.position > file.earlier else "", no_wrap=True),
-        Text(told_duration(remaining) if remaining is not None else "", no_wrap=True),
+        Text(format_duration(remaining) if remaining is not None else "", no_wrap=True),
     ]
 
 
@@ -182,7 +182,7 @@ def _name(source: str) -> str:
     return printable(os.path.basename(source) or source)  # noqa: PTH119 (a name, not a path)
 
 
-def told_duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """`0:07`, `3:04`, `2:03:04`, `3 d 4 h`."""
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)

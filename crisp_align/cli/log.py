@@ -22,7 +22,7 @@ class JsonLog:
     Args:
         write: takes a line, without its end.
         now: the time to put on an event, s since 1970.
-        clock: s, monotonic; for what is told at most so often.
+        clock: s, monotonic; limits how often the progress of a file is reported.
     """
 
     def __init__(
@@ -33,9 +33,9 @@ class JsonLog:
     ) -> None:
         self._write, self._now, self._clock = write, now, clock
         self._lock = Lock()
-        self._told: dict[str, float] = {}
-        """Source → when its progress was last told."""
-        self._standing: Progress | None = None
+        self._reported: dict[str, float] = {}
+        """Source → when its progress was last reported."""
+        self._run_progress: Progress | None = None
         self._exit_code = 1
         self._closed = False
 
@@ -49,15 +49,15 @@ class JsonLog:
 
     def begin(self, version: str, run_progress: Progress) -> None:
         """A run begins; `run_progress` is asked for its totals in the end."""
-        self._standing = run_progress
+        self._run_progress = run_progress
         self.emit("run-started", version=version, files=run_progress.files)
 
     def progress(self, source: str, run_progress: Progress) -> None:
-        """How far a file is; told once a second at most."""
-        file, now = run_progress.underway.get(source), self._clock()
-        if file is None or now - self._told.get(source, -_EVERY) < _EVERY:
+        """How far a file is; reported once a second at most."""
+        file, now = run_progress.in_progress.get(source), self._clock()
+        if file is None or now - self._reported.get(source, -_EVERY) < _EVERY:
             return
-        self._told[source] = now
+        self._reported[source] = now
         self.emit(
             "progress",
             file=source,
@@ -68,7 +68,7 @@ class JsonLog:
 
     def done(self, source: str, outcome: Outcome) -> None:
         """A file is done."""
-        self._told.pop(source, None)
+        self._reported.pop(source, None)
         self.emit(
             "done",
             file=source,
@@ -82,16 +82,16 @@ class JsonLog:
     def failed(self, source: str | None, error: Exception) -> None:
         """A file failed, or the run itself where `source` is None."""
         if source is not None:
-            self._told.pop(source, None)
+            self._reported.pop(source, None)
         self.emit("failed", file=source, error=_described(error))
 
     def finish(self, exit_code: int) -> None:
-        """The run is over, however it ended; told by `close`."""
+        """The run is over, however it ended; `close` reports the exit code."""
         self._exit_code = exit_code
 
     def close(self) -> None:
-        """Tell the totals as the last event."""
-        run = self._standing or Progress(0)
+        """Write the totals as the last event."""
+        run = self._run_progress or Progress(0)
         self.emit(
             "run-finished",
             exit_code=self._exit_code,
@@ -108,10 +108,10 @@ class JsonLog:
 
 def _described(error: Exception) -> dict[str, object]:
     if isinstance(error, CrispAlignError):
-        told = {"what": error.what, "subject": error.subject, "hint": error.hint, "exit_code": error.exit_code}
+        fields = {"what": error.what, "subject": error.subject, "hint": error.hint, "exit_code": error.exit_code}
     else:
-        told = {"what": str(error), "subject": None, "hint": None, "exit_code": 1}
-    return {"kind": type(error).__name__, **told}
+        fields = {"what": str(error), "subject": None, "hint": None, "exit_code": 1}
+    return {"kind": type(error).__name__, **fields}
 
 
 def _rounded(number: float | None) -> float | None:

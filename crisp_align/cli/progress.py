@@ -1,4 +1,4 @@
-"""How a run stands: files and seconds counted, speed and time left computed. Nothing here prints."""
+"""The progress of a run: files and seconds counted, speed and time left computed. Nothing here prints."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from threading import Lock
 
 __all__ = ["FileProgress", "Outcome", "Progress"]
 
-_SOON = 10.0  # s of work before a time left is worth telling
+_SOON = 10.0  # s of work before a time left is worth showing
 _FEW = 3  # finished files whose mean length may stand for those to come
-_BEGUN = 0.02  # share of the last files that must be done before their speed says something
+_BEGUN = 0.02  # fraction of the last files that must be done before their speed says something
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class FileProgress:
     """On the clock of its `Progress`."""
 
     @property
-    def share(self) -> float:
+    def fraction(self) -> float:
         """How much of it is done, [0, 1]."""
         return min(self.position / self.duration, 1.0) if self.duration else 0.0
 
@@ -59,14 +59,14 @@ class Progress:
 
     def __init__(self, files: int | None, clock: Callable[[], float] = time.monotonic) -> None:
         self.files = files
-        self._counting = Lock()  # files may be refused in one thread while others are written in another
+        self._counting = Lock()  # files may fail in one thread while others are written in another
         self.done = self.failed = self.skipped = self.words = 0
-        self.underway: dict[str, FileProgress] = {}
+        self.in_progress: dict[str, FileProgress] = {}
         """Source → the file, in the order they were begun."""
         self.pause: str | None = None
         """Why nothing goes on for now."""
         self._clock = clock
-        self._heard = 0.0  # s of audio of finished files
+        self._audio_done = 0.0  # s of audio of finished files
         self._length = 0.0  # s of finished files, what earlier runs did of them included
         self._working_since: float | None = None
         self._worked = 0.0  # s before `_working_since`
@@ -75,40 +75,40 @@ class Progress:
         """A file is open; `earlier`: s of it that an earlier run did."""
         if self._working_since is None and self.pause is None:
             self._working_since = self._clock()
-        known = self.underway.get(source, FileProgress(began=self._clock()))
-        self.underway[source] = replace(known, duration=duration, earlier=earlier, position=earlier)
+        known = self.in_progress.get(source, FileProgress(began=self._clock()))
+        self.in_progress[source] = replace(known, duration=duration, earlier=earlier, position=earlier)
 
     def staged(self, source: str, name: str) -> None:
         """What is being done to a file now."""
-        if source not in self.underway:
+        if source not in self.in_progress:
             self.started(source, None)
-        self.underway[source] = replace(self.underway[source], stage=name)
+        self.in_progress[source] = replace(self.in_progress[source], stage=name)
 
     def advanced(self, source: str, position: float) -> None:
         """A file is done up to `position`, s."""
-        if (file := self.underway.get(source)) is not None:
-            self.underway[source] = replace(file, position=max(file.position, position))
+        if (file := self.in_progress.get(source)) is not None:
+            self.in_progress[source] = replace(file, position=max(file.position, position))
 
     def ended(self, source: str) -> FileProgress | None:
         """A file is no longer worked on, whatever came of it."""
-        return self.underway.pop(source, None)
+        return self.in_progress.pop(source, None)
 
     def finished(self, source: str, outcome: Outcome) -> None:
         """A file is done."""
         file = self.ended(source)
         self.done += 1
         self.words += outcome.words
-        self._heard += outcome.audio_seconds
+        self._audio_done += outcome.audio_seconds
         self._length += outcome.audio_seconds + (file.earlier if file is not None else 0.0)
 
-    def refused(self, source: str | None) -> None:
+    def file_failed(self, source: str | None) -> None:
         """A file failed."""
         if source is not None:
             self.ended(source)
         with self._counting:
             self.failed += 1
 
-    def passed(self, source: str) -> None:
+    def file_skipped(self, source: str) -> None:
         """A file needs no work."""
         self.ended(source)
         with self._counting:
@@ -134,11 +134,11 @@ class Progress:
         return max(0, self.files - self.done - self.failed - self.skipped)
 
     @property
-    def share(self) -> float:
+    def fraction(self) -> float:
         """How much of the files is done, [0, 1]."""
         if not self.files:
             return 0.0
-        over = self.done + self.failed + self.skipped + sum(file.share for file in self._files())
+        over = self.done + self.failed + self.skipped + sum(file.fraction for file in self._files())
         return min(over / self.files, 1.0)
 
     @property
@@ -149,7 +149,7 @@ class Progress:
     @property
     def audio_seconds(self) -> float:
         """s of audio that this run has worked through."""
-        return self._heard + sum(file.position - file.earlier for file in self._files())
+        return self._audio_done + sum(file.position - file.earlier for file in self._files())
 
     @property
     def speed(self) -> float:
@@ -158,7 +158,7 @@ class Progress:
 
     def speed_of(self, source: str) -> float:
         """s of a file's audio in each s since it was begun."""
-        file = self.underway[source]
+        file = self.in_progress[source]
         took = self._clock() - file.began
         return (file.position - file.earlier) / took if took > 0 else 0.0
 
@@ -173,7 +173,7 @@ class Progress:
         known = [file for file in self._files() if file.duration is not None]
         lengths = [file.duration for file in known if file.duration is not None]
         unknown = max(0, self.left - len(known))
-        begun = sum(file.share for file in known) / max(len(known), 1)
+        begun = sum(file.fraction for file in known) / max(len(known), 1)
         if self.done < _FEW and (unknown > 0 or begun < _BEGUN):
             return None
         mean = (self._length + sum(lengths)) / max(self.done + len(lengths), 1)
@@ -182,4 +182,4 @@ class Progress:
 
     def _files(self) -> list[FileProgress]:
         """A copy: the view looks from another thread."""
-        return list(self.underway.values())
+        return list(self.in_progress.values())

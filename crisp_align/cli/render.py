@@ -94,8 +94,8 @@ def _render(
         segments = tuple(replace(segment, language=language) for segment in transcript.segments)
         transcript = replace(transcript, segments=segments)
     name = "standard input" if job.source == "-" else job.source
-    if told := mojibake_notice(transcript.text):
-        display.say(f"{name}: {told}")
+    if notice := mojibake_notice(transcript.text):
+        display.say(f"{name}: {notice}")
     layout = lay_out(transcript.segments, rules)
     if layout.notice:
         display.say_once(layout.notice)
@@ -124,6 +124,6 @@ command = Command(
     RenderOptions,
     text="Lay transcripts out again, without any model.\n\n"
     "Reads what -oj or -ojf wrote, JSON of other programs, TextGrids, and subtitles, whose words share the time of "
-    "their cue; - reads any of them from standard input. -l names their language, whatever they tell of it; "
-    "where they tell nothing, their words do.",
+    "their cue; - reads any of them from standard input. -l names their language, whatever they say of it; "
+    "where neither names one, their words decide.",
 )

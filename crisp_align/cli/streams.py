@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 __all__ = [
     "PipeClosedError",
     "abandon_stdout",
-    "complain",
     "error_line",
     "on_terminal",
     "prepare_streams",
-    "tell",
+    "print_error",
+    "print_note",
     "to_stderr",
     "write_bytes",
 ]
@@ -48,22 +48,22 @@ def on_terminal() -> bool:
 
 
 def error_line(error: Exception) -> str:
-    """The line that tells of an error, in colour where stderr shows it."""
+    """The line that reports an error, in colour where stderr shows it."""
     head = "crisp-align: error:"
     coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     return f"\x1b[1;31m{head}\x1b[0m {error}" if coloured else f"{head} {error}"
 
 
-def complain(error: CrispAlignError) -> None:
-    """One line about an error on stderr, shown even under -np."""
+def print_error(error: CrispAlignError) -> None:
+    """Print one line about an error on stderr, even under -np."""
     if json_log is not None:
         json_log.failed(None, error)
     else:
         to_stderr(error_line(error))
 
 
-def tell(text: str) -> None:
-    """One line on stderr, shown even under -np."""
+def print_note(text: str) -> None:
+    """Print one line on stderr, even under -np."""
     if json_log is not None:
         json_log.emit("notice", file=None, text=text)
     else:

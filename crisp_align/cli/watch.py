@@ -174,7 +174,7 @@ class _Preparation:
         self._remembered = _WRITERS
 
     def __call__(self, file: Arrival) -> Entry:
-        """The job, or why there is none: it was done before, or something visible stands in its way.
+        """The job, or why there is none: it was done before, or something visible keeps it from being done.
 
         Raises:
             OutputError: the output folder has vanished.

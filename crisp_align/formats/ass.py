@@ -31,7 +31,7 @@ __all__ = ["read_ass", "write_ass", "write_ssa"]
 _JOINER = "\u2060"
 _SPECIAL = re.compile(r"(?<=\\)(?=[Nnh{}]|\Z)")  # behind the last one a tag or a line break may follow
 _GUARD = re.compile(rf"(?<=\\){_JOINER}+")
-_LIT = r"{\1c&H00FFFF&}"  # blue, green, red: yellow
+_HIGHLIGHT = r"{\1c&H00FFFF&}"  # blue, green, red: yellow
 _DRAWING = re.compile(r"\{[^{}]{0,200}\\p[1-9]")  # pysubs2 looks in time that grows with the square of the text
 _KARAOKE = re.compile(r"\\[kK][fo]?(\d{1,7})")
 
@@ -122,7 +122,7 @@ def _events(cue: Cue, options: WriteOptions) -> list[tuple[float, float, str]]:
 def _coloured(text: str, spoken: bool) -> str:
     core = text.lstrip()
     blank = text[: len(text) - len(core)]
-    return f"{blank}{_LIT}{escape(core)}{{\\1c}}" if spoken else blank + escape(core)
+    return f"{blank}{_HIGHLIGHT}{escape(core)}{{\\1c}}" if spoken else blank + escape(core)
 
 
 def _karaoke(cue: Cue, lines: list[list[tuple[Word, str]]], tag: str) -> str:

@@ -249,7 +249,7 @@ def _kind(cluster: str) -> str:
 def transcript_of(cues: Sequence[Cue], source: str, language: str | None = None) -> Transcript:
     """A transcript with a segment a cue, in order of time; lines join with a space, except between wide characters.
 
-    Where `language` is None, a script that only one language is written in tells it, else the words.
+    Where `language` is None, a script that only one language is written in decides, else the words.
     """
     text = " ".join(cue.text for cue in cues)
     language = language or script_language(text) or language_of_words(text)

@@ -51,7 +51,7 @@ def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
     """`data` as text, line ends as line feeds.
 
     What is not UTF-8 in a file that is else becomes U+FFFD; in JSON of whisper.cpp, which cuts characters in two, lone
-    surrogates, which tell the bytes.
+    surrogates, which keep the bytes.
 
     Raises:
         TranscriptError: the encoding is unknown, or the data does not fit it.

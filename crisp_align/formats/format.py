@@ -118,7 +118,7 @@ class Format:
     has_ends: bool = True
     """Whether it says when a cue goes out."""
     has_bom: bool = True
-    """Whether a byte-order mark may stand in front of it."""
+    """Whether a byte-order mark may precede it."""
 
     @property
     def readable(self) -> bool:

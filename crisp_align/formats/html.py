@@ -1,4 +1,4 @@
-"""One self-contained page to review a transcript on: the media beside its words, the word being spoken lit.
+"""One self-contained page to review a transcript on: the media next to its words, the word being spoken highlighted.
 
 The page holds no address but the media's, and its content security policy lets it load nothing else and run nothing
 but its own script; what it shows it is given as data.
@@ -85,7 +85,7 @@ def _score(score: float | None) -> float | None:
 
 
 def _inert(data: dict[str, Any]) -> str:
-    """JSON that cannot end the script element it stands in."""
+    """JSON that cannot end the script element that holds it."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

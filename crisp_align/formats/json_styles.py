@@ -244,7 +244,7 @@ def _read_segments(root: Node, name: str) -> Transcript:
 
 
 def _spelled(text: str, words: list[str]) -> list[str] | None:
-    """Words as they stand in the text, its white space with them; None where they do not make it up."""
+    """Words as the text has them, its white space with them; None where they do not make it up."""
     pieces: list[str] = []
     at = 0
     for word in words:

@@ -32,7 +32,7 @@ _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]+)>")
 
 
 def write_vtt(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
-    """Cues without identifiers; a speaker is a voice, and words may carry times or be lit one after the other."""
+    """Cues without identifiers; a speaker is a voice; words may carry times or be highlighted one by one."""
     settings = f" {options.cue_settings}" if options.cue_settings else ""
     blocks = ["WEBVTT\n"]
     for cue, _ in visible_cues(cues):
@@ -67,7 +67,7 @@ def _payload(cue: Cue, spoken: Word | None, timed: bool) -> str:
 
 
 def _annotation(speaker: str) -> str:
-    """A name as it may stand in a voice tag."""
+    """A name as a voice tag may hold it."""
     return escape(displayed(speaker)).replace("&lt;", "(").replace("&gt;", ")") or "?"
 
 

@@ -136,7 +136,7 @@ def best_breaks(passage: Passage, rules: Rules) -> list[Breaks]:
 def _reading_behind(passage: Passage, rules: Rules) -> float:
     """What a column adds to the cost of reading time where the speech as a whole is too fast to read; else 0.
 
-    Then any cue costs at least its columns' reading time less the time to the next cue, which tells early which
+    Then any cue costs at least its columns' reading time less the time to the next cue, which shows early which
     beginnings of a cue are worth a look.
     """
     if not rules.max_cps or not passage.start:

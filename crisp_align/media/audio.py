@@ -34,7 +34,7 @@ from crisp_align.media.channels import (
 from crisp_align.media.ffmpeg import Decoder, fallback_notice, find_ffmpeg, input_options
 from crisp_align.media.folders import is_media, media_files
 from crisp_align.media.pipes import Pipe, index_is_last, open_pipe
-from crisp_align.media.probe import MediaInfo, Stream, check_file, file_url, probe, probe_url, telling_message
+from crisp_align.media.probe import MediaInfo, Stream, check_file, file_url, main_message, probe, probe_url
 from crisp_align.media.wav import WavReader
 from crisp_align.transcript import SAMPLE_RATE
 
@@ -246,7 +246,7 @@ class AudioStream:
             whole = hms(self.start + (self.duration or 0))
             self.notices.append(f"audio ends at {end} of {whole}: used what there is")
         elif len(said) > (AFTER_SEEK if self.start else 0) or status:
-            because = f" ({telling_message(said)})" if telling_message(said) else ""
+            because = f" ({main_message(said)})" if main_message(said) else ""
             self.notices.append(f"audio damaged in places{because}: used what decodes")
 
     def _check_level(self) -> None:
@@ -262,7 +262,7 @@ class AudioStream:
             return MediaError(f"has no sound from {hms(self.start)} on", subject=self.source)
         if not status and not said:
             return MediaError("has an audio stream with nothing in it", subject=self.source)
-        because = f" ({telling_message(said)})" if telling_message(said) else ""
+        because = f" ({main_message(said)})" if main_message(said) else ""
         return MediaError(f"its audio cannot be decoded{because}", subject=self.source)
 
 

@@ -57,7 +57,7 @@ def channel_count(layout: str | None) -> int:
 
 
 def has_centre(layout: str | None) -> bool:
-    """Whether a layout has a centre channel beside others."""
+    """Whether a layout has a centre channel among others."""
     return bool(re.match(r"(3\.[01](?!\(back)|[4-9]\.\d|hexagonal|octagonal)", layout or ""))
 
 

@@ -307,13 +307,13 @@ def _is_text(head: bytes) -> bool:
 
 
 def _because(lines: list[str]) -> str:
-    message = telling_message(lines)
+    message = main_message(lines)
     return f" ({message})" if message and not _UNINFORMATIVE.match(message) else ""
 
 
-def telling_message(lines: list[str]) -> str:
-    """The most telling line of what ffmpeg said, without its prefixes; "" where there is none."""
+def main_message(lines: list[str]) -> str:
+    """The most informative line of what ffmpeg said, without its prefixes; "" where there is none."""
     plain = [_NOISE.sub("", line).strip() for line in lines if not line.startswith(" ")]
     plain = [_PREFIX.sub("", line) for line in plain]
-    telling = [line for line in plain if line and not line.startswith(("Error opening input", "At least one"))]
-    return telling[-1][:200] if telling else ""
+    informative = [line for line in plain if line and not line.startswith(("Error opening input", "At least one"))]
+    return informative[-1][:200] if informative else ""

@@ -50,7 +50,7 @@ class FileStat:
 
     size: int
     mtime_ns: int
-    """Of its last change. Where the file system knows none, a number made of what else tells versions apart."""
+    """Of its last change. Where the file system knows none, a number made of what else distinguishes versions."""
 
 
 def is_url(path: str | os.PathLike[str]) -> bool:
@@ -146,7 +146,8 @@ def write_problem(path: str | os.PathLike[str]) -> OutputError | None:
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file that is there whole or not at all, as far as its file system lets.
 
-    In an object store a file appears when all of it has arrived. In others it is written beside its place and moved.
+    In an object store a file appears when all of it has arrived. In others it is written under a temporary name in the
+    same folder and moved.
 
     Raises:
         OutputError: it cannot be written.
@@ -157,15 +158,15 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         if _is_object_store(system):
             system.pipe_file(name, data)
             return
-        beside = str(PurePosixPath(name).with_name(f".crisp-align-{os.getpid()}-{PurePosixPath(name).name}.part"))
+        temporary = str(PurePosixPath(name).with_name(f".crisp-align-{os.getpid()}-{PurePosixPath(name).name}.part"))
         with suppress(OSError, NotImplementedError):
             system.makedirs(str(PurePosixPath(name).parent), exist_ok=True)
         try:
-            system.pipe_file(beside, data)
-            system.mv(beside, name)
+            system.pipe_file(temporary, data)
+            system.mv(temporary, name)
         except BaseException:
             with suppress(Exception):
-                system.rm_file(beside)
+                system.rm_file(temporary)
             raise
     except OSError as error:
         what = error.strerror or str(error) or type(error).__name__
@@ -219,19 +220,19 @@ def files(name: str, *, recursive: bool) -> list[tuple[str, Path]]:
     try:
         system, path = _opened(name)
         if glob.has_magic(path) and not system.exists(path):
-            found = [each for each in system.glob(path) if _is_media(system, each)]
+            found = [media for media in system.glob(path) if _is_media(system, media)]
             if not found:
                 raise MediaError("as a pattern it fits no media file", subject=name)
             top = fixed_head(path)
-            return [(_as_url(system, each), Path(each.removeprefix(top).lstrip("/"))) for each in sorted(found)]
+            return [(_as_url(system, media), Path(media.removeprefix(top).lstrip("/"))) for media in sorted(found)]
         if not system.isdir(path):
             return [(url(name), Path(PurePosixPath(path).name))]
-        found = [each for each in system.find(path, maxdepth=None if recursive else 1) if _is_media(system, each)]
+        found = [media for media in system.find(path, maxdepth=None if recursive else 1) if _is_media(system, media)]
         if not found:
             hint = None if recursive else "-R looks into its subfolders too"
             raise MediaError("no media file is in this folder", subject=name, hint=hint)
         top = path.rstrip("/")
-        return [(_as_url(system, each), Path(each.removeprefix(top).lstrip("/"))) for each in sorted(found)]
+        return [(_as_url(system, media), Path(media.removeprefix(top).lstrip("/"))) for media in sorted(found)]
     except CrispAlignError:
         raise
     except Exception as error:  # a file system's own kind

@@ -1,7 +1,7 @@
 """Text that repeats itself: spoken so, as a chorus, a prayer or a drill is, or a loop of the decoder.
 
 A loop is text that the sound does not hold: it is longer than the voice could say, or its later rounds have no voice
-of their own under them. How well a text compresses tells neither.
+of their own under them. How well a text compresses shows neither.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["fits_voice", "has_sound_of_its_own"]
 
 _FASTEST = 28.0  # letters a second of voice, an ideograph counting as two; fast speech has 20
 _VOICED_SHARE = 0.6  # of the words; a loop runs on into the silence or the music after the voice
-_COLLAPSED_SHARE = 0.2  # of the words; a loop crowds the rounds that were not spoken into no time at all
+_COLLAPSED_SHARE = 0.2  # of the words; a loop gives the rounds that were not spoken no time at all
 _COVERED_SHARE = 0.5  # of the voice; what repeats lies under all of it
 _SHORTEST = 0.04  # s; attention that gives a word less found no sound for it
 _SLACK = 0.2  # s; attention times differ from voice activity by as much

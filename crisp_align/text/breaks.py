@@ -210,7 +210,7 @@ def _inside_word(before: str, after: str) -> bool:
 def _depth_after(text: str, depth: int) -> int:
     letters = [place for place, char in enumerate(text) if char.isalnum()]
     for place, char in enumerate(text):
-        # Languages differ in which quotes open and which close: „so“, »so«, ”so”. Their place tells.
+        # Languages differ in which quotes open and which close: „so“, »so«, ”so”. Their place decides.
         before, behind = bool(letters) and place < letters[0], bool(letters) and place > letters[-1]
         if char in _BRACKETS_OPEN or (char in _QUOTES and (before or (char in "“„«‹" and not behind))):
             depth += 1

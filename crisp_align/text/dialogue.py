@@ -24,7 +24,7 @@ _GROUP = 60  # words that a bracket or a song may hold; one that never closes op
 def line_starts(texts: Sequence[str], closes: Sequence[bool]) -> list[bool]:
     """Whether each text begins a line by what it is.
 
-    That is a dash with which another speaker begins, a name in capitals before a colon, and what stands in brackets by
+    That is a dash with which another speaker begins, a name in capitals before a colon, and what is in brackets by
     itself or between the notes of a song, with what follows the bracket or the song.
 
     Args:

@@ -1,4 +1,4 @@
-"""Which language a text is in, where nothing but the text tells."""
+"""Which language a text is in, where nothing but the text shows it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["identify", "language_of_words"]
 # and above 99.4 % are right from three words on; from 0.5 on, 96.5 %; all together, 88 %.
 _SURE = 0.7
 _LIKELY = 0.5
-_TELLING = 40  # letters; fewer may be those of many languages
+_MIN_LETTERS = 40  # letters; fewer may be those of many languages
 _ENOUGH = 1000  # characters; from there on py3langid's probabilities lose by rounding what they gain by text
 
 
@@ -25,7 +25,7 @@ def identify(text: str, languages: frozenset[str] | None = None) -> tuple[str | 
         languages: codes to choose from; None: all there are.
 
     Returns:
-        A code of `crisp_align.languages` or None where nothing tells, and whether to rely on it.
+        A code of `crisp_align.languages` or None where the text shows none, and whether to rely on it.
     """
     language, probability = _identifier(languages).classify(text[:_ENOUGH])
     if probability < _LIKELY:
@@ -35,7 +35,7 @@ def identify(text: str, languages: frozenset[str] | None = None) -> tuple[str | 
 
 def language_of_words(text: str) -> str | None:
     """The language that a text of some length is surely in."""
-    if sum(map(str.isalpha, text)) < _TELLING:
+    if sum(map(str.isalpha, text)) < _MIN_LETTERS:
         return None
     language, sure = identify(text)
     return language if sure else None

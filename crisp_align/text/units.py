@@ -117,8 +117,8 @@ def split_units(text: str, language: str | None, mode: UnitMode = "word") -> lis
         The units; empty if nothing in `text` can be spoken (it is empty, or all space, punctuation and symbols): the
         caller then keeps the text with its neighbour, or drops it.
     """
-    if language is None and (told := script_language(text)) in _DICTIONARY_LANGUAGES:
-        language = told
+    if language is None and (of_script := script_language(text)) in _DICTIONARY_LANGUAGES:
+        language = of_script
     japanese = _japanese_words(text) if mode == "word" and language == "ja" else None
     if japanese is not None:
         normal, tokens = japanese

@@ -18,13 +18,13 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from crisp_align.cli.live import LiveView, told_duration
+from crisp_align.cli.live import LiveView, format_duration
 from crisp_align.cli.progress import Outcome, Progress
 
 DRIVER = """
 import sys, threading
 from crisp_align.cli.display import Display, Outcome
-from crisp_align.cli.streams import tell
+from crisp_align.cli.streams import print_note
 from crisp_align.errors import MediaError
 def work(display):
     %s
@@ -33,7 +33,7 @@ try:
     work(display)
 except KeyboardInterrupt:
     display.close()
-    tell("interrupted")
+    print_note("interrupted")
     sys.exit(130)
 display.finished()
 """
@@ -63,8 +63,8 @@ class TestPicture:
     def test_it_counts_names_and_paces(self) -> None:
         run = run_progress(12, 2)
         run.finished("film1.mkv", Outcome(("film1.srt",), 5, 100, 200))
-        run.passed("film7.mkv")
-        run.refused("film8.mkv")
+        run.file_skipped("film7.mkv")
+        run.file_failed("film8.mkv")
         told = shown(run, 80, 24, ("crisp-align: error: film8.mkv: is empty (0 bytes)",))
         assert "1 done · 1 failed · 1 skipped · 9 left" in told[1]
         assert "× real time" in told[2]
@@ -74,7 +74,7 @@ class TestPicture:
     def test_a_pause_says_why(self) -> None:
         run = run_progress(3, 1)
         run.paused("disk full on /srv")
-        assert "paused: disk full on /srv; goes on when that is mended" in shown(run, 80, 24)
+        assert "paused: disk full on /srv; resumes when that is mended" in shown(run, 80, 24)
 
     @pytest.mark.parametrize("files", [1, 5000, None])
     @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ class TestPicture:
     ("seconds", "told"), [(0.4, "0:00"), (7, "0:07"), (184, "3:04"), (7384, "2:03:04"), (273_600, "3 d 4 h")]
 )
 def test_durations_are_told_as_on_a_clock(seconds: float, told: str) -> None:
-    assert told_duration(seconds) == told
+    assert format_duration(seconds) == told
 
 
 class Terminal:

@@ -30,14 +30,14 @@ def test_what_is_not_done_failed_or_skipped_is_left(clock: Clock) -> None:
     run.started("a", 60)
     run.finished("a", outcome(60))
     run.started("b", 60)
-    run.refused("b")
-    run.refused(None)
-    run.passed("c")
+    run.file_failed("b")
+    run.file_failed(None)
+    run.file_skipped("c")
     run.started("d", 60)
     assert (run.done, run.failed, run.skipped, run.left, run.words) == (1, 2, 1, 6, 7)
-    assert list(run.underway) == ["d"]
+    assert list(run.in_progress) == ["d"]
     run.advanced("d", 30)
-    assert run.share == pytest.approx(0.45)
+    assert run.fraction == pytest.approx(0.45)
 
 
 def test_the_speed_is_that_of_all_files_together(clock: Clock) -> None:
@@ -69,7 +69,7 @@ def test_a_pause_is_not_work(clock: Clock) -> None:
 def test_what_an_earlier_run_did_is_no_speed(clock: Clock) -> None:
     run = Progress(1, clock)
     run.started("a", 1000, earlier=900)
-    assert run.audio_seconds == 0 and run.share == 0.9
+    assert run.audio_seconds == 0 and run.fraction == 0.9
     clock.now += 20
     run.advanced("a", 950)
     assert run.speed == pytest.approx(2.5) and run.speed_of("a") == pytest.approx(2.5)
@@ -111,7 +111,7 @@ class TestRemaining:
         clock.now += 15
         assert alone.remaining == pytest.approx(20)
         watching = Progress(None, clock)
-        assert watching.left is None and watching.remaining is None and watching.share == 0
+        assert watching.left is None and watching.remaining is None and watching.fraction == 0
 
     def test_a_file_that_fails_is_no_longer_to_come(self, clock: Clock) -> None:
         run = Progress(2, clock)
@@ -119,12 +119,14 @@ class TestRemaining:
         run.started("b", 100_000)
         clock.now += 20
         run.advanced("a", 50)
-        run.refused("b")
+        run.file_failed("b")
         assert run.remaining == pytest.approx(20)
 
 
 Step = st.tuples(
-    st.sampled_from(["started", "staged", "advanced", "finished", "refused", "passed", "ended", "paused", "resumed"]),
+    st.sampled_from(
+        ["started", "staged", "advanced", "finished", "file_failed", "file_skipped", "ended", "paused", "resumed"]
+    ),
     st.sampled_from("abc"),
     st.floats(0, 1e6),
 )
@@ -151,7 +153,7 @@ def test_no_order_of_events_breaks_a_count(steps: list[tuple[str, str, float]], 
                 run.resumed()
             case _:
                 getattr(run, what)(source)
-        assert 0 <= run.share <= 1
+        assert 0 <= run.fraction <= 1
         assert run.seconds >= 0 and run.speed >= 0
         assert run.left is None or run.left >= 0
         assert run.remaining is None or run.remaining >= 0
