@@ -8,7 +8,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Event
+from threading import Event, Timer
 from time import monotonic, sleep
 from typing import Any
 
@@ -123,6 +123,9 @@ class TestUsage:
         assert told in capsys.readouterr().err
 
 
+LIMIT = 180.0  # s that a command may watch in a test
+
+
 class Watching:
     """The command, watching a folder."""
 
@@ -137,6 +140,9 @@ class Watching:
             text=True,
         )
         self.events: list[dict[str, Any]] = []
+        self.limit = Timer(LIMIT, self.process.kill)  # an event that never comes fails the test, and does not hang it
+        self.limit.daemon = True
+        self.limit.start()
 
     def until(self, event: str, file: Path | None = None) -> dict[str, Any]:
         """Read on to an event."""
@@ -151,6 +157,7 @@ class Watching:
     def end(self, number: int = signal.SIGTERM) -> int:
         """The exit code after a signal."""
         self.process.send_signal(number)
+        self.limit.cancel()
         assert self.process.stderr is not None
         self.events += [json.loads(line) for line in self.process.stderr]
         return self.process.wait(timeout=60)
@@ -210,7 +217,7 @@ class TestBare:
         with Journal(tmp_path / "journal") as other:
             other.claim(journal_key(str(film)), Stamp.of(film), "of another run")
             watching = watch("--journal", str(tmp_path / "journal"))
-            while "another run is at work on" not in watching.until("notice")["text"]:
+            while "another run is working on" not in watching.until("notice")["text"]:
                 pass
         watching.until("done", film)
         assert watching.end() == 0
