@@ -43,8 +43,11 @@ _WORD_MARGIN = 12  # hops around a word that belong to it, for times that are no
 _BRIDGE = 30  # hops of pause inside a stretch of voice
 _EDGE = 0.12  # s of the neighbouring words that a stretch takes along
 _BASE_S, _LETTER_S = 0.6, 0.17  # s that a word can take: slow speech has 8 letters a second
+_SHORTEST_LETTER_S = 0.012  # s; three times as fast as the fastest speech
+_ADJOINS_S = 0.3  # s between a word and the stretch that it adjoins
 _STREWN_S = 2.0  # s of voice under words beyond what their letters can take; such a clip is transcribed anew
 _LONGEST_PIECE = 12.0  # s
+_CLEAR_PAUSE = 1.0  # s
 _LIKELY = -0.8  # mean log-probability a token from which a second look is believed
 _DENSEST = 28.0  # letters a second of voice
 
@@ -93,7 +96,11 @@ def voice_s(clip: Clip) -> float:
 
 
 def is_strewn(clip: Clip, words: Sequence[Word]) -> bool:
-    """Whether words lie over more voice than their letters can take: the decoder left out part of the speech."""
+    """Whether the decoder left out part of the speech, and words lie over it or were pushed to its edge.
+
+    They lie over more voice than their letters can take, or one is shorter than it can be said and adjoins voice
+    without words.
+    """
     voice = _voice(clip)
     excess = 0
     for word in words:
@@ -101,7 +108,14 @@ def is_strewn(clip: Clip, words: Sequence[Word]) -> bool:
         if word.end - word.start > 2 * longest:
             first, last = _hops(clip, word.start + longest, word.end, len(voice))
             excess += int(voice[first:last].sum())
-    return excess * _HOP > _STREWN_S
+    if excess * _HOP > _STREWN_S:
+        return True
+    crushed = [word for word in words if len(_letters(word)) * _SHORTEST_LETTER_S > word.end - word.start]
+    return bool(crushed) and any(
+        gap.start - _ADJOINS_S <= word.start and word.end <= gap.end + _ADJOINS_S
+        for gap in gaps(clip, words, _STREWN_S)
+        for word in crushed
+    )
 
 
 def clip_of_gap(clip: Clip, gap: Gap) -> Clip:
@@ -110,12 +124,14 @@ def clip_of_gap(clip: Clip, gap: Gap) -> Clip:
 
 
 def pieces(clip: Clip) -> list[Clip]:
-    """A clip cut anew, at its longest pauses, into parts of at most 12 s."""
+    """A clip cut anew: at its longest pauses into parts of at most 12 s, and at every pause of a second."""
     regions = clip.speech or voice_activity(clip.samples)
-    if clip.duration <= _LONGEST_PIECE or len(regions) < 2:
+    if len(regions) < 2:
         return [clip]
     pauses = [(after[0] - before[1], (before[1] + after[0]) / 2) for before, after in pairwise(regions)]
-    _, middle = max(pauses)
+    longest, middle = max(pauses)
+    if clip.duration <= _LONGEST_PIECE and longest < _CLEAR_PAUSE:
+        return [clip]
     return [
         *pieces(_slice(clip, clip.start, clip.start + middle)),
         *pieces(_slice(clip, clip.start + middle, clip.end)),

@@ -74,6 +74,19 @@ def test_a_clip_is_cut_anew_at_its_longest_pauses() -> None:
     assert [(p.start, p.end) for p in pieces(clip)] == [(100.0, 109.5), (109.5, 120.0)]
 
 
+def test_a_clip_is_cut_anew_at_every_pause_of_a_second() -> None:
+    clip = voiced((0.0, 2.0), (3.2, 5.0), (5.5, 7.0), length=7.0)
+    assert [(p.start, p.end) for p in pieces(clip)] == [(100.0, 102.6), (102.6, 107.0)]
+
+
+def test_a_word_pushed_to_the_edge_of_speech_without_words_is_a_sign_as_well() -> None:
+    clip = voiced((1.0, 3.0), (5.0, 9.0))
+    said, pushed = word("somebody", 1.0, 2.0), word("speaks", 5.0, 5.02)
+    assert is_strewn(clip, [said, pushed])
+    assert not is_strewn(clip, [said, word("speaks", 2.1, 2.9)])
+    assert not is_strewn(voiced((1.0, 3.0), (5.0, 5.5)), [said, pushed])
+
+
 def test_words_found_go_between_their_neighbours_once() -> None:
     clip = voiced((1.0, 9.0))
     words = [word("beginning", 1.0, 3.0), word("conclusion", 7.0, 9.0)]
