@@ -30,8 +30,8 @@ def run(
         timeout=300,
         preexec_fn=before,
     )
-    told = [stream.decode("utf-8", "surrogateescape") for stream in (done.stdout, done.stderr)]
-    return subprocess.CompletedProcess(done.args, done.returncode, *told)
+    printed = [stream.decode("utf-8", "surrogateescape") for stream in (done.stdout, done.stderr)]
+    return subprocess.CompletedProcess(done.args, done.returncode, *printed)
 
 
 def excerpt(path: Path, seconds: float, start: float = 0.0, repeat: int = 1) -> None:

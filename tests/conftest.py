@@ -27,7 +27,7 @@ SHARED = ROOT.parent / "shared" / "audio"
 
 
 def pytest_configure() -> None:
-    """Let commands that tests start hear an interrupt and a hang-up.
+    """Let commands that tests start receive an interrupt and a hang-up.
 
     Whoever runs the tests in the background (nohup, a shell's &) has them ignore these, and children inherit that.
     """
@@ -67,5 +67,5 @@ def sample() -> Callable[[str], Clip]:
 def shared_audio() -> Path:
     """The folder of shared recordings."""
     if not SHARED.is_dir():
-        pytest.skip("the shared recordings are not beside this checkout")
+        pytest.skip("the shared recordings are not next to this checkout")
     return SHARED

@@ -255,8 +255,8 @@ def test_a_format_without_cues_is_refused(tmp_path: Path) -> None:
 
 def rules_of(profile: str, transcript: Transcript, fps: float) -> Rules:
     if profile == "auto":
-        # Where the script of a segment tells another language, so does the file; among more than two of them, or
-        # two in wide letters, no file tells which rules a cue was laid out by.
+        # Where the script of a segment shows another language, so does the file; among more than two of them, or
+        # two in wide letters, no file shows which rules a cue was laid out by.
         scripts = [(s.language, script_language(s.text)) for s in transcript.segments]
         languages = {language for language, _ in scripts}
         assume(len(languages) <= 2 and len(languages & {"ja", "ko", "zh"}) < 2)

@@ -53,11 +53,11 @@ _ALIGNER_TEMPLATE = """\
 {%- if part.type == 'text' -%}{{ part.text }}<timestamp><timestamp>{%- endif -%}\
 {%- endfor -%}{%- endfor -%}"""
 _ASR_TEMPLATE = r"""
-{%- set told = namespace(context='') -%}
+{%- set system = namespace(context='') -%}
 {%- for message in messages if message.role == 'system' -%}
-{%- set told.context = message.content[0].text -%}
+{%- set system.context = message.content[0].text -%}
 {%- endfor -%}
-{{- '<|im_start|>system\n' + told.context + '<|im_end|>\n<|im_start|>user\n' -}}
+{{- '<|im_start|>system\n' + system.context + '<|im_end|>\n<|im_start|>user\n' -}}
 {{- '<|audio_start|><|audio_pad|><|audio_end|><|im_end|>\n' -}}
 {%- for message in messages if message.role == 'assistant' -%}
 {{- '<|im_start|>assistant\n' + message.content[0].text + '<|im_end|>\n' -}}
@@ -294,7 +294,7 @@ def qwen3_asr(folder: Path, layout: Layout = "hf", seed: int = 0, size: Size | N
     model = Qwen3ASRForConditionalGeneration(config).eval()
     with torch.no_grad():
         model.lm_head.weight.mul_(20)
-        model.model.multi_modal_projector.linear_2.weight.mul_(30)  # so that what is heard matters
+        model.model.multi_modal_projector.linear_2.weight.mul_(30)  # so that the audio matters
         model.model.language_model.embed_tokens.weight.mul_(10)  # … and what was written before
     model.generation_config.eos_token_id = tokenizer.convert_tokens_to_ids(["<|im_end|>", "<|endoftext|>"])
     model.generation_config.pad_token_id = tokenizer.convert_tokens_to_ids("<|im_end|>")

@@ -56,7 +56,7 @@ class TestOverwriting:
         assert film.with_suffix(".vtt").exists()
 
     def test_skipping_looks_into_the_folder_that_is_written_to(self, film: Path) -> None:
-        film.with_suffix(".srt").write_text("beside it")
+        film.with_suffix(".srt").write_text("next to it")
         assert main(["render", "film.json", "-osrt", "--skip-existing", "--output-dir", "subs"]) == 0
         assert "hello" in (film.parent / "subs" / "film.srt").read_text()
 
@@ -85,34 +85,36 @@ class TestLists:
         assert run("--from-file", "-", cwd=film.parent).returncode == 0
 
     @pytest.mark.parametrize(
-        ("args", "told"),
+        ("args", "message"),
         [
             (["--from-file", "nowhere"], "cannot be read"),
             (["-", "--from-file", "-"], "both come from standard input"),
             (["a.wav", "-0"], "-0 says how --from-file is read"),
         ],
     )
-    def test_what_cannot_be_read_is_wrong_usage(self, film: Path, args: list[str], told: str) -> None:
+    def test_what_cannot_be_read_is_wrong_usage(self, film: Path, args: list[str], message: str) -> None:
         done = run(*args, cwd=film.parent)
-        assert done.returncode == 2 and told in done.stderr and done.stderr.count("\n") == 1
+        assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1
 
 
 class TestJournal:
     @pytest.mark.parametrize(
-        ("args", "told"),
+        ("args", "message"),
         [(["-osrt", "-of", "-"], "not for standard output"), ([], "none is asked for"), (["-osrt"], None)],
     )
     def test_what_no_file_holds_is_not_kept_as_done(
-        self, film: Path, args: list[str], told: str | None, capsys: pytest.CaptureFixture[str]
+        self, film: Path, args: list[str], message: str | None, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert main(["film.json", *args, "--journal", "journal", "-np"]) == (2 if told else 1)
+        assert main(["film.json", *args, "--journal", "journal", "-np"]) == (2 if message else 1)
         printed = capsys.readouterr()
-        assert (told or "film.json: ") in printed.err and printed.err.count("\n") == 1 and not printed.out
-        assert (film.parent / "journal").exists() is (told is None)
+        assert (message or "film.json: ") in printed.err and printed.err.count("\n") == 1 and not printed.out
+        assert (film.parent / "journal").exists() is (message is None)
 
 
 class TestReport:
-    def test_one_that_cannot_be_written_is_told_at_once(self, film: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_one_that_cannot_be_written_is_reported_at_once(
+        self, film: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         (film.parent / "mine.html").write_text("my own page")
         for name in ("nowhere/report.json", "mine.html"):
             assert (
@@ -120,8 +122,8 @@ class TestReport:
                 == main(["watch", ".", "-osrt", "--report", name])
                 == 1
             )
-            told = capsys.readouterr().err
-            assert told.count(name) == 2 == told.count("\n") and "a.wav" not in told
+            printed = capsys.readouterr().err
+            assert printed.count(name) == 2 == printed.count("\n") and "a.wav" not in printed
 
     def test_one_that_fails_in_the_end_hides_no_error(self, film: Path, capsys: pytest.CaptureFixture[str]) -> None:
         display = Display(quiet=False, verbose=False, progress=False, lines=False, files=1)

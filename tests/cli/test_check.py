@@ -53,7 +53,7 @@ def test_subtitles_may_come_through_a_pipe() -> None:
     assert "hold no cues to check" in run("check", "-", stdin=b"And so").stderr
 
 
-def test_the_rules_follow_the_language_that_the_file_tells(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_rules_follow_the_language_that_the_file_names(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (folder / "ja.srt").write_text(
         "1\n00:00:00,000 --> 00:00:07,000\n真っ昼間なのにキャンプの外れの電柱に\n", encoding="utf-8"
     )
@@ -111,7 +111,7 @@ def test_render_refuses_to_make_times_up(tmp_path: Path, capfd: pytest.CaptureFi
     assert (tmp_path / "b.txt").read_text(encoding="utf-8") == "Hello there.\nHow are you?\n"
 
 
-def test_render_tells_of_characters_it_cannot_read(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_render_reports_characters_it_cannot_read(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.srt").write_bytes("1\n00:00:00,000 --> 00:00:09,000\nそうだ、京都行こう。京".encode()[:-1])
     code, _, err = ran(capfd, "render", tmp_path / "a.srt", "-ovtt")
     assert (code, "a.srt: one place holds characters that could not be read" in err) == (0, True)

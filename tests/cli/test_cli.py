@@ -58,13 +58,13 @@ class TestHelp:
         assert main([name, "--help"]) == 0
         assert f"Usage: crisp-align {name}" in capsys.readouterr().out
 
-    def test_it_groups_the_options_and_tells_the_exit_codes(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_it_groups_the_options_and_lists_the_exit_codes(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["-h"]) == 0
-        told = capsys.readouterr().out
+        printed = capsys.readouterr().out
         for heading in ("Commands:", "Input:", "Output:", "Layout:", "Models:", "Speech:", "Exit codes:", "Examples:"):
-            assert f"\n{heading}\n" in told
+            assert f"\n{heading}\n" in printed
         for code in ("0 ", "1 ", "2 ", "3 ", "130"):
-            assert f"\n  {code}" in told
+            assert f"\n  {code}" in printed
 
     def test_every_option_says_what_it_is_for(self) -> None:
         for group in program.get_command(None, "transcribe").groups.values():  # type: ignore[arg-type, union-attr]
@@ -128,9 +128,9 @@ class TestSpelling:
         self, typed: str, meant: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["a.wav", typed]) == 2
-        told = capsys.readouterr().err
-        assert meant in told.partition("did you mean")[2] or meant in told.partition("Did you mean")[2]
-        assert told.count("\n") == 1
+        printed = capsys.readouterr().err
+        assert meant in printed.partition("did you mean")[2] or meant in printed.partition("Did you mean")[2]
+        assert printed.count("\n") == 1
 
     def test_one_letter_flags_may_be_bundled(self, talk: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["-vR", str(talk.parent / "nowhere")]) != 2
@@ -145,7 +145,7 @@ class TestSpelling:
         assert main(["render", "--", "-osr"]) == 1
         assert "-osr: no such file" in capsys.readouterr().err
 
-    def test_a_file_whose_name_begins_with_a_dash_is_told_how_to_name(
+    def test_a_file_whose_name_begins_with_a_dash_gets_a_hint(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.chdir(tmp_path)
@@ -209,23 +209,23 @@ class TestNumbers:
             ["--units", "sentence"],
         ],
     )
-    def test_a_value_out_of_range_is_told_with_its_range(
+    def test_a_value_out_of_range_is_refused_with_its_range(
         self, args: list[str], capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["a.wav", *args]) == 2
-        told = capsys.readouterr().err
-        assert args[0] in told and told.count("\n") == 1 and len(told) < 300
+        printed = capsys.readouterr().err
+        assert args[0] in printed and printed.count("\n") == 1 and len(printed) < 300
 
     @pytest.mark.parametrize("args", [["-l", "klingon"], ["-l", ""], ["--target-language", "xx"], ["-l", "\x1b[31m"]])
-    def test_an_unknown_language_is_told(self, args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    def test_an_unknown_language_is_reported(self, args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["a.wav", *args]) == 2
-        told = capsys.readouterr().err
-        assert "unknown language" in told and "\x1b" not in told
+        printed = capsys.readouterr().err
+        assert "unknown language" in printed and "\x1b" not in printed
 
 
 class TestUsage:
     @pytest.mark.parametrize(
-        ("args", "told"),
+        ("args", "message"),
         [
             ([], "Usage:"),
             (["-osrt"], "no file to transcribe"),
@@ -249,10 +249,10 @@ class TestUsage:
         ],
     )
     def test_wrong_usage_is_one_line_and_exit_code_2(
-        self, args: list[str], told: str, capsys: pytest.CaptureFixture[str]
+        self, args: list[str], message: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(args) == 2
-        assert told in capsys.readouterr().err
+        assert message in capsys.readouterr().err
 
     def test_errors_are_coloured_only_on_a_terminal(self, capsys: pytest.CaptureFixture[str]) -> None:
         main(["-osr"])
@@ -267,7 +267,7 @@ class TestRender:
             "[00:00:03.000 --> 00:00:06.500]  your country can do",
         ]
 
-    def test_it_lays_out_again_as_told(self, talk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_it_lays_out_again_as_asked(self, talk: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["render", str(talk), "-ml", "1", "-osrt", "-ovtt", "-otxt", "-np"]) == 0
         assert {path.suffix for path in talk.parent.iterdir()} == {".json", ".srt", ".vtt", ".txt"}
         cues = read_format(talk.with_suffix(".srt")).segments
@@ -280,7 +280,7 @@ class TestRender:
         written = {path.name.removeprefix("out") for path in talk.parent.glob("out.*")}
         assert written == {format.extension for format in FORMATS.values()}
 
-    def test_outputs_may_be_named_with_their_extension_beside_others(self, talk: Path) -> None:
+    def test_outputs_may_be_named_with_their_extension_together_with_others(self, talk: Path) -> None:
         names = [str(talk.parent / name) for name in ("one.srt", "two.vtt", "three.labels.txt")]
         assert main(["render", str(talk), "-o", names[0], "-o", names[1], "-o", names[2], "-oass", "-np"]) == 0
         written = {path.name for path in talk.parent.iterdir()}
@@ -329,7 +329,7 @@ class TestRender:
         assert "the longest duration of a cue is below the shortest" in capsys.readouterr().err
         assert main(["render", str(talk), "--min-duration", "8", "--max-duration", "9", "-osrt"]) == 0
 
-    def test_speech_too_fast_for_a_profile_is_told_in_one_line(
+    def test_speech_too_fast_for_a_profile_is_reported_in_one_line(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         line = "ask not what your country can do for you but what you can do for your country"
@@ -337,10 +337,10 @@ class TestRender:
         segment = Segment("".join(word.text for word in words), 0.0, words[-1].end, "en", words)
         path = tmp_path / "fast.json"
         path.write_text(transcript_to_json(Transcript((segment,), words[-1].end, "fast.wav")))
-        for profile, told in (("netflix-en", 1), ("auto", 1), ("sentence", 0)):
+        for profile, count in (("netflix-en", 1), ("auto", 1), ("sentence", 0)):
             assert main(["render", str(path), "--profile", profile, "-osrt"]) == 0
             lines = capsys.readouterr().err.splitlines()
-            assert [f"{path}: 1 of 1 cues is too fast to read" in line for line in lines] == [True] * told
+            assert [f"{path}: 1 of 1 cues is too fast to read" in line for line in lines] == [True] * count
         assert main(["render", str(path), "--profile", "auto", "-osrt", "-np"]) == 0
         assert capsys.readouterr().err == ""
 
@@ -374,8 +374,8 @@ class TestRender:
         broken.write_text("{")
         assert main(["render", str(broken), str(talk), "-osrt"]) == 1
         assert talk.with_suffix(".srt").exists()
-        told = capsys.readouterr().err
-        assert told.count("broken.json") == 1 and "Traceback" not in told
+        printed = capsys.readouterr().err
+        assert printed.count("broken.json") == 1 and "Traceback" not in printed
 
     def test_an_output_folder_is_made(self, talk: Path) -> None:
         assert main(["render", str(talk), "-osrt", "--output-dir", str(talk.parent / "a" / "b")]) == 0
@@ -396,13 +396,13 @@ class TestRender:
             b'{"segments": [{"start": 1e999, "end": -1}]}',
         ],
     )
-    def test_json_that_is_no_transcript_is_told(
+    def test_json_that_is_no_transcript_is_reported(
         self, talk: Path, content: bytes, capsys: pytest.CaptureFixture[str]
     ) -> None:
         talk.write_bytes(content)
         assert main(["render", str(talk), "-osrt"]) == 1
-        told = capsys.readouterr().err
-        assert "talk.json" in told and told.count("\n") == 1
+        printed = capsys.readouterr().err
+        assert "talk.json" in printed and printed.count("\n") == 1
         assert not talk.with_suffix(".srt").exists()
 
     def test_text_that_would_drive_the_terminal_is_made_harmless(
@@ -419,8 +419,8 @@ class TestRender:
 class TestModels:
     def test_the_list_says_what_is_here(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["models", "list"]) == 0
-        told = capsys.readouterr().out
-        assert "large-v3-turbo" in told and "Qwen/Qwen3-ForcedAligner-0.6B" in told
+        printed = capsys.readouterr().out
+        assert "large-v3-turbo" in printed and "Qwen/Qwen3-ForcedAligner-0.6B" in printed
 
     def test_a_model_that_is_not_here_has_no_path(self, tmp_path: Path) -> None:
         done = run("models", "path", "medium", env={"HF_HUB_CACHE": str(tmp_path)})
@@ -440,5 +440,5 @@ class TestModels:
 
     def test_backends_and_aligners_are_listed(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["backends"]) == 0
-        told = capsys.readouterr().out
-        assert "\n  whisper" in told and "\n  hmm" in told
+        printed = capsys.readouterr().out
+        assert "\n  whisper" in printed and "\n  hmm" in printed

@@ -34,10 +34,10 @@ def weights() -> Path:
     return path
 
 
-def one_line(told: str) -> str:
+def one_line(printed: str) -> str:
     """The error, which is one line."""
-    (line,) = (line for line in told.splitlines() if line.startswith("crisp-align: error: "))
-    assert "Traceback" not in told
+    (line,) = (line for line in printed.splitlines() if line.startswith("crisp-align: error: "))
+    assert "Traceback" not in printed
     return line
 
 
@@ -62,14 +62,14 @@ class TestMedia:
         assert "Traceback" not in done.stderr
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
-    def test_a_file_without_permission_is_told(self, clip: Path) -> None:
+    def test_a_file_without_permission_is_reported(self, clip: Path) -> None:
         clip.chmod(0)
         assert "permission" in one_line(run(str(clip), *TINY).stderr).lower()
 
 
 class TestWeights:
     @pytest.mark.parametrize(
-        ("harm", "told"),
+        ("harm", "message"),
         [
             ("no folder", "no such file or folder"),
             ("no model.bin", "lacks model.bin"),
@@ -82,7 +82,7 @@ class TestWeights:
         ],
     )
     def test_a_broken_model_folder_exits_3(
-        self, clip: Path, weights: Path, harm: str, told: str, capsys: pytest.CaptureFixture[str]
+        self, clip: Path, weights: Path, harm: str, message: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         folder = clip.parent / "model"
         if harm != "no folder":
@@ -96,7 +96,7 @@ class TestWeights:
             content = (weights / name).read_bytes()[:5_000_000] if "cut" in harm else b"noise" * 1000
             (folder / name).write_bytes(content)
         assert main([str(clip), "-m", f"{folder}", "-osrt"]) == 3
-        assert told in one_line(capsys.readouterr().err)
+        assert message in one_line(capsys.readouterr().err)
         assert not clip.with_suffix(".srt").exists()
 
     @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ class TestWeights:
             (["-m", "base", "--target-language", "ja"], 2),
         ],
     )
-    def test_what_cannot_be_loaded_is_told_before_any_work(
+    def test_what_cannot_be_loaded_is_reported_before_any_work(
         self, clip: Path, args: list[str], code: int, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main([str(clip), *args, "-osrt"]) == code
@@ -151,7 +151,7 @@ class TestText:
             b"1,234.56 $5 50% 3rd 1/2 U.S.A. e.g. A&B",
         ],
     )
-    def test_any_text_is_timed_once_and_in_order_or_told(
+    def test_any_text_is_timed_once_and_in_order_or_reported(
         self, clip: Path, text: bytes, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (clip.parent / "text.txt").write_bytes(text)
@@ -168,7 +168,7 @@ class TestText:
         assert all(before.end <= after.start for before, after in pairwise(words))
 
     @pytest.mark.parametrize(
-        ("content", "told"),
+        ("content", "message"),
         [
             (b"", "no text"),
             (b" \n\t\n", "no text"),
@@ -176,13 +176,13 @@ class TestText:
             (None, "no such file"),
         ],
     )
-    def test_a_file_without_text_is_told(
-        self, clip: Path, content: bytes | None, told: str, capsys: pytest.CaptureFixture[str]
+    def test_a_file_without_text_is_reported(
+        self, clip: Path, content: bytes | None, message: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         if content is not None:
             (clip.parent / "text.txt").write_bytes(content)
         assert main(["align", str(clip), "--text-file", str(clip.parent / "text.txt")]) == 1
-        assert told in one_line(capsys.readouterr().err)
+        assert message in one_line(capsys.readouterr().err)
 
 
 class TestOutput:
@@ -197,7 +197,7 @@ class TestOutput:
         assert {path.name for path in clip.parent.iterdir()} == {"clip.wav", "clip.srt"}
 
     @pytest.mark.parametrize(
-        ("where", "told"),
+        ("where", "message"),
         [
             (["-of", "nowhere/x"], "no such folder"),
             (["--output-dir", "clip.wav"], "cannot be made"),
@@ -205,17 +205,17 @@ class TestOutput:
             (["-of", "y" * 300], "too long"),
         ],
     )
-    def test_a_place_that_cannot_be_written_is_told(
+    def test_a_place_that_cannot_be_written_is_reported(
         self,
         clip: Path,
         where: list[str],
-        told: str,
+        message: str,
         capsys: pytest.CaptureFixture[str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.chdir(clip.parent)
         assert main(["clip.wav", *TINY, "-osrt", *where]) == 1
-        assert told in one_line(capsys.readouterr().err)
+        assert message in one_line(capsys.readouterr().err)
 
     def test_lines_on_a_full_disk_are_an_error_and_files_are_still_written(self, clip: Path) -> None:
         with Path("/dev/full").open("wb") as full:

@@ -1,4 +1,4 @@
-"""Batches of the real command that are killed, shared and gone on with; a backend of a few lines keeps them quick."""
+"""Batches of the real command that are killed, shared and resumed; a backend of a few lines keeps them quick."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ def speech(folder: Path, count: int) -> list[str]:
     return [f"in/{number:02d}.wav" for number in range(count)]
 
 
-def told(process: Any) -> list[dict[str, Any]]:
+def all_events(process: Any) -> list[dict[str, Any]]:
     """All events of a command, which has ended then."""
     with process:
         return list(events(iter(process.stderr)))
 
 
 @contextmanager
-def beside_another_run(
+def next_to_another_run(
     folder: Path, name: str, environment: dict[str, str]
 ) -> Iterator[tuple[Any, Iterator[dict[str, Any]]]]:
-    """A command over the folder `in`, and its events after it told that another run has `name`.
+    """A command over the folder `in`, and its events after the one which says that another run has `name`.
 
     The other run gives it up at the end.
     """
@@ -87,7 +87,7 @@ def test_two_commands_share_a_folder_and_a_journal(tmp_path: Path, sayer: dict[s
 
 def test_a_file_that_another_run_gives_up_is_waited_for_and_done(tmp_path: Path, sayer: dict[str, str]) -> None:
     names = speech(tmp_path, 3)
-    with beside_another_run(tmp_path, names[0], sayer) as (process, log):
+    with next_to_another_run(tmp_path, names[0], sayer) as (process, log):
         pass
     ended = list(log)
     assert process.wait(timeout=60) == 0
@@ -97,11 +97,11 @@ def test_a_file_that_another_run_gives_up_is_waited_for_and_done(tmp_path: Path,
     assert {path.name for path in (tmp_path / "in").glob("*.srt")} == {"00.srt", "01.srt", "02.srt"}
 
 
-def test_what_another_run_has_when_this_one_is_ended_is_told(tmp_path: Path, sayer: dict[str, str]) -> None:
+def test_what_another_run_has_when_this_one_is_ended_is_reported(tmp_path: Path, sayer: dict[str, str]) -> None:
     names = speech(tmp_path, 2)
-    with beside_another_run(tmp_path, names[0], sayer) as (process, _):
+    with next_to_another_run(tmp_path, names[0], sayer) as (process, _):
         process.send_signal(signal.SIGINT)
-        told(process)
+        all_events(process)
     rows = json.loads((tmp_path / "report.json").read_text())["files"]
     assert {row["file"]: row["outcome"] for row in rows} == {names[0]: "busy", names[1]: "done"}
 
@@ -115,8 +115,8 @@ def test_what_an_earlier_run_did_counts_as_done_but_not_for_this_one(tmp_path: P
         if event["event"] == "progress" and event["position"]:
             break
     os.killpg(process.pid, signal.SIGKILL)
-    told(process)
-    again = told(start(args, tmp_path, None, sayer))
+    all_events(process)
+    again = all_events(start(args, tmp_path, None, sayer))
     (notice,) = (event for event in again if event["event"] == "notice" and "done by an earlier run" in event["text"])
     assert notice["file"] == "long.wav"
     (done,) = (event for event in again if event["event"] == "done")
@@ -132,7 +132,7 @@ def test_what_is_done_is_known_again_by_any_name_and_in_any_process(tmp_path: Pa
         [("in", "out"), ("./in/../in", f"{tmp_path}/out"), (f"{tmp_path}/in", "out/")]
     ):
         args = [folder, *MODEL, *VAD, *given, "-osrt", "--output-dir", out, "--journal", "j.sqlite"]
-        log = told(start(args, tmp_path, None, {**sayer, "PYTHONHASHSEED": str(number + 1)}))
+        log = all_events(start(args, tmp_path, None, {**sayer, "PYTHONHASHSEED": str(number + 1)}))
         assert (log[-1]["done"], log[-1]["skipped"]) == ((3, 0) if number == 0 else (0, 3))
 
 
@@ -142,32 +142,32 @@ def test_a_model_that_is_fetched_between_two_runs_finishes_no_file_of_another(
     speech(tmp_path, 2)
     sayer = {**sayer, "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
     args = ["in", *MODEL, *VAD, "-osrt", "--journal", "j.sqlite"]
-    assert told(start(args, tmp_path, None, sayer))[-1]["done"] == 2
+    assert all_events(start(args, tmp_path, None, sayer))[-1]["done"] == 2
     aligner = lookup("qwen3-forcedaligner-0.6b-hf")
     assert aligner is not None
     snapshot = tmp_path / "hub" / f"models--{aligner.repo.replace('/', '--')}" / "snapshots" / "0123"
     snapshot.mkdir(parents=True)
     for need in aligner.required:
         (snapshot / need.partition("|")[0]).write_text("{}")
-    assert told(start(args, tmp_path, None, sayer))[-1]["done"] == 2
-    assert told(start(args, tmp_path, None, sayer))[-1]["skipped"] == 2
+    assert all_events(start(args, tmp_path, None, sayer))[-1]["done"] == 2
+    assert all_events(start(args, tmp_path, None, sayer))[-1]["skipped"] == 2
 
 
 @pytest.mark.parametrize("pattern", ["{stem}.{ext}", "{stem}.{lang}.{ext}"])
-def test_what_a_journal_tells_of_is_ours_though_the_record_of_files_is_lost(
+def test_what_a_journal_records_is_ours_though_the_record_of_files_is_lost(
     pattern: str, tmp_path: Path, sayer: dict[str, str]
 ) -> None:
     speech(tmp_path, 2)
     args = ["in", *MODEL, *VAD, "-osrt", "--name", pattern, "--journal", "j.sqlite"]
-    assert told(start(args, tmp_path, None, sayer))[-1]["done"] == 2
+    assert all_events(start(args, tmp_path, None, sayer))[-1]["done"] == 2
     for layout, state in (((), "second"), (("--max-lines", "1"), "third")):
         (tmp_path / ".state").rename(tmp_path / state)
-        log = told(start([*args, *layout], tmp_path, None, sayer))
+        log = all_events(start([*args, *layout], tmp_path, None, sayer))
         assert (log[-1]["failed"], log[-1]["done"]) == (0, 2 if layout else 0), log
     (tmp_path / ".state").rename(tmp_path / "fourth")
     edited = sorted((tmp_path / "in").glob("*.srt"))[0]
     edited.write_text("edited by hand")
-    log = told(start(args, tmp_path, None, sayer))
+    log = all_events(start(args, tmp_path, None, sayer))
     assert (log[-1]["failed"], log[-1]["done"]) == (1, 1) and edited.read_text() == "edited by hand"
 
 
@@ -176,7 +176,7 @@ def test_hostile_files_among_good_ones_cost_themselves_alone(tmp_path: Path, say
     bad = [str(path.relative_to(tmp_path)) for path in make_hostile(tmp_path / "in", 16)]
     args = [*sorted([*good, *bad]), *MODEL, *VAD, "-osrt", "--output-dir", "out", "--report", "report.json"]
     process = start(args, tmp_path, None, sayer)
-    log = told(process)
+    log = all_events(process)
     assert process.returncode == 1
     assert sorted(event["file"] for event in log if event["event"] == "done") == good
     assert sorted(event["file"] for event in log if event["event"] == "failed") == sorted(bad)
@@ -186,7 +186,7 @@ def test_hostile_files_among_good_ones_cost_themselves_alone(tmp_path: Path, say
 
 
 class Halfway:
-    """A batch of which one file is done, and whose folder of outputs is in want of something."""
+    """A batch of which one file is done, and whose folder of outputs something is done to."""
 
     def __init__(self, folder: Path, environment: dict[str, str], *args: str) -> None:
         speech(folder, 12)
@@ -196,7 +196,7 @@ class Halfway:
         self.events = events(iter(self.process.stderr))
 
     def until(self, event: str) -> dict[str, Any]:
-        return next(told for told in self.events if told["event"] == event)
+        return next(found for found in self.events if found["event"] == event)
 
 
 def test_a_folder_that_vanishes_pauses_a_batch_until_it_is_back(tmp_path: Path, sayer: dict[str, str]) -> None:
@@ -229,7 +229,7 @@ def test_a_subfolder_that_is_moved_away_costs_its_files_alone(tmp_path: Path, sa
     assert ended[-1]["done"] == 2
 
 
-def test_a_batch_in_want_ends_and_the_next_run_does_the_rest(tmp_path: Path, sayer: dict[str, str]) -> None:
+def test_a_batch_that_cannot_write_ends_and_the_next_run_does_the_rest(tmp_path: Path, sayer: dict[str, str]) -> None:
     batch = Halfway(tmp_path, sayer, "--patience", "0")
     batch.until("done")
     (tmp_path / "out").rename(tmp_path / "away")
@@ -239,7 +239,7 @@ def test_a_batch_in_want_ends_and_the_next_run_does_the_rest(tmp_path: Path, say
     (tmp_path / "away").rename(tmp_path / "out")
     args = ["in", *MODEL, *VAD, "-osrt", "--output-dir", "out", "--journal", "j.sqlite"]
     again = start(args, tmp_path, None, sayer)
-    log = told(again)
+    log = all_events(again)
     assert again.returncode == 0
     assert log[-1]["failed"] == 0 and log[-1]["done"] + log[-1]["skipped"] == 12
     assert len(list((tmp_path / "out").iterdir())) == 12

@@ -65,11 +65,11 @@ class TestPicture:
         run.finished("film1.mkv", Outcome(("film1.srt",), 5, 100, 200))
         run.file_skipped("film7.mkv")
         run.file_failed("film8.mkv")
-        told = shown(run, 80, 24, ("crisp-align: error: film8.mkv: is empty (0 bytes)",))
-        assert "1 done · 1 failed · 1 skipped · 9 left" in told[1]
-        assert "× real time" in told[2]
-        assert "film0.mkv" in told[3] and "transcribing" in told[3]
-        assert told[4] == "crisp-align: error: film8.mkv: is empty (0 bytes)"
+        lines = shown(run, 80, 24, ("crisp-align: error: film8.mkv: is empty (0 bytes)",))
+        assert "1 done · 1 failed · 1 skipped · 9 left" in lines[1]
+        assert "× real time" in lines[2]
+        assert "film0.mkv" in lines[3] and "transcribing" in lines[3]
+        assert lines[4] == "crisp-align: error: film8.mkv: is empty (0 bytes)"
 
     def test_a_pause_says_why(self) -> None:
         run = run_progress(3, 1)
@@ -92,16 +92,16 @@ class TestPicture:
                 assert not set("\x1b\n\u202e") & set("".join(lines))
 
     def test_a_thousand_files_at_work_are_counted_not_listed(self) -> None:
-        told = shown(run_progress(5000, 1000), 100, 24)
-        assert len(told) < 15
-        assert "… and 992 more" in told
+        lines = shown(run_progress(5000, 1000), 100, 24)
+        assert len(lines) < 15
+        assert "… and 992 more" in lines
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(0.4, "0:00"), (7, "0:07"), (184, "3:04"), (7384, "2:03:04"), (273_600, "3 d 4 h")]
+    ("seconds", "text"), [(0.4, "0:00"), (7, "0:07"), (184, "3:04"), (7384, "2:03:04"), (273_600, "3 d 4 h")]
 )
-def test_durations_are_told_as_on_a_clock(seconds: float, told: str) -> None:
-    assert format_duration(seconds) == told
+def test_durations_are_printed_as_on_a_clock(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text
 
 
 class Terminal:
@@ -164,8 +164,8 @@ class TestTerminal:
         for n in range(30):
             assert lines.count(f"line of {n}") == 1
             assert lines.count(f"==> {n}.wav <==") == 1
-            told = f"{n}.wav: 10.0 s of audio" if n % 3 else f"crisp-align: error: {n}.wav: is empty"
-            assert sum(line.startswith(told) for line in lines) == 1
+            beginning = f"{n}.wav: 10.0 s of audio" if n % 3 else f"crisp-align: error: {n}.wav: is empty"
+            assert sum(line.startswith(beginning) for line in lines) == 1
         assert lines[-1].startswith("20 of 31 done, 10 failed; ")
         assert len(lines) == 30 * 3 + 1
         assert not terminal.screen.cursor.hidden
@@ -208,8 +208,8 @@ class TestTerminal:
             files=1,
         )
         terminal.read(until="50 %")
-        (told, bar) = terminal.lines
-        assert told == "crisp-align: tiny.en"
+        (heading, bar) = terminal.lines
+        assert heading == "crisp-align: tiny.en"
         assert bar.startswith("talk.wav") and "━" in bar and "× real time" in bar
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.end() == 130

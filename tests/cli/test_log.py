@@ -63,7 +63,7 @@ class TestJsonLog:
         JsonLog(lines.append, Clock()).emit("resumed")
         assert events("\n".join(lines)) == [{"time": "2023-11-14T22:13:20.123Z", "event": "resumed"}]
 
-    def test_progress_is_told_once_a_second_and_file(self) -> None:
+    def test_progress_is_logged_once_a_second_and_file(self) -> None:
         lines: list[str] = []
         clock, run = Clock(), Progress(2)
         log = JsonLog(lines.append, clock=clock)
@@ -74,8 +74,8 @@ class TestJsonLog:
             for source in ("a", "b"):
                 run.advanced(source, step)
                 log.progress(source, run)
-        told = [event["position"] for event in events("\n".join(lines)) if event["file"] == "a"]
-        assert len(lines) in (20, 22) and told == sorted(told)
+        positions = [event["position"] for event in events("\n".join(lines)) if event["file"] == "a"]
+        assert len(lines) in (20, 22) and positions == sorted(positions)
 
     @pytest.mark.parametrize("name", ["映画🎬.wav", "new\nline.wav", "latin\udce9.wav", "\x1b[31m.wav", '"\\.wav'])
     def test_any_name_stays_on_its_line_and_comes_back(self, name: str) -> None:
@@ -88,7 +88,7 @@ class TestJsonLog:
 
 class TestDisplay:
     def test_each_thing_that_happens_is_an_event(self) -> None:
-        told = driven(
+        logged = driven(
             "display.say('crisp-align: tiny.en')\n"
             "display.skipped('done.wav', 'its outputs are newer')\n"
             "display.stage('a.wav', 'decoding')\n"
@@ -105,12 +105,12 @@ class TestDisplay:
             "display.failed('b.wav', MediaError('is empty', subject='b.wav', hint='record it again'))\n"
             "display.finished()"
         )
-        for event in told:
+        for event in logged:
             del event["time"]
-        last = told.pop()
+        last = logged.pop()
         assert last.pop("seconds") >= 0
         error = {"what": "is empty", "subject": "b.wav", "hint": "record it again", "exit_code": 1}
-        assert told == [
+        assert logged == [
             {"event": "run-started", "version": __version__, "files": 3},
             {"event": "notice", "file": None, "text": "crisp-align: tiny.en"},
             {"event": "skipped", "file": "done.wav", "reason": "its outputs are newer"},
@@ -127,26 +127,26 @@ class TestDisplay:
                         "audio_seconds": 12.5, "words": 31}  # fmt: skip
 
     def test_it_is_not_hushed(self) -> None:
-        told = driven("display.started('a.wav', None)\ndisplay.done('a.wav', Outcome((), 1, 1, 1))", quiet=True)
-        assert [event["event"] for event in told] == ["run-started", "started", "done", "run-finished"]
+        logged = driven("display.started('a.wav', None)\ndisplay.done('a.wav', Outcome((), 1, 1, 1))", quiet=True)
+        assert [event["event"] for event in logged] == ["run-started", "started", "done", "run-finished"]
 
     def test_what_others_write_to_stderr_becomes_notices(self) -> None:
-        told = driven(
+        logged = driven(
             "warnings.warn('careful')\n"
             "os.write(2, b'a C library: \\xff\\n')\n"
             "print('10 %\\r20 %\\r30 %', file=sys.stderr)\n"
             "subprocess.run([sys.executable, '-c', 'import sys; sys.exit(\"a child\")'])"
         )
-        texts = [event["text"] for event in told if event["event"] == "notice"]
+        texts = [event["text"] for event in logged if event["event"] == "notice"]
         assert any("careful" in text for text in texts)
         assert {"a C library: \\xff", "30 %", "a child"} <= set(texts)
 
     def test_a_mistake_of_our_own_ends_the_log_in_its_form(self) -> None:
         done = subprocess.run([sys.executable, "-c", DRIVER % (False, "1 / 0")], capture_output=True, text=True)
         assert done.returncode == 1
-        told = events(done.stderr)
-        assert told[-1]["event"] == "run-finished" and told[-1]["exit_code"] == 1
-        assert [event["error"]["kind"] for event in told if event["event"] == "failed"] == ["ZeroDivisionError"]
+        logged = events(done.stderr)
+        assert logged[-1]["event"] == "run-finished" and logged[-1]["exit_code"] == 1
+        assert [event["error"]["kind"] for event in logged if event["event"] == "failed"] == ["ZeroDivisionError"]
 
 
 class TestCommand:
@@ -160,10 +160,10 @@ class TestCommand:
 
     def test_a_file_that_is_missing_is_an_event(self) -> None:
         done = run("nowhere.wav", "-osrt", "--log-json")
-        first, *told, last = events(done.stderr)
+        first, *logged, last = events(done.stderr)
         assert done.returncode == last["exit_code"] == 1
         assert first["event"] == "run-started" and first["files"] == 1
-        assert [event["error"]["what"] for event in told if event["event"] == "failed"] == ["no such file"]
+        assert [event["error"]["what"] for event in logged if event["event"] == "failed"] == ["no such file"]
         assert done.stdout == ""
 
     def test_an_interrupt_still_ends_the_log(self) -> None:
@@ -174,10 +174,10 @@ class TestCommand:
             while "tiny.en" not in head:
                 head += working.stderr.readline()
             working.send_signal(signal.SIGTERM)
-            told = events(head + working.stderr.read())
+            logged = events(head + working.stderr.read())
             assert working.wait(timeout=60) == 143
-        assert told[-1]["event"] == "run-finished" and told[-1]["exit_code"] == 143
-        assert any(event.get("text", "").startswith("interrupted") for event in told)
+        assert logged[-1]["event"] == "run-finished" and logged[-1]["exit_code"] == 143
+        assert any(event.get("text", "").startswith("interrupted") for event in logged)
 
     def test_it_is_looked_for_before_the_dashes_that_end_options(self) -> None:
         assert log_json_requested(["a.wav", "--log-json"])

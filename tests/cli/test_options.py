@@ -1,4 +1,4 @@
-"""Options: what they fill, and that no default stands in two places."""
+"""Options: what they fill, and that no default is written in two places."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class TestRemaining:
         assert run.speed == 20
         assert run.remaining == pytest.approx(7 * 200 / 20)
 
-    def test_it_is_not_told_while_it_would_be_a_guess(self, clock: Clock) -> None:
+    def test_it_is_not_given_while_it_would_be_a_guess(self, clock: Clock) -> None:
         run = Progress(100, clock)
         assert run.remaining is None
         run.started("a", 1000)

@@ -45,7 +45,7 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 
 class TestOneFile:
-    def test_it_succeeds_and_writes_beside_the_input(self, words: Outcome) -> None:
+    def test_it_succeeds_and_writes_next_to_the_input(self, words: Outcome) -> None:
         assert words.done.returncode == 0, words.done.stderr
         names = {path.name for path in words.folder.iterdir()}
         assert names == {"jfk.wav", "jfk.srt", "jfk.vtt", "jfk.txt", "jfk.json"}
@@ -74,11 +74,11 @@ class TestOneFile:
         assert int(first[3]) + int(first[4]) / 1000 == pytest.approx(cues[0].start.total_seconds())
 
     def test_stderr_says_which_models_and_how_to_get_better(self, words: Outcome) -> None:
-        told = words.done.stderr
-        assert "tiny.en" in told.splitlines()[0]
-        assert "crisp-align models pull" in told
-        assert "× real time" in told and "jfk.srt" in told
-        assert "\x1b" not in told
+        printed = words.done.stderr
+        assert "tiny.en" in printed.splitlines()[0]
+        assert "crisp-align models pull" in printed
+        assert "× real time" in printed and "jfk.srt" in printed
+        assert "\x1b" not in printed
 
     def test_the_json_holds_the_transcript_and_lays_out_again(self, words: Outcome) -> None:
         transcript = read_format(words.folder / "jfk.json")
@@ -212,10 +212,10 @@ class TestEnding:
             assert working.stdout is not None
             assert LINE.fullmatch(working.stdout.readline().rstrip("\n"))
             working.send_signal(number)
-            _, told = working.communicate(timeout=60)
+            _, printed = working.communicate(timeout=60)
         assert working.returncode == code
         assert [path.name for path in long.parent.iterdir()] == ["long.wav"]
-        assert "interrupted" in told and "Traceback" not in told
+        assert "interrupted" in printed and "Traceback" not in printed
 
     def test_an_interrupt_before_the_model_is_loaded_ends_it(self, long: Path) -> None:
         with subprocess.Popen(
@@ -248,9 +248,9 @@ class TestEnding:
             assert working.stdout is not None and working.stderr is not None
             assert LINE.fullmatch(working.stdout.readline().rstrip("\n"))
             working.stdout.close()
-            told = working.stderr.read()
+            printed = working.stderr.read()
             assert working.wait(timeout=60) == 0
-        assert "Traceback" not in told and "BrokenPipe" not in told
+        assert "Traceback" not in printed and "BrokenPipe" not in printed
 
     def test_files_are_written_even_when_nobody_reads_the_lines(self, tmp_path: Path) -> None:
         shutil.copy(JFK, tmp_path / "jfk.wav")
@@ -259,7 +259,7 @@ class TestEnding:
         os.close(read)
         with subprocess.Popen(command, stdout=write, stderr=subprocess.PIPE, cwd=tmp_path, text=True) as working:
             os.close(write)
-            _, told = working.communicate(timeout=120)
-        assert working.returncode == 0, told
+            _, printed = working.communicate(timeout=120)
+        assert working.returncode == 0, printed
         assert (tmp_path / "jfk.srt").exists()
-        assert "Traceback" not in told
+        assert "Traceback" not in printed

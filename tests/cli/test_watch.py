@@ -35,7 +35,7 @@ class Arrivals:
     def __init__(self) -> None:
         self.files: dict[str, int] = {}
         self.gone = False
-        self.told: list[str] = []
+        self.notices: list[str] = []
         self.prepared: list[Arrival] = []
         self.stop = Event()
         watch = Watch("in", settle=0, listing=self._list, wanted=lambda _: True, busy=lambda _: ())
@@ -51,13 +51,13 @@ class Arrivals:
         source = os.fspath(file.path)
         return Skipped(source, "it is done") if file.path.name.startswith("done") else Job(source, ())
 
-    def next(self, patience: float = 10.0) -> Job:
+    def next(self, timeout: float = 10.0) -> Job:
         """The next job, which is awaited."""
-        deadline = monotonic() + patience
+        deadline = monotonic() + timeout
         while not isinstance(entry := next(self.jobs), Job):
             assert monotonic() < deadline, "nothing arrived"
             if isinstance(entry, Noticed):
-                self.told.append(entry.text)
+                self.notices.append(entry.text)
             sleep(0.005)
         return entry
 
@@ -89,7 +89,7 @@ class TestArriving:
         assert arrivals.next().source == "a.wav"
         assert [(file.path.name, file.mtime_ns, file.again) for file in arrivals.prepared][-1] == ("a.wav", 2, True)
 
-    def test_a_folder_that_vanishes_is_told_and_waited_for(self, arrivals: Arrivals) -> None:
+    def test_a_folder_that_vanishes_is_reported_and_waited_for(self, arrivals: Arrivals) -> None:
         arrivals.gone = True
         while not isinstance(notice := next(arrivals.jobs), Noticed):
             assert notice is None
@@ -97,16 +97,16 @@ class TestArriving:
         arrivals.gone = False
         assert arrivals.next().source == "a.wav"
         assert notice.text == "crisp-align: in cannot be listed (Input/output error); waiting until it can"
-        assert arrivals.told == ["crisp-align: in is back"]
+        assert arrivals.notices == ["crisp-align: in is back"]
 
-    def test_it_ends_when_told_to(self, arrivals: Arrivals) -> None:
+    def test_it_ends_when_asked_to(self, arrivals: Arrivals) -> None:
         arrivals.stop.set()
         assert list(arrivals.jobs) == []
 
 
 class TestUsage:
     @pytest.mark.parametrize(
-        ("args", "code", "told"),
+        ("args", "code", "message"),
         [
             (["nowhere", "-osrt"], 1, "nowhere: no such folder"),
             ([__file__, "-osrt"], 1, "is not a folder"),
@@ -116,11 +116,11 @@ class TestUsage:
             ([os.curdir, "-osrt", "-of", "x"], 2, "-of"),
         ],
     )
-    def test_what_cannot_be_is_told_at_once(
-        self, args: list[str], code: int, told: str, capsys: pytest.CaptureFixture[str]
+    def test_what_cannot_be_is_reported_at_once(
+        self, args: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["watch", *args]) == code
-        assert told in capsys.readouterr().err
+        assert message in capsys.readouterr().err
 
 
 LIMIT = 180.0  # s that a command may watch in a test
@@ -149,9 +149,9 @@ class Watching:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.events.append(json.loads(line))
-            told = self.events[-1]
-            if told["event"] == event and (file is None or told["file"] == os.fspath(file)):
-                return told
+            latest = self.events[-1]
+            if latest["event"] == event and (file is None or latest["file"] == os.fspath(file)):
+                return latest
         pytest.fail(f"no {event} of {file}: {self.events}")
 
     def end(self, number: int = signal.SIGTERM) -> int:

@@ -137,13 +137,13 @@ def opened(browser: Any, folder: Path, *segments: Segment) -> Any:
     return browser
 
 
-def lit(browser: Any) -> list[str]:
+def highlighted(browser: Any) -> list[str]:
     script = "return [...document.querySelectorAll('.word.now')].map((word) => word.textContent.trim())"
     found: list[str] = browser.execute_script(script)
     return found
 
 
-def settled(browser: Any, seconds: float) -> float:
+def after_seeking(browser: Any, seconds: float) -> float:
     for _ in range(100):
         at = float(browser.execute_script("return media.seeking ? -1 : media.currentTime"))
         if abs(at - seconds) < 0.02:
@@ -152,28 +152,28 @@ def settled(browser: Any, seconds: float) -> float:
     return at
 
 
-def test_the_word_spoken_at_a_time_is_lit(browser: Any, tmp_path: Path) -> None:
+def test_the_word_spoken_at_a_time_is_highlighted(browser: Any, tmp_path: Path) -> None:
     opened(browser, tmp_path, spoken(" And", " so,", " my"))
     for seconds, words in ((1.2, ["And"]), (1.45, []), (1.6, ["so,"]), (2.3, ["my"]), (5.0, [])):
         browser.execute_script("media.currentTime = arguments[0]", seconds)
-        settled(browser, seconds)
+        after_seeking(browser, seconds)
         time.sleep(0.05)
-        assert lit(browser) == words
+        assert highlighted(browser) == words
 
 
-def test_the_space_before_a_word_is_not_lit_with_it(browser: Any, tmp_path: Path) -> None:
+def test_the_space_before_a_word_is_not_highlighted_with_it(browser: Any, tmp_path: Path) -> None:
     opened(browser, tmp_path, spoken(" And", " so,"))
     assert browser.execute_script("return words.map((word) => word.node.textContent)") == ["And", "so,"]
     assert browser.find_element("css selector", ".text").text == "And so,"
 
 
-def test_playing_moves_the_light(browser: Any, tmp_path: Path) -> None:
+def test_playing_moves_the_highlight(browser: Any, tmp_path: Path) -> None:
     opened(browser, tmp_path, spoken(" And", " so,", " my"))
     # Slowly, so that a machine with other things to do misses no word.
     browser.execute_script("media.currentTime = 1.1; media.playbackRate = 0.1; media.play()")
     seen: set[str] = set()
     for _ in range(1000):
-        seen |= set(lit(browser))
+        seen |= set(highlighted(browser))
         if "my" in seen:
             break
         time.sleep(0.02)
@@ -183,17 +183,17 @@ def test_playing_moves_the_light(browser: Any, tmp_path: Path) -> None:
 def test_a_click_on_a_word_seeks_to_it(browser: Any, tmp_path: Path) -> None:
     opened(browser, tmp_path, spoken(" And", " so,", " my"))
     browser.find_elements("css selector", ".word")[2].click()
-    assert settled(browser, 2.0) == pytest.approx(2.0, abs=0.02)
-    assert lit(browser) == ["my"]
+    assert after_seeking(browser, 2.0) == pytest.approx(2.0, abs=0.02)
+    assert highlighted(browser) == ["my"]
 
 
 def test_keys_step_through_words_and_play(browser: Any, tmp_path: Path) -> None:
     opened(browser, tmp_path, spoken(" And", " so,", " my"))
     body = browser.find_element("css selector", "body")
     body.send_keys("\ue014\ue014")  # right, right
-    assert settled(browser, 1.5) == pytest.approx(1.5, abs=0.02)
+    assert after_seeking(browser, 1.5) == pytest.approx(1.5, abs=0.02)
     body.send_keys("\ue012")  # left
-    assert settled(browser, 1.0) == pytest.approx(1.0, abs=0.02)
+    assert after_seeking(browser, 1.0) == pytest.approx(1.0, abs=0.02)
     body.send_keys(" ")
     assert browser.execute_script("return media.paused") is False
 

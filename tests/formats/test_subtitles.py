@@ -496,7 +496,7 @@ def test_a_backslash_before_a_tag_of_ours_escapes_nothing(options: WriteOptions)
     assert {cue.text for cue in read} == {"dir C:\\\na\\ now"}
 
 
-def lit_columns(text: str, folder: Path) -> list[int]:
+def drawn_columns(text: str, folder: Path) -> list[int]:
     """Columns of a picture of 640 × 360 in which a script shows something."""
     (folder / "a.ass").write_text(text, encoding="utf-8")
     drawn = subprocess.run(
@@ -510,7 +510,7 @@ def lit_columns(text: str, folder: Path) -> list[int]:
 def test_a_line_wider_than_the_picture_is_broken_by_the_player(tmp_path: Path) -> None:
     words = tuple(Word(" sentence", 0.0, 5.0) for _ in range(40))
     text = write_format("ass", Transcript((), 5.0, "x"), [Cue(0.0, 5.0, (words,))]).decode()
-    columns = lit_columns(text, tmp_path)
+    columns = drawn_columns(text, tmp_path)
     assert 20 < columns[0] < columns[-1] < 620
 
 
@@ -532,7 +532,7 @@ def test_ttml_names_the_agent() -> None:
 
 
 @pytest.mark.parametrize(("text", "leftward"), [("שלום, Ann.", True), ("«مساءً».", True), ("Ann, שלום.", False)])
-def test_the_direction_of_a_cue_is_told(text: str, leftward: bool) -> None:
+def test_the_direction_of_a_cue_is_written(text: str, leftward: bool) -> None:
     made = [Cue(0.0, 1.0, ((Word(text, 0.0, 1.0),),)), Cue(1.0, 2.0, ((Word("Next.", 1.0, 2.0),),))]
     file = pysubs2.SSAFile.from_string(write_format("ass", spoken_by("A"), made).decode())
     assert file.styles["Default"].encoding == (-1 if leftward else 1)
@@ -610,7 +610,7 @@ def test_characters_that_whisper_cpp_cuts_in_two_are_whole(tmp_path: Path) -> No
     assert read.notices == ()
 
 
-def test_what_stays_cut_in_json_of_whisper_cpp_is_told(tmp_path: Path) -> None:
+def test_what_stays_cut_in_json_of_whisper_cpp_is_reported(tmp_path: Path) -> None:
     data = json.dumps(cpp(text=" Ça a été X"), ensure_ascii=False).encode().replace(b"X", b"\xc3")
     (tmp_path / "a.json").write_bytes(data)
     read = read_format(tmp_path / "a.json")

@@ -350,7 +350,7 @@ def test_social_captions_hold_three_words_at_most() -> None:
     assert shown(cues([JFK], profile_rules("social")))[:3] == ["And so,", "my fellow", "Americans,"]
 
 
-def test_what_was_just_heard_goes_out_with_its_last_word() -> None:
+def test_what_was_just_spoken_goes_out_with_its_last_word() -> None:
     laid, live = cues([JFK], NETFLIX), live_cues(JFK, NETFLIX)
     assert [(cue.start, cue.lines) for cue in live] == [(cue.start, cue.lines) for cue in laid]
     assert [cue.end for cue in live] == [cue.lines[-1][-1].end for cue in laid]

@@ -27,7 +27,7 @@ def test_other_extensions_are_passed_over(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     "extension", ["wav", "mp3", "flac", "ogg", "mkv", "mp4", "mpg", "aiff", "flv", "wma", "au", "caf"]
 )
-def test_a_file_without_extension_is_told_by_its_first_bytes(tmp_path: Path, extension: str) -> None:
+def test_a_file_without_extension_is_known_by_its_first_bytes(tmp_path: Path, extension: str) -> None:
     path = make(tmp_path / f"tone.{extension}", *TONE, "-ar", "44100").rename(tmp_path / "tone")
     assert is_media(path)
 
@@ -86,14 +86,14 @@ def test_a_missing_folder_and_a_file_are_refused(tmp_path: Path) -> None:
         media_files(JFK)
 
 
-def test_a_folder_inside_that_cannot_be_listed_is_told_and_the_rest_is_found(tree: Path) -> None:
+def test_a_folder_inside_that_cannot_be_listed_is_reported_and_the_rest_is_found(tree: Path) -> None:
     (tree / "sub").chmod(0)
     if os.access(tree / "sub", os.R_OK):
         pytest.skip("nothing is forbidden to this user")
-    told: list[MediaError] = []
+    errors: list[MediaError] = []
     try:
-        assert [path.name for path in media_files(tree, on_error=told.append)] == ["a.mp3", "b.wav", "linked.wav"]
-        assert "sub: folder cannot be listed" in str(told[0])
+        assert [path.name for path in media_files(tree, on_error=errors.append)] == ["a.mp3", "b.wav", "linked.wav"]
+        assert "sub: folder cannot be listed" in str(errors[0])
         with pytest.raises(MediaError, match="cannot be listed"):
             media_files(tree)
     finally:

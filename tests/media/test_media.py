@@ -125,7 +125,7 @@ def test_surround_is_mixed_down_at_its_own_level(tmp_path: Path, channels: int, 
     assert level(read_audio(path)) == pytest.approx(0.1 / np.sqrt(2), rel=0.01)
 
 
-def test_speech_in_the_centre_channel_alone_is_heard(tmp_path: Path, jfk: Samples) -> None:
+def test_speech_in_the_centre_channel_alone_is_kept(tmp_path: Path, jfk: Samples) -> None:
     mute = "[0:a]asplit=2[c][d];[d]volume=0[s];[s]asplit=5[a][b][e][f][g]"
     centre = f"{mute};[a][b][c][e][f][g]join=inputs=6:channel_layout=5.1"
     path = make(tmp_path / "centre.flac", "-i", JFK, "-filter_complex", centre)
@@ -134,7 +134,7 @@ def test_speech_in_the_centre_channel_alone_is_heard(tmp_path: Path, jfk: Sample
     assert level(sound) > 0.2 * level(jfk)
 
 
-def test_the_track_flagged_as_default_is_heard_unless_another_is_asked_for(film: Path, jfk: Samples) -> None:
+def test_the_track_flagged_as_default_is_used_unless_another_is_asked_for(film: Path, jfk: Samples) -> None:
     tone = read_audio(film)
     assert seconds(tone) == pytest.approx(4.0, abs=0.1)
     assert np.array_equal(read_audio(film, MediaOptions(audio_track=1)), tone)
@@ -214,7 +214,7 @@ def test_an_offset_after_the_last_sound_of_a_longer_film_is_an_error(film: Path)
         read_audio(film, MediaOptions(offset=9.0, audio_track=1))
 
 
-def test_sound_that_ends_long_before_the_film_is_told(film: Path) -> None:
+def test_sound_that_ends_long_before_the_film_is_reported(film: Path) -> None:
     with open_audio(film) as stream:
         list(stream)
     tracks = "0 (eng, aac, mono), 1 (ger, aac, mono)"
@@ -288,7 +288,7 @@ def test_an_mp4_without_its_index_is_refused_in_plain_words(tmp_path: Path, film
         open_audio(path)
 
 
-def test_a_recording_too_quiet_for_voice_activity_is_told(tmp_path: Path) -> None:
+def test_a_recording_too_quiet_for_voice_activity_is_reported(tmp_path: Path) -> None:
     with open_audio(make(tmp_path / "quiet.flac", "-i", JFK, "-af", "volume=-50dB", "-sample_fmt", "s32")) as stream:
         list(stream)
     assert stream.notices == ["audio is very quiet (peak -52 dB): without voice activity more may be found"]
@@ -352,7 +352,7 @@ def test_a_pipe_without_media_is_refused(monkeypatch: pytest.MonkeyPatch, data: 
         open_audio("-")
 
 
-def test_text_as_standard_input_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_as_standard_input_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("text"))
     with pytest.raises(MediaError, match="standard input: holds text, not bytes"):
         open_audio("-")
@@ -488,7 +488,7 @@ def test_the_bundled_ffmpeg_stands_in_for_a_missing_one(
 
 
 @pytest.mark.parametrize("named", ["/nowhere/ffmpeg", "/bin/true"])
-def test_a_variable_that_names_no_ffmpeg_is_told(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+def test_a_variable_that_names_no_ffmpeg_is_reported(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
     monkeypatch.setenv("CRISP_ALIGN_FFMPEG", named)
     with pytest.raises(MissingDependencyError, match=named):
         open_audio(MP3)

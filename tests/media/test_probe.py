@@ -66,7 +66,7 @@ def test_an_error_names_the_file_on_one_harmless_line(tmp_path: Path, name: str)
 # What is there, and what is not
 
 
-def test_a_film_tells_its_streams_and_length(tmp_path: Path) -> None:
+def test_a_film_shows_its_streams_and_length(tmp_path: Path) -> None:
     languages = ("-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=jpn")
     flags = ("-disposition:a:0", "0", "-disposition:a:1", "default")
     streams = ("-map", "0:v", "-map", "1:a", "-map", "2:a", "-c:v", "mpeg4", "-c:a", "flac")
@@ -128,7 +128,7 @@ def test_a_picture_is_no_sound(tmp_path: Path, name: str) -> None:
 # What cannot be opened
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"nowhere\.mp4: no such file$"):
         open_audio(tmp_path / "nowhere.mp4")
 
@@ -139,7 +139,7 @@ def test_a_url_is_not_fetched(url: str) -> None:
         open_audio(url)
 
 
-def test_a_link_to_nothing_and_a_link_to_itself_are_told(tmp_path: Path) -> None:
+def test_a_link_to_nothing_and_a_link_to_itself_are_reported(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to("nothing")
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(MediaError, match="no such file"):
@@ -160,7 +160,7 @@ def test_a_folder_a_device_and_a_socket_are_no_files(tmp_path: Path, monkeypatch
             open_audio("socket")
 
 
-def test_a_file_without_permission_is_told(tmp_path: Path) -> None:
+def test_a_file_without_permission_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "secret.wav"
     path.write_bytes(JFK.read_bytes())
     path.chmod(0)
@@ -171,7 +171,7 @@ def test_a_file_without_permission_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "nul\0byte.wav"], ids=["too long", "a nul byte"])
-def test_an_impossible_name_is_told(tmp_path: Path, name: str) -> None:
+def test_an_impossible_name_is_reported(tmp_path: Path, name: str) -> None:
     with pytest.raises(MediaError, match="cannot be opened"):
         open_audio(f"{tmp_path}/{name}")
 
@@ -203,7 +203,7 @@ def test_what_is_not_media_is_refused_whatever_its_extension(
         read_audio(path)
 
 
-def test_a_wav_without_samples_is_told(tmp_path: Path) -> None:
+def test_a_wav_without_samples_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "none.wav"
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", "none"))
@@ -248,4 +248,4 @@ def test_ffmpeg_itself_cannot_be_made_to_open_a_playlist(tmp_path: Path, kind: s
     path = tmp_path / f"list.{kind}"
     path.write_text(PLAYLISTS[kind].format(file=JFK))
     with pytest.raises(MediaError):
-        probe_url(file_url(path), "list", head=b"\0" * 100)  # as if its first bytes had told nothing
+        probe_url(file_url(path), "list", head=b"\0" * 100)  # as if its first bytes had shown nothing

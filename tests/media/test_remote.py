@@ -61,7 +61,7 @@ def test_folders_and_patterns_give_media(bucket: str) -> None:
     assert isinstance(error, MediaError)
 
 
-def test_what_cannot_be_asked_is_told_in_one_line() -> None:
+def test_what_cannot_be_asked_is_reported_in_one_line() -> None:
     (error,) = gather(["nosuchthing://bucket/*"], remote=True)
     assert isinstance(error, CrispAlignError) and "nosuchthing" in str(error)
 
@@ -121,7 +121,7 @@ class Down(fsspec.AbstractFileSystem):  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
-    ("folder", "pattern", "told"),
+    ("folder", "pattern", "message"),
     [
         ("nosuchthing://bucket", "{stem}.{lang}.{ext}", "cannot be opened (Protocol not known: nosuchthing)"),
         ("nosuchthing://bucket", "{stem}.{ext}", "cannot be opened (Protocol not known: nosuchthing)"),
@@ -129,14 +129,14 @@ class Down(fsspec.AbstractFileSystem):  # type: ignore[misc]
     ],
 )
 def test_a_place_that_cannot_be_asked_costs_its_files_a_line_each(
-    folder: str, pattern: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: str, pattern: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fsspec.register_implementation("down", Down, clobber=True)
     excerpt(tmp_path / "a.wav", 1.0)
     args = [str(tmp_path / "a.wav"), "-osrt", "--output-dir", folder, "--name", pattern, "--skip-existing", "-np"]
     assert main(args) == 1
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and folder in said and told in said
+    assert said.count("\n") == 1 and folder in said and message in said
 
 
 def test_a_journal_knows_inputs_and_outputs(bucket: str, tmp_path: Path) -> None:

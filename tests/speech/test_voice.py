@@ -69,7 +69,7 @@ def test_the_model_is_found_without_importing_faster_whisper() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_a_missing_model_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_model_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.path", [])
     monkeypatch.delitem(__import__("sys").modules, "faster_whisper", raising=False)
     _session.cache_clear()
@@ -80,7 +80,7 @@ def test_a_missing_model_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         _session.cache_clear()
 
 
-def test_a_damaged_model_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_damaged_model_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     package = tmp_path / "faster_whisper"
     (package / "assets").mkdir(parents=True)
     (package / "__init__.py").touch()

@@ -35,12 +35,12 @@ SENTENCES = {
 
 
 @pytest.mark.parametrize("language", sorted(EUROPEAN))
-def test_a_sentence_tells_its_language(language: str) -> None:
+def test_a_sentence_shows_its_language(language: str) -> None:
     assert identify(SENTENCES[language], EUROPEAN) == (language, True)
 
 
 @pytest.mark.parametrize("text", ["1984.", "OK.", "?", "Mhm."])
-def test_what_could_be_any_language_tells_nothing(text: str) -> None:
+def test_what_could_be_any_language_shows_none(text: str) -> None:
     assert identify(text, EUROPEAN) == (None, False)
 
 
