@@ -1,4 +1,4 @@
-"""What we ask of Ray: a silent connection, one look at the models, and a dataset that streams through the stages."""
+"""What is asked of Ray: a silent connection, one probe of the models, and a dataset that streams through the stages."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from crisp_align.cluster.stages import Models
     from crisp_align.pipeline.pipeline import Settings
 
-__all__ = ["build_dataset", "connected", "import_ray", "last_line", "living_nodes", "look", "pump"]
+__all__ = ["build_dataset", "connected", "drain", "import_ray", "last_line", "living_nodes", "probe_models"]
 
-_ROWS = 8  # parts that are heard or timed in one call
+_ROWS = 8  # parts that are transcribed or aligned in one call
 _ANSWER = 10.0  # s that a cluster has to answer at all
 
 
@@ -34,8 +34,8 @@ def _divided(settings: Settings, cpus: float) -> Settings:
     return settings.placed(max(int(cpus), 1), lambda device: device.partition(":")[0])
 
 
-def look(ray: Any, settings: Settings, sizes: ResourcePlan) -> Models:
-    """Load the models once, somewhere.
+def probe_models(ray: Any, settings: Settings, sizes: ResourcePlan) -> Models:
+    """Load the models once, on some node, and return what they are.
 
     Raises:
         CrispAlignError: they do not load.
@@ -43,7 +43,7 @@ def look(ray: Any, settings: Settings, sizes: ResourcePlan) -> Models:
     from crisp_align.cluster import stages as cluster_stages
 
     remote = ray.remote(num_cpus=sizes.asr_cpus, num_gpus=sizes.asr_gpus, max_calls=1, max_retries=1)(
-        cluster_stages.look
+        cluster_stages.probe_models
     )
     try:
         found = ray.get(remote.remote(_divided(settings, sizes.asr_cpus), crisp_align.__version__))
@@ -57,29 +57,29 @@ def look(ray: Any, settings: Settings, sizes: ResourcePlan) -> Models:
     return models
 
 
-def build_dataset(ray: Any, order: Any, sizes: ResourcePlan) -> Any:
-    """Files → parts of clips → heard → timed."""
+def build_dataset(ray: Any, config: Any, sizes: ResourcePlan) -> Any:
+    """Build the dataset: files → parts of clips → transcribed → aligned."""
     from ray.data import ActorPoolStrategy, TaskPoolStrategy
 
-    from crisp_align.cluster.board import files_of
     from crisp_align.cluster.stages import AlignStage, TranscribeStage, read_parts
+    from crisp_align.cluster.tracker import files_of
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.target_max_block_size = 1  # every row travels by itself, as soon as it is there
     context.max_errored_blocks = -1  # what is lost for good is done again in the next round
-    hearing = replace(order, settings=_divided(order.settings, sizes.asr_cpus))
-    timing = replace(order, settings=_divided(order.settings, sizes.align_cpus))
-    rows = min(order.models.ready.batch_size, _ROWS)
+    transcribing = replace(config, settings=_divided(config.settings, sizes.asr_cpus))
+    aligning = replace(config, settings=_divided(config.settings, sizes.align_cpus))
+    rows = min(config.models.ready.batch_size, _ROWS)
 
     def pool(size: int) -> Any:
         return ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=2)
 
     return (
-        ray.data.read_datasource(files_of(order.board), override_num_blocks=1, num_cpus=0, concurrency=1)
+        ray.data.read_datasource(files_of(config.tracker), override_num_blocks=1, num_cpus=0, concurrency=1)
         .map_batches(
             read_parts,
-            fn_kwargs={"order": order},
+            fn_kwargs={"config": config},
             batch_size=1,
             batch_format="pyarrow",
             num_cpus=sizes.decode_cpus,
@@ -87,7 +87,7 @@ def build_dataset(ray: Any, order: Any, sizes: ResourcePlan) -> Any:
         )
         .map_batches(
             TranscribeStage,
-            fn_constructor_args=(hearing,),
+            fn_constructor_args=(transcribing,),
             batch_size=rows,
             batch_format="pyarrow",
             num_cpus=sizes.asr_cpus,
@@ -96,7 +96,7 @@ def build_dataset(ray: Any, order: Any, sizes: ResourcePlan) -> Any:
         )
         .map_batches(
             AlignStage,
-            fn_constructor_args=(timing,),
+            fn_constructor_args=(aligning,),
             batch_size=rows,
             batch_format="pyarrow",
             num_cpus=sizes.align_cpus,
@@ -106,8 +106,8 @@ def build_dataset(ray: Any, order: Any, sizes: ResourcePlan) -> Any:
     )
 
 
-def pump(dataset: Any, arrived: Queue[Any]) -> None:
-    """Put what comes out of a dataset into a queue, and at its end None, or what ended it."""
+def drain(dataset: Any, arrived: Queue[Any]) -> None:
+    """Put what comes out of a dataset into a queue, and at its end None, or the error that ended it."""
     from crisp_align.cluster.stages import unpacked
 
     try:
@@ -130,7 +130,7 @@ def last_line(error: BaseException) -> str:
 
 
 def import_ray() -> Any:
-    """The package, told to be silent.
+    """Import the package and silence it.
 
     Raises:
         MissingDependencyError: it is not installed.

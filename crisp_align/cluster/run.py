@@ -1,13 +1,13 @@
-"""Many files on a cluster: reading, hearing and timing as three stages of Ray Data, and whoever owns the run, here.
+"""Many files on a cluster: reading, transcription and alignment as three stages of Ray Data, and their run.
 
 Ray Data moves parts of files between the stages, with back-pressure, and does again what a crash or a lost node takes
-along. Left alone it would try a file that kills its workers for ever: a board, beside us, knows who was at what when
-it died, and the stages give such a file up (`cluster_stages`). What does not come out of the last stage all the same
-is done in another round, from the last clip that came out on.
+along. Left alone it would try a file that kills its workers for ever: a tracker, on the node of the run, knows which
+steps were in progress when a worker died, and the stages give such a file up (`cluster.stages`). What does not come out
+of the last stage all the same is done in another round, from the last clip that came out on.
 
-A part may be heard before the part in front of it, on another node. Where the language of its first clips is not
-certain, they follow the last certain clip of their file, which only we know: a part that was heard in another language
-than that is heard again in the next round.
+A part may be transcribed before the part in front of it, on another node. Where the language of its first clips is not
+certain, they follow the last certain clip of their file, which only the run knows: a part that was transcribed in
+another language than that is transcribed again in the next round.
 
 Nothing here imports ray until a run begins.
 """
@@ -23,7 +23,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import crisp_align
-from crisp_align.cluster.ray import build_dataset, connected, import_ray, last_line, living_nodes, look, pump
+from crisp_align.cluster.ray import build_dataset, connected, drain, import_ray, last_line, living_nodes, probe_models
 from crisp_align.cluster.sizes import ClusterOptions, ResourcePlan, plan_resources
 from crisp_align.errors import CrispAlignError, WorkerDiedError
 from crisp_align.events import (
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ClusterOptions", "run"]
 
-_TICK = 0.2  # s between two looks for new tasks
+_TICK = 0.2  # s between two polls for new tasks
 _CLIPS = 8  # in a part: 15 MB, four minutes of speech
 _GROWTH = 4  # times as many from round to round, lest a file need as many rounds as it has parts
-_QUEUE = 64  # tables that may wait for us
+_QUEUE = 64  # tables that may wait for the run
 _AHEAD = 4  # files that wait to be read, besides two for each that can be read at once
 _LOSSES = 3  # rounds that a file may be lost in
 _STALL = 15.0  # s in which nobody does anything after a node was lost: what is left is too small for all workers
@@ -100,7 +100,7 @@ class _File:
 
 
 class StallDetector:
-    """Tells when what is left of a cluster can do no more: a node was lost, and nobody has done anything since.
+    """Detects when what is left of a cluster makes no progress: a node was lost, and nothing was done since.
 
     What the lost node held is then waiting for room that the others do not have.
 
@@ -110,23 +110,23 @@ class StallDetector:
     """
 
     def __init__(self, nodes: set[str], now: float) -> None:
-        self._nodes, self._heard = nodes, now
+        self._nodes, self._last_progress = nodes, now
 
-    def heard(self, now: float) -> None:
-        """Something was done."""
-        self._heard = now
+    def progress_made(self, now: float) -> None:
+        """Note that something was done."""
+        self._last_progress = now
 
     def is_over(self, alive: set[str], busy: set[str], now: float) -> bool:
-        """Whether there is no use in waiting on.
+        """Whether waiting longer is of no use.
 
         Args:
             alive: nodes that live.
-            busy: nodes on which somebody is at something, dead ones maybe among them.
+            busy: nodes with a step in progress, dead ones maybe among them.
             now: this moment.
         """
         if busy & alive or self._nodes <= alive:
-            self._heard = now
-        return now - self._heard > _STALL
+            self._last_progress = now
+        return now - self._last_progress > _STALL
 
 
 class _Run:
@@ -137,7 +137,7 @@ class _Run:
         self.first: Task | None = first
         self.files: dict[str, _File] = {}
         self.models: Models | None = None
-        self.pump: Thread | None = None
+        self.drainer: Thread | None = None
 
     def work(self) -> Generator[Ready | Event | None]:
         """All rounds."""
@@ -147,7 +147,7 @@ class _Run:
             # What a round leaves hanging when it is given up ends with its connection.
             with connected(ray, self.options.address):
                 if self.models is None:
-                    self.models = look(ray, self.settings, self.sizes(ray))
+                    self.models = probe_models(ray, self.settings, self.sizes(ray))
                     yield self.models.ready
                 whole = True
                 while whole:
@@ -157,8 +157,8 @@ class _Run:
                     left = list(self.files.values())
                     if not left and self.feed.ended and self.first is None:
                         return
-            if self.pump is not None:  # what it still holds belongs to the connection that has ended
-                self.pump.join(_STALL)
+            if self.drainer is not None:  # what it still holds belongs to the connection that has ended
+                self.drainer.join(_STALL)
 
     def sizes(self, ray: Any) -> ResourcePlan:
         """How the cluster is divided as it is now."""
@@ -170,33 +170,34 @@ class _Run:
 
     def round(self, ray: Any, number: int, tasks: list[Task]) -> Generator[Event | None, None, bool]:
         """Do tasks, or those of the feed where there are none; False: it was given up before its end."""
-        from crisp_align.cluster.board import TaskBoard
         from crisp_align.cluster.stages import StageConfig
+        from crisp_align.cluster.tracker import TaskTracker
 
         assert self.models is not None  # noqa: S101 (for the type checker)
         sizes, ended = self.sizes(ray), bool(tasks)
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
         )
-        board = ray.remote(num_cpus=0, scheduling_strategy=here)(TaskBoard).remote()
-        board.put.remote(tasks, ended=ended)
+        tracker = ray.remote(num_cpus=0, scheduling_strategy=here)(TaskTracker).remote()
+        tracker.put.remote(tasks, ended=ended)
         clips = _CLIPS * _GROWTH ** min(number, 2)
         home = os.getcwd()  # noqa: PTH109 (the very name)
-        order = StageConfig(self.settings, self.models, clips, self.options.timeout, home, board)
+        config = StageConfig(self.settings, self.models, clips, self.options.timeout, home, tracker)
         arrived: Queue[Any] = Queue(_QUEUE)
-        self.pump = Thread(target=pump, args=(build_dataset(ray, order, sizes), arrived), name="cluster", daemon=True)
-        self.pump.start()
+        dataset = build_dataset(ray, config, sizes)
+        self.drainer = Thread(target=drain, args=(dataset, arrived), name="cluster", daemon=True)
+        self.drainer.start()
         given, ahead = len(tasks), _AHEAD + 2 * sizes.decode_workers
         stall, anything = StallDetector(living_nodes(ray), time.monotonic()), False
         while True:
             yield None
-            begun, busy, news = ray.get(board.look.remote())
-            yield from self.forward(news)
+            begun, busy, happened = ray.get(tracker.poll.remote())
+            yield from self.forward(happened)
             if not ended and given - begun < ahead:
                 more = self.more(ahead)
                 ended = self.feed.ended and self.first is None
                 given += len(more)
-                board.put.remote(more, ended=ended)
+                tracker.put.remote(more, ended=ended)
             try:
                 values = arrived.get(timeout=_TICK)
             except Empty:
@@ -208,13 +209,13 @@ class _Run:
             if not isinstance(values, list):
                 return True
             anything = True
-            stall.heard(time.monotonic())
+            stall.progress_made(time.monotonic())
             for value in values:
                 yield from self.take(value)
 
-    def forward(self, news: Iterable[Started | Staged | Noticed]) -> Iterator[Event]:
+    def forward(self, events: Iterable[Started | Staged | Noticed]) -> Iterator[Event]:
         """Pass on what happened to files that are on their way."""
-        for event in news:
+        for event in events:
             file = self.files.get(event.source)
             if file is None or (file.begun and isinstance(event, Started)):
                 continue
@@ -256,7 +257,7 @@ class _Run:
             file.begun = True
             yield part.started
             yield from assembly.resumption()
-        if part.first > file.base and not self.settings.decode.language and not _is_settled(part, assembly.language):
+        if part.first > file.base and not self.settings.decode.language and not _in_language(part, assembly.language):
             file.closed = True
             return
         for done in part.clips:
@@ -289,7 +290,7 @@ class _Run:
     def retry_lost(self) -> Iterator[Event]:
         """See to the files that did not come out of a round."""
         for file in list(self.files.values()):
-            if file.closed:  # a part of it is to be heard in another language
+            if file.closed:  # a part of it is to be transcribed in another language
                 continue
             file.losses += 1
             if file.losses >= _LOSSES:
@@ -299,7 +300,7 @@ class _Run:
                 yield Noticed(file.assembly.source, "lost on the cluster; tried again")
 
 
-def _is_settled(part: Part[Done | CrispAlignError], language: str | None) -> bool:
+def _in_language(part: Part[Done | CrispAlignError], language: str | None) -> bool:
     """Whether the first clips of a part are in the language they would be in after what comes before them."""
     for done in part.clips:
         if isinstance(done, CrispAlignError) or done.result.language is not None or language is None:

@@ -1,9 +1,9 @@
-"""What runs on the nodes of a cluster: files are read, heard and timed as stages of Ray Data.
+"""What runs on the nodes of a cluster: files are read, transcribed and aligned as stages of Ray Data.
 
-Between the stages travel parts of files: some clips in order, and what is known of the file's beginning and end. What
+Between the stages travel parts of files: some clips in config, and what is known of the file's beginning and end. What
 goes wrong with a file is part of a part, so that nothing but a crash ever stops a stage. What a crash or a lost node
-takes along, Ray does again; a board knows who was at what when it died, so that what dies with others is tried alone
-the second time, and not a third time.
+takes along, Ray does again; a tracker knows which steps were in progress when a worker died, so that what died together
+with others is tried alone the second time, and not a third time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import crisp_align
 from crisp_align.backends import load_backend
-from crisp_align.cluster.board import COLUMN, Step
+from crisp_align.cluster.tracker import COLUMN, Step
 from crisp_align.errors import CrispAlignError, ModelError, WorkerDiedError
 from crisp_align.events import ClipResult, Ready, Stage, Started
 from crisp_align.media.remote import local_copy
@@ -43,7 +43,7 @@ __all__ = [
     "Part",
     "StageConfig",
     "TranscribeStage",
-    "look",
+    "probe_models",
     "read_parts",
     "unpacked",
 ]
@@ -68,7 +68,7 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class StageConfig:
-    """What every stage is told."""
+    """What every stage is given."""
 
     settings: Settings
     models: Models
@@ -78,13 +78,13 @@ class StageConfig:
     """s after which a stage that is still at the same parts ends its process."""
     home: str
     """The folder that paths begin in."""
-    board: Any
-    """The `TaskBoard`, which is told who is at what."""
+    tracker: Any
+    """The `TaskTracker`, where each step is noted when it begins and ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part(Generic[T]):
-    """Some clips of a file, in order, or what became of them."""
+    """Some clips of a file, in config, or what became of them."""
 
     source: str
     first: int
@@ -104,9 +104,9 @@ class Done:
     end: float
     """s in its source."""
     language: str | None
-    """It was heard in, certain or not."""
+    """It was transcribed in, certain or not."""
     silent: bool
-    """Nothing was heard."""
+    """Its transcription is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class LoadFailure:
 
 
 _ReadPart: TypeAlias = Part[Clip]
-_HeardPart: TypeAlias = Part[ClipTranscript | CrispAlignError]
+_TranscribedPart: TypeAlias = Part[ClipTranscript | CrispAlignError]
 _DonePart: TypeAlias = Part[Done | CrispAlignError]
 
 
@@ -133,8 +133,8 @@ def unpacked(table: pa.Table) -> list[Any]:
     return [pickle.loads(value.as_buffer()) for value in table.column(COLUMN)]  # noqa: S301 (our own processes')
 
 
-def look(settings: Settings, version: str) -> Models | CrispAlignError:
-    """Load all models once and tell what they are, before anything else is started."""
+def probe_models(settings: Settings, version: str) -> Models | CrispAlignError:
+    """Load all models once and return what they are, before anything else is started."""
     if version != crisp_align.__version__:
         return _on_this_node(ModelError(f"has crisp-align {crisp_align.__version__}, not {version}"))
     try:
@@ -145,14 +145,14 @@ def look(settings: Settings, version: str) -> Models | CrispAlignError:
     return Models(pipeline.ready, pipeline.max_clip, backend.name, backend.model, pipeline.models.aligners.names[0])
 
 
-def read_parts(table: pa.Table, order: StageConfig) -> Iterator[pa.Table]:
+def read_parts(table: pa.Table, config: StageConfig) -> Iterator[pa.Table]:
     """Read files and cut them into clips."""
     for number, task in unpacked(table):
-        order.board.begin.remote(number)
-        with closing(_parts(task, order)) as parts:
+        config.tracker.task_begun.remote(number)
+        with closing(_parts(task, config)) as parts:
             for count in itertools.count():
                 # Only our own steps are timed, not how long the next stage lets us wait.
-                watch = _StepWatchdog(order, [("decoding", task.source, count)])
+                watch = _StepWatchdog(config, [("decoding", task.source, count)])
                 with watch as deaths:
                     if deaths[0] >= _TRIES:
                         watch.done = False
@@ -164,90 +164,90 @@ def read_parts(table: pa.Table, order: StageConfig) -> Iterator[pa.Table]:
                 yield packed([part])
 
 
-def _parts(task: Task, order: StageConfig) -> Generator[_ReadPart]:
+def _parts(task: Task, config: StageConfig) -> Generator[_ReadPart]:
     first, clips, started, ended = len(task.finished), list[Clip](), None, None
     limit: Future[float] = Future()
-    limit.set_result(order.models.max_clip)
+    limit.set_result(config.models.max_clip)
     try:
         with local_copy(task.source) as path:
             # Nodes work in folders of their own.
-            there = Task(os.path.join(order.home, path), task.finished)  # noqa: PTH118 (a name need not be a Path's)
-            for step in read(there, order.settings.media, order.settings.vad, limit):
+            there = Task(os.path.join(config.home, path), task.finished)  # noqa: PTH118 (a name need not be a Path's)
+            for step in read(there, config.settings.media, config.settings.vad, limit):
                 match step:
                     case Started(_, duration):
                         started = Started(task.source, duration)
-                        order.board.tell.remote(started)
+                        config.tracker.publish.remote(started)
                     case Read():
                         ended = step
                     case (_, clip):
-                        if len(clips) == order.clips:
+                        if len(clips) == config.clips:
                             yield Part(task.source, first, tuple(clips), started)
                             first, clips, started = first + len(clips), [], None
                         clips.append(replace(clip, source=task.source))
     except CrispAlignError as error:
-        told = type(error)(error.what, subject=task.source, hint=error.hint)
-        yield Part(task.source, first, (), started, told)
+        named = type(error)(error.what, subject=task.source, hint=error.hint)
+        yield Part(task.source, first, (), started, named)
         return
     yield Part(task.source, first, tuple(clips), started, ended)
 
 
 class TranscribeStage:
-    """The backend as a stage: parts of clips become parts of what was heard."""
+    """The backend as a stage: parts of clips become parts of clip transcripts."""
 
-    def __init__(self, order: StageConfig) -> None:
-        self.order = order
-        self.hearing = _loaded(self._load, order)
+    def __init__(self, config: StageConfig) -> None:
+        self.config = config
+        self.transcriber = _loaded(self._load, config)
 
     def _load(self) -> Transcriber:
-        settings, choice = self.order.settings, self.order.settings.backend
+        settings, choice = self.config.settings, self.config.settings.backend
         backend = load_backend(choice.name, choice.model, options=choice.load, decode=settings.decode)
-        if (backend.name, backend.model) != (self.order.models.backend, self.order.models.model):
+        if (backend.name, backend.model) != (self.config.models.backend, self.config.models.model):
             raise ModelError(
-                f"finds {backend.name} {backend.model}, another node {self.order.models.model}",
+                f"finds {backend.name} {backend.model}, another node {self.config.models.model}",
                 hint="name the model with -m, and have it on every node",
             )
         return Transcriber(backend, settings.decode, settings.units)
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """A stage's step."""
-        if isinstance(self.hearing, LoadFailure):
-            return packed([self.hearing])
-        return packed(_map_parts(unpacked(table), self._hear, self.order, "transcribing"))
+        """Do one step of the stage."""
+        if isinstance(self.transcriber, LoadFailure):
+            return packed([self.transcriber])
+        return packed(_map_parts(unpacked(table), self._transcribe, self.config, "transcribing"))
 
-    def _hear(self, clips: Sequence[Clip]) -> Iterator[ClipTranscript | CrispAlignError]:
-        assert isinstance(self.hearing, Transcriber)  # noqa: S101 (for the type checker)
-        size = self.order.models.ready.batch_size
+    def _transcribe(self, clips: Sequence[Clip]) -> Iterator[ClipTranscript | CrispAlignError]:
+        assert isinstance(self.transcriber, Transcriber)  # noqa: S101 (for the type checker)
+        size = self.config.models.ready.batch_size
         for begin in range(0, len(clips), size):
-            yield from self.hearing.transcribe(clips[begin : begin + size])
+            yield from self.transcriber.transcribe(clips[begin : begin + size])
 
 
 class AlignStage:
-    """The aligners as a stage: parts of what was heard become parts of what is done."""
+    """The aligners as a stage: parts of clip transcripts become parts of what is done."""
 
-    def __init__(self, order: StageConfig) -> None:
-        self.order = order
-        self.timing = _loaded(self._load, order)
+    def __init__(self, config: StageConfig) -> None:
+        self.config = config
+        self.aligner = _loaded(self._load, config)
 
     def _load(self) -> AlignmentStage:
-        backend = replace(self.order.settings.backend, name=self.order.models.backend)
-        aligners = aligners_alone(replace(self.order.settings, backend=backend))
-        if aligners.names[0] != self.order.models.aligner:
+        backend = replace(self.config.settings.backend, name=self.config.models.backend)
+        aligners = aligners_alone(replace(self.config.settings, backend=backend))
+        if aligners.names[0] != self.config.models.aligner:
             raise ModelError(
-                f"finds the aligner {aligners.names[0]}, another node {self.order.models.aligner}",
+                f"finds the aligner {aligners.names[0]}, another node {self.config.models.aligner}",
                 hint="name the aligner with -am, and have it on every node",
             )
         return AlignmentStage(aligners)
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """A stage's step."""
-        if isinstance(self.timing, LoadFailure):
-            return packed([self.timing])
-        return packed(_map_parts(unpacked(table), self._time, self.order, "aligning"))
+        """Do one step of the stage."""
+        if isinstance(self.aligner, LoadFailure):
+            return packed([self.aligner])
+        return packed(_map_parts(unpacked(table), self._align, self.config, "aligning"))
 
-    def _time(self, clips: Sequence[ClipTranscript | CrispAlignError]) -> Iterator[Done | CrispAlignError]:
-        assert isinstance(self.timing, AlignmentStage)  # noqa: S101 (for the type checker)
-        heard = [clip for clip in clips if isinstance(clip, ClipTranscript)]
-        results = iter(self.timing.align(heard))
+    def _align(self, clips: Sequence[ClipTranscript | CrispAlignError]) -> Iterator[Done | CrispAlignError]:
+        assert isinstance(self.aligner, AlignmentStage)  # noqa: S101 (for the type checker)
+        transcribed = [clip for clip in clips if isinstance(clip, ClipTranscript)]
+        results = iter(self.aligner.align(transcribed))
         for clip in clips:
             if isinstance(clip, CrispAlignError):
                 yield clip
@@ -259,10 +259,10 @@ class AlignStage:
                 yield Done(result, clip.utterance.clip.end, said.language, silent=not said.text.strip())
 
 
-def _loaded(load: Callable[[], T], order: StageConfig) -> T | LoadFailure:
-    """What is loaded; whatever goes wrong is told with the first part."""
+def _loaded(load: Callable[[], T], config: StageConfig) -> T | LoadFailure:
+    """Return what `load` does; an error comes back as a value, which the stage passes on with its first part."""
     try:
-        with _StepWatchdog(order, [("loading", f"{os.getpid()}@{socket.gethostname()}", 0)], timed=False):
+        with _StepWatchdog(config, [("loading", f"{os.getpid()}@{socket.gethostname()}", 0)], timed=False):
             return load()
     except CrispAlignError as error:
         return LoadFailure(_on_this_node(error))
@@ -275,7 +275,10 @@ def _on_this_node(error: CrispAlignError) -> CrispAlignError:
 
 
 def _map_parts(
-    parts: Sequence[Part[T] | LoadFailure], work: Callable[[Sequence[T]], Iterable[U]], order: StageConfig, stage: Stage
+    parts: Sequence[Part[T] | LoadFailure],
+    work: Callable[[Sequence[T]], Iterable[U]],
+    config: StageConfig,
+    stage: Stage,
 ) -> list[Part[U] | LoadFailure]:
     """Put the clips of parts through `work` together, or each alone where that once went wrong."""
     whole = [part for part in parts if isinstance(part, Part)]
@@ -283,7 +286,7 @@ def _map_parts(
         return [part for part in parts if isinstance(part, LoadFailure)]
     results: list[U] | None = None
     mistake: CrispAlignError | None = None
-    watch = _StepWatchdog(order, [(stage, part.source, part.first) for part in whole])
+    watch = _StepWatchdog(config, [(stage, part.source, part.first) for part in whole])
     with watch as deaths:
         if len(whole) == 1 and deaths[0] >= _TRIES:
             mistake = _death(whole[0].source)
@@ -296,7 +299,7 @@ def _map_parts(
         else:
             watch.done = False
     if results is None and len(whole) > 1:
-        return [done for part in parts for done in _map_parts([part], work, order, stage)]
+        return [done for part in parts for done in _map_parts([part], work, config, stage)]
     if results is None:
         return [Part(part.source, part.first, (), part.started, mistake) for part in whole]
     given = iter(results)
@@ -313,26 +316,26 @@ def _death(source: str) -> WorkerDiedError:
 
 
 class _StepWatchdog:
-    """Tells the board who is at what, and ends the process where that takes too long, whatever it hangs in.
+    """Notes at the tracker which steps are in progress, and ends a process where they take too long, wherever it hangs.
 
-    Entering gives, for each step, how often somebody died over it before.
+    Entering gives, for each step, how often a worker died in it before.
     """
 
-    def __init__(self, order: StageConfig, steps: Sequence[Step], *, timed: bool = True) -> None:
-        self._order, self._steps, self._timed = order, steps, timed
+    def __init__(self, config: StageConfig, steps: Sequence[Step], *, timed: bool = True) -> None:
+        self._config, self._steps, self._timed = config, steps, timed
         self.done = True
-        """Unset where the steps are not tried after all; who died over them stays known."""
+        """Unset where the steps are not tried after all; the deaths in them stay known."""
 
     def __enter__(self) -> list[int]:
         import ray
 
         self._node = ray.get_runtime_context().get_node_id()
         # When this is answered it is known, whatever crashes next.
-        deaths: list[int] = ray.get(self._order.board.enter.remote(self._steps, self._node))
+        deaths: list[int] = ray.get(self._config.tracker.begin.remote(self._steps, self._node))
         if self._timed:
-            faulthandler.dump_traceback_later(self._order.timeout, exit=True, file=2)
+            faulthandler.dump_traceback_later(self._config.timeout, exit=True, file=2)
         return deaths
 
     def __exit__(self, *_: object) -> None:
         faulthandler.cancel_dump_traceback_later()
-        self._order.board.leave.remote(self._steps, self._node, done=self.done)
+        self._config.tracker.end.remote(self._steps, self._node, done=self.done)

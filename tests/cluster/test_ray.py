@@ -17,9 +17,9 @@ from crisp_align.backends import DecodeOptions
 from crisp_align.batch.journal import Journal
 from crisp_align.cli import main
 from crisp_align.cluster import run as cluster
-from crisp_align.cluster.board import TaskBoard
 from crisp_align.cluster.sizes import ClusterOptions, ResourcePlan, plan_resources
 from crisp_align.cluster.stages import Done, Models, Part
+from crisp_align.cluster.tracker import TaskTracker
 from crisp_align.errors import MissingDependencyError, OptionError
 from crisp_align.events import ClipDone, ClipResult, Event, Failed, Finished, Noticed, Ready, Started
 from crisp_align.pipeline.pipeline import Settings
@@ -147,19 +147,19 @@ def test_a_node_that_dies_costs_nothing_and_the_bytes_are_those_of_one_machine(
     asked = ("-m", "tiny.en", "-l", "en", "-osrt", "-oj")
     kept = ("--journal", "journal", "--report", "report.json")
     run = nodes.command(*names, *asked, "--output-dir", "cluster", *kept, "--batch-size", "1")
-    told: list[str] = []
+    printed: list[str] = []
     assert run.stderr is not None
     for line in run.stderr:
-        told.append(line)
+        printed.append(line)
         if "× real time" in line and nodes.second is not None:
             nodes.cluster.remove_node(nodes.second, allow_graceful=False)
             nodes.second = None
-            assert "9.wav: " not in "".join(told), "there is something to lose"
-    assert run.wait(300) == 0, "".join(told)
+            assert "9.wav: " not in "".join(printed), "there is something to lose"
+    assert run.wait(300) == 0, "".join(printed)
     assert [row["outcome"] for row in report(nodes.folder / "report.json").values()] == ["done"] * len(names)
-    done = [line.partition(":")[0] for line in told if "× real time) →" in line]
+    done = [line.partition(":")[0] for line in printed if "× real time) →" in line]
     assert sorted(done) == names, "each file is written once"
-    assert all(line.startswith(("crisp-align: ", *names, "10 of 10 done")) for line in told), "Ray says nothing"
+    assert all(line.startswith(("crisp-align: ", *names, "10 of 10 done")) for line in printed), "Ray says nothing"
 
     monkeypatch.chdir(nodes.folder)
     assert main([*names, *asked, "--output-dir", "local", "-np"]) == 0
@@ -215,8 +215,8 @@ def test_hostile_files_on_another_file_system_cost_themselves_alone(nodes: Nodes
     asked = ("--backend", "meter", "-am", "native", "--no-vad", "-osrt", "-r", "--output-dir", "shelf://out")
     kept = ("--journal", "hostile.journal", "--report", "hostile.json", "--timeout", "10")
     run = nodes.command("shelf://in", *asked, *kept)
-    _, told = run.communicate(timeout=560)
-    assert run.returncode == 1, told
+    _, printed = run.communicate(timeout=560)
+    assert run.returncode == 1, printed
     rows = report(nodes.folder / "hostile.json")
     outcomes = {name: row["outcome"] for name, row in rows.items()}
     assert outcomes == {
@@ -231,12 +231,12 @@ def test_hostile_files_on_another_file_system_cost_themselves_alone(nodes: Nodes
     assert "KeyError: 'a mistake'" in rows["bug.wav"]["error"]
     assert "crashed or hung, twice" in rows["crash.wav"]["error"]
     written = sorted(str(path.relative_to(shelf / "out")) for path in (shelf / "out").rglob("*") if path.is_file())
-    assert written == ["a.srt", "more/b.srt"], "and nothing half done beside them"
+    assert written == ["a.srt", "more/b.srt"], "and nothing half done next to them"
     assert rows["a.wav"]["outputs"] == ["shelf://out/a.srt"]
 
     again = nodes.command("shelf://in", *asked, *kept)
-    _, told = again.communicate(timeout=560)
-    assert again.returncode == 1 and "killed its workers before" in told and "it is done already" not in told
+    _, printed = again.communicate(timeout=560)
+    assert again.returncode == 1 and "killed its workers before" in printed and "it is done already" not in printed
     assert report(nodes.folder / "hostile.json")["a.wav"]["outcome"] == "skipped"
 
 
@@ -275,7 +275,7 @@ class TestAccount:
         assert finished.transcript.text.split() == ["0", "1", "2"]
         assert account.take(0, ["en", "en"]) == [], "what comes twice counts once"
 
-    def test_a_part_heard_in_another_language_than_its_file_is_heard_again(self) -> None:
+    def test_a_part_in_another_language_than_its_file_is_transcribed_again(self) -> None:
         account = Account()
         account.take(0, ["de"])
         assert not any(isinstance(event, ClipDone) for event in account.take(1, ["en?", "de"]))
@@ -288,12 +288,12 @@ class TestAccount:
 
     def test_a_file_that_never_comes_out_is_given_up(self) -> None:
         account = Account()
-        told = [event for _ in range(3) for event in account.run.retry_lost()]
-        assert [type(event) for event in told] == [Noticed, Noticed, Failed] and not account.run.files
+        events = [event for _ in range(3) for event in account.run.retry_lost()]
+        assert [type(event) for event in events] == [Noticed, Noticed, Failed] and not account.run.files
 
 
-class TestBoard:
-    """Who died over what."""
+class TestTracker:
+    """Which steps a worker died in."""
 
     @pytest.fixture(autouse=True)
     def alive(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,23 +303,23 @@ class TestBoard:
         )
 
     def test_who_never_leaves_has_died(self) -> None:
-        board = TaskBoard()
+        tracker = TaskTracker()
         steps: list[Any] = [("aligning", "a.wav", 0), ("aligning", "b.wav", 0)]
-        assert board.enter(steps, "here") == [0, 0]
-        assert board.enter(steps, "here") == [1, 1]
-        board.leave(steps, "here", done=False)
-        assert board.enter(steps[:1], "here") == [1]
-        assert board.enter(steps[1:], "here") == [1]
-        board.leave(steps[1:], "here", done=True)
-        assert board.enter(steps, "here") == [2, 0]
+        assert tracker.begin(steps, "here") == [0, 0]
+        assert tracker.begin(steps, "here") == [1, 1]
+        tracker.end(steps, "here", done=False)
+        assert tracker.begin(steps[:1], "here") == [1]
+        assert tracker.begin(steps[1:], "here") == [1]
+        tracker.end(steps[1:], "here", done=True)
+        assert tracker.begin(steps, "here") == [2, 0]
 
     def test_who_went_down_with_a_node_is_no_sign(self) -> None:
-        board = TaskBoard()
-        assert board.enter([("aligning", "a.wav", 0)], "lost") == [0]
-        assert board.enter([("aligning", "a.wav", 0)], "here") == [0]
+        tracker = TaskTracker()
+        assert tracker.begin([("aligning", "a.wav", 0)], "lost") == [0]
+        assert tracker.begin([("aligning", "a.wav", 0)], "here") == [0]
 
 
-class TestVigil:
+class TestStallDetector:
     def test_a_whole_cluster_may_take_its_time(self) -> None:
         stall = cluster.StallDetector({"a", "b"}, 0.0)
         assert not stall.is_over({"a", "b", "c"}, set(), 1000.0)
@@ -328,7 +328,7 @@ class TestVigil:
         stall = cluster.StallDetector({"a", "b"}, 0.0)
         assert not stall.is_over({"a"}, {"a"}, 1000.0)
         assert not stall.is_over({"a"}, set(), 1010.0)
-        stall.heard(1012.0)
+        stall.progress_made(1012.0)
         assert not stall.is_over({"a"}, set(), 1025.0)
 
     def test_a_lost_node_and_nobody_at_work_is_the_end(self) -> None:
@@ -362,7 +362,7 @@ class Account:
 
 class TestOptions:
     @pytest.mark.parametrize(
-        ("args", "told"),
+        ("args", "message"),
         [
             (["--asr-workers", "2"], "--asr-workers is for a cluster; add --engine ray"),
             (["--ray-address", "auto"], "--ray-address is for a cluster"),
@@ -371,18 +371,18 @@ class TestOptions:
         ],
     )
     def test_options_of_another_engine_are_refused(
-        self, args: list[str], told: str, capsys: pytest.CaptureFixture[str]
+        self, args: list[str], message: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert main(["a.wav", *args]) == 2
         error = capsys.readouterr().err
-        assert told in error and error.count("\n") == 1
+        assert message in error and error.count("\n") == 1
 
     def test_a_cluster_that_does_not_answer_is_named(self) -> None:
         pytest.importorskip("ray", reason="the extra `ray` is not installed")
         with pytest.raises(OptionError, match="127.0.0.1:1: no Ray cluster answers"):
             list(cluster.run(Settings(), Listed([Task("a.wav")]), ClusterOptions("127.0.0.1:1")))
 
-    def test_without_ray_the_command_that_installs_it_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_ray_the_message_names_the_command_that_installs_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(__import__("sys").modules, "ray", None)
         with pytest.raises(MissingDependencyError, match=r'pip install "crisp-align\[ray\]"'):
             list(cluster.run(Settings(), Listed([Task("a.wav")])))

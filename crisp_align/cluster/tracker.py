@@ -1,4 +1,4 @@
-"""The feed of a cluster: tasks on their way to the nodes, and who is at what."""
+"""The feed of a cluster: tasks on their way to the nodes, and which node is at which step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from crisp_align.pipeline.prefetch import Task
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["COLUMN", "Step", "TaskBoard", "files_of"]
+__all__ = ["COLUMN", "Step", "TaskTracker", "files_of"]
 
 COLUMN = "work"
 """Name of the one column that all stages have: pickled values."""
@@ -21,19 +21,22 @@ COLUMN = "work"
 Step: TypeAlias = tuple[Stage | Literal["loading"], str, int]
 """What is done at once to a part: the stage, the source, and the number of the part's first clip, or of the part."""
 
-_TICK = 0.1  # s between two looks for a task
+_TICK = 0.1  # s between two polls for a task
 
 
-class TaskBoard:
-    """Tasks on their way to the nodes; an actor beside whoever owns the run. Each has a number, and stays."""
+class TaskTracker:
+    """The tasks on their way to the nodes, and the steps in progress; an actor on the node that owns the run.
+
+    Each task has a number, and stays.
+    """
 
     def __init__(self) -> None:
         self._tasks: list[bytes] = []
         self._ended = False
-        self._begun: set[int] = set()
-        self._inside: dict[Step, list[str]] = {}
+        self._tasks_begun: set[int] = set()
+        self._in_progress: dict[Step, list[str]] = {}
         self._suspects: set[str] = set()
-        self._news: list[Started | Staged | Noticed] = []
+        self._events: list[Started | Staged | Noticed] = []
 
     def put(self, tasks: Sequence[Task], *, ended: bool) -> None:
         """Add tasks; `ended`: no further ones will come."""
@@ -44,55 +47,55 @@ class TaskBoard:
         """A task and its number, pickled; else whether there will be one."""
         return self._tasks[number] if number < len(self._tasks) else not self._ended
 
-    def begin(self, number: int) -> None:
+    def task_begun(self, number: int) -> None:
         """Note that a task is being read."""
-        self._begun.add(number)
+        self._tasks_begun.add(number)
 
-    def tell(self, event: Started) -> None:
-        """Pass something on at once."""
-        self._news.append(event)
+    def publish(self, event: Started) -> None:
+        """Pass an event on at the next poll."""
+        self._events.append(event)
 
-    def look(self) -> tuple[int, set[str], list[Started | Staged | Noticed]]:
-        """How many tasks were begun by now, the nodes where something is being done, what happened since last time."""
-        news, self._news = self._news, []
-        return len(self._begun), {node for nodes in self._inside.values() for node in nodes}, news
+    def poll(self) -> tuple[int, set[str], list[Started | Staged | Noticed]]:
+        """Return how many tasks were begun, the nodes with a step in progress, and the events since the last call."""
+        events, self._events = self._events, []
+        return len(self._tasks_begun), {node for nodes in self._in_progress.values() for node in nodes}, events
 
-    def enter(self, steps: Sequence[Step], node: str) -> list[int]:
-        """Note that a node is at some steps; how often somebody came to each before, and died over it.
+    def begin(self, steps: Sequence[Step], node: str) -> list[int]:
+        """Note that a node begins some steps; return how many workers have died in each before.
 
-        Those who went down with their node are no sign against the step.
+        A worker that was lost with its node does not count against the step.
         """
         import ray
 
-        alive = {each["NodeID"] for each in ray.nodes() if each["Alive"]} if self._known(steps) else set()
+        alive = {state["NodeID"] for state in ray.nodes() if state["Alive"]} if self._known(steps) else set()
         deaths = []
         for step in steps:
-            before = [each for each in self._inside.get(step, []) if each in alive]
+            before = [name for name in self._in_progress.get(step, []) if name in alive]
             deaths.append(len(before))
-            self._inside[step] = [*before, node]
+            self._in_progress[step] = [*before, node]
             stage, source, _ = step
             if stage != "loading":
-                self._news.append(Staged(source, stage))
+                self._events.append(Staged(source, stage))
             if before and len(steps) == 1 and source not in self._suspects:
                 self._suspects.add(source)
-                self._news.append(Noticed(source, "its worker crashed or hung; tried again, alone"))
+                self._events.append(Noticed(source, "its worker crashed or hung; tried again, alone"))
         return deaths
 
     def _known(self, steps: Sequence[Step]) -> bool:
-        return any(step in self._inside for step in steps)
+        return any(step in self._in_progress for step in steps)
 
-    def leave(self, steps: Sequence[Step], node: str, *, done: bool) -> None:
-        """Note that steps are done, or not tried at all."""
+    def end(self, steps: Sequence[Step], node: str, *, done: bool) -> None:
+        """Note that a node is through with steps; `done` is false where it did not try them at all."""
         for step in steps:
-            nodes = self._inside.pop(step, [])
+            nodes = self._in_progress.pop(step, [])
             if node in nodes:
                 nodes.remove(node)
             if nodes and not done:
-                self._inside[step] = nodes
+                self._in_progress[step] = nodes
 
 
-def files_of(board: Any) -> Any:
-    """The tasks of a board as a source of Ray Data that goes on until the board has ended."""
+def files_of(tracker: Any) -> Any:
+    """The tasks of a tracker as a source of Ray Data that continues until the tracker has ended."""
     import pyarrow as pa
     import ray
     from ray.data.block import BlockMetadata
@@ -101,7 +104,7 @@ def files_of(board: Any) -> Any:
     def rows() -> Iterator[pa.Table]:
         number = 0
         # A task that is asked for again, since the node that asked first is gone, is the same task.
-        while (found := ray.get(board.take.remote(number))) is not False:
+        while (found := ray.get(tracker.take.remote(number))) is not False:
             if found is True:
                 time.sleep(_TICK)
                 continue
