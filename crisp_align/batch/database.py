@@ -36,13 +36,13 @@ class FileSpec:
     """What to do when the file cannot be used."""
 
 
-def connect(path: Path, spec: FileSpec, *, patience: float = 30.0) -> sqlite3.Connection:
+def connect(path: Path, spec: FileSpec, *, lock_timeout: float = 30.0) -> sqlite3.Connection:
     """Open the file, or make it; transactions are begun and ended by the caller.
 
     Args:
         path: of the file; its folder is there.
         spec: what it is.
-        patience: s to wait for other processes that write.
+        lock_timeout: s to wait for other processes that write.
 
     Raises:
         OptionError: the file is something else, or of a newer version; it is left as it is.
@@ -53,9 +53,9 @@ def connect(path: Path, spec: FileSpec, *, patience: float = 30.0) -> sqlite3.Co
             _refuse_others(path, spec)
         except OSError as error:
             raise _unusable(path, spec, error.strerror or str(error)) from error
-        connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(path, timeout=lock_timeout, isolation_level=None, check_same_thread=False)
         try:
-            _prepare(connection, path, spec, time.monotonic() + patience)
+            _prepare(connection, path, spec, time.monotonic() + lock_timeout)
         except BaseException:
             connection.close()
             raise

@@ -57,7 +57,7 @@ def run(
 
     Raises:
         CrispAlignError: nothing could be started, the journal failed, or a disk stayed full or a folder missing for all
-            of `options.patience`; what is not done is left to the next run.
+            of `options.retry_timeout`; what is not done is left to the next run.
     """
     options, layout = options or BatchOptions(), layout or OutputLayout(LanguageRules(), WriteOptions())
     entries = jobs if isinstance(jobs, Iterator) else iter(list(prepare(jobs, options)))
@@ -72,7 +72,7 @@ def run(
             layout,
             ledger,
             journal,
-            patience=options.patience if isolated else 0.0,
+            retry_timeout=options.retry_timeout if isolated else 0.0,
             abort_when_unwritable=isolated,
             stop=stop,
             on_taken_over=lambda job: feed.retry_later(job),
@@ -86,7 +86,7 @@ def run(
             journal,
             "" if journal is None else settings_fingerprint(settings),
             retry_failed=options.retry_failed,
-            patience=options.patience if isolated else 0.0,
+            retry_timeout=options.retry_timeout if isolated else 0.0,
             stop=stop,
         )
         for event in stack.enter_context(_work(settings, feed, options)):

@@ -59,7 +59,7 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """Nothing can be written for now; the same step is tried again until it succeeds or the patience is used up."""
+    """Nothing can be written for now; the same step is retried until it succeeds or the retry time-out ends."""
 
     reason: str
 

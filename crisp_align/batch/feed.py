@@ -42,7 +42,7 @@ class JournalFeed:
         journal: the record, if any.
         settings: fingerprint of what decides words and times.
         retry_failed: whether files are tried again that failed before.
-        patience: s to wait for a full disk or a vanished folder to be mended.
+        retry_timeout: s to wait for a full disk or a vanished folder to be mended.
         stop: whether the batch is to end; nothing is waited for then.
     """
 
@@ -56,7 +56,7 @@ class JournalFeed:
         settings: str,
         *,
         retry_failed: bool,
-        patience: float,
+        retry_timeout: float,
         stop: Callable[[], bool],
     ) -> None:
         self.ended = False
@@ -65,7 +65,8 @@ class JournalFeed:
         self._jobs: Iterator[Entry | None] | None = jobs
         self._writer, self._ledger, self._journal = writer, ledger, journal
         self._layout = "" if journal is None else layout_fingerprint(layout)
-        self._settings, self._retry_failed, self._patience, self._stop = settings, retry_failed, patience, stop
+        self._settings, self._retry_failed = settings, retry_failed
+        self._retry_timeout, self._stop = retry_timeout, stop
         self._busy: deque[tuple[float, Job]] = deque()
         """What other runs have, and when to ask for it again (s, monotonic); soonest first."""
         self._known_busy: set[str] = set()
@@ -132,7 +133,7 @@ class JournalFeed:
         now = time.monotonic()
         if self._paused is None:
             self._pause_began = now
-        if now - self._pause_began >= self._patience or self._stop() or not is_mendable(error):
+        if now - self._pause_began >= self._retry_timeout or self._stop() or not is_mendable(error):
             self._resume()
             raise error
         if (reason := pause_reason(error)) != self._paused:

@@ -1,7 +1,7 @@
 """A record of what is done, for batches that are cut off, shared by many processes on one file.
 
-Who works on files asks `claim` for each: it is told either to go on, with the clips that an earlier run finished, or
-why not. A file that is claimed goes running → writing → done; every step is on disk before the next begins, so that
+Who works on files asks `claim` for each: the answer is either to resume, with the clips that an earlier run finished,
+or why not. A file that is claimed goes running → writing → done; every step is on disk before the next begins, so that
 after a kill at any moment the next run knows what is left. A claim ends with its process: whoever finds it dead takes
 the file over.
 """
@@ -59,7 +59,7 @@ _SPEC = FileSpec(
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What tells that an input is still the same."""
+    """What shows that an input is still the same."""
 
     size: int
     mtime_ns: int
@@ -143,19 +143,19 @@ class Journal:
     """An open journal. Threads of a process may share it, processes open their own; it must not cross a fork.
 
     Args:
-        path: of the file, made if it is not there; beside it appear two more while it is open (-wal, -shm).
-        patience: s to wait for other processes that write.
+        path: of the file, made if it is not there; next to it appear two more while it is open (-wal, -shm).
+        lock_timeout: s to wait for other processes that write.
 
     Raises:
         OptionError: the file is no journal, or one of a newer version.
         OutputError: it cannot be opened or made, or is damaged; every method may raise it.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, patience: float = 30.0) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, lock_timeout: float = 30.0) -> None:
         self.path = Path(path)
         self._lock = threading.RLock()
         self._owner: int | None = None
-        self._connection = connect(self.path, _SPEC, patience=patience)
+        self._connection = connect(self.path, _SPEC, lock_timeout=lock_timeout)
 
     def __enter__(self) -> Journal:
         return self
@@ -344,7 +344,7 @@ class Journal:
         return {Path(os.fsdecode(row["path"])): row["digest"] for row in rows}
 
     def beat(self) -> None:
-        """Tell other machines that this process lives; at least every `LEASE` / 4."""
+        """Show other machines that this process lives; at least every `LEASE` / 4."""
         with self._transaction() as run:
             run("UPDATE owners SET beat = ? WHERE id = ?", time.time(), self._owner)
 

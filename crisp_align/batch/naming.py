@@ -1,7 +1,7 @@
 """What output files are called: patterns such as `{stem}.{lang}.{ext}`, and paths that are known late.
 
-Most paths follow from the input's name. The language heard and the model that heard it are known only when a file is
-done; until then such a path has gaps.
+Most paths follow from the input's name. The language of the speech and the model that transcribed it are known only
+when a file is done; until then such a path has late fields.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ class Output:
 
     @property
     def is_resolved(self) -> bool:
-        """Whether its path has no gaps."""
+        """Whether its path has no late fields."""
         return len(self.parts) == 1
 
     def path(self, made: Transcript | None = None) -> Path:
         """Where it goes.
 
         Args:
-            made: the transcript, which fills the gaps; None leaves them as `{lang}`, to be shown or compared only.
+            made: the transcript, which fills the late fields; None leaves them as `{lang}`, to show or compare only.
         """
         if self.is_resolved:
             return Path(self.parts[0])
@@ -68,14 +68,14 @@ class Output:
 
     @property
     def address(self) -> str:
-        """Where it goes, the same however its folder was typed: a URL, or an absolute path, gaps as `{lang}`."""
+        """Where it goes, the same however its folder was typed: a URL, or an absolute path, late fields as `{lang}`."""
         path, folder = self.path(), self.folder
         if is_url(path):
             return url(path)
         return os.path.join(os.path.realpath(folder), path.relative_to(folder))  # noqa: PTH118 (it is text)
 
     def existing(self) -> list[Path]:
-        """The files that are there under its name, whatever may fill its gaps; links are followed.
+        """The files that are there under its name, whatever may fill its late fields; links are followed.
 
         Raises:
             CrispAlignError: its file system cannot be asked.

@@ -39,7 +39,7 @@ _MENDABLE = frozenset(
 
 def retry_while_unwritable(
     action: Callable[[], T],
-    patience: float,
+    retry_timeout: float,
     stop: Callable[[], bool],
     hopeless: Callable[[], bool] = lambda: False,
 ) -> Generator[BatchEvent, None, T]:
@@ -47,7 +47,7 @@ def retry_while_unwritable(
 
     Args:
         action: may be done several times.
-        patience: s to wait.
+        retry_timeout: s to wait.
         stop: the waiting ends where this is true.
         hopeless: whether there is nothing to wait for.
 
@@ -60,7 +60,7 @@ def retry_while_unwritable(
     Raises:
         OutputError: it cannot be done, or was not mended in time.
     """
-    deadline, reason = time.monotonic() + patience, None
+    deadline, reason = time.monotonic() + retry_timeout, None
     while True:
         try:
             result = action()
@@ -137,9 +137,9 @@ class OutputWriter:
         layout: how transcripts become outputs.
         ledger: which files may be written over.
         journal: the record to keep, if any.
-        patience: s to wait for a full disk or a vanished folder to be mended.
-        abort_when_unwritable: whether the batch ends, rather than do all files in vain, where a disk stays full or a
-            folder missing for all the patience.
+        retry_timeout: s to wait for a full disk or a vanished folder to be mended.
+        abort_when_unwritable: whether the batch ends, rather than do all files for nothing, where a disk stays full
+            or a folder missing for all that time.
         stop: whether the batch is to end; asked while it waits.
         on_taken_over: called with each job that another run has taken over.
         origin: s in each source at which the work begins.
@@ -151,14 +151,14 @@ class OutputWriter:
         ledger: Ledger,
         journal: Journal | None = None,
         *,
-        patience: float = 0.0,
+        retry_timeout: float = 0.0,
         abort_when_unwritable: bool = False,
         stop: Callable[[], bool] = lambda: False,
         on_taken_over: Callable[[Job], None] = lambda job: None,
         origin: float = 0.0,
     ) -> None:
         self._layout, self._ledger, self._journal = layout, ledger, journal
-        self._patience, self._abort_when_unwritable, self._stop = patience, abort_when_unwritable, stop
+        self._retry_timeout, self._abort_when_unwritable, self._stop = retry_timeout, abort_when_unwritable, stop
         self._on_taken_over, self._origin = on_taken_over, origin
         self._files: dict[str, _File] = {}
         self._noticed: set[str] = set()
@@ -201,7 +201,7 @@ class OutputWriter:
         def hopeless() -> bool:
             return file is not None and file.folder_moved
 
-        return retry_while_unwritable(action, self._patience, self._stop, hopeless)
+        return retry_while_unwritable(action, self._retry_timeout, self._stop, hopeless)
 
     def _finish(self, file: _File, event: Finished) -> Iterator[BatchEvent]:
         job, transcript = file.job, event.transcript

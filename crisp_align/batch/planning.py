@@ -70,9 +70,9 @@ def plan(
         inputs: each once.
         formats: names of `FORMATS`, each an output whose path follows from its input.
         named: paths of further outputs of the one input, each in the format that its extension stands for.
-        base: path of the one input's outputs without extension; "-": standard output. None: beside the input, and
+        base: path of the one input's outputs without extension; "-": standard output. None: next to the input, and
             what came from standard input goes to standard output.
-        folder: where outputs go instead of beside their inputs.
+        folder: where outputs go instead of next to their inputs.
         pattern: names of the outputs, as `naming` reads them, inside the folder they go to; None: the input's name
             with the extension of the format.
         language: code of the language, where it is known already.
@@ -197,12 +197,12 @@ def missing_outputs(job: Job, ledger: Ledger) -> Job | None:
     """What there is left to do of a job when outputs that are there are kept; None: nothing.
 
     An output is there when it is no older than its input; an empty one only if we wrote it, since others leave such
-    files behind when they crash. Where a name has gaps, any file that fits it will do.
+    files behind when they crash. Where a name has late fields, any file that fits it will do.
     """
     try:
         changed = None if job.source == STDIN else Stamp.of(job.source).mtime_ns
     except (OSError, ValueError):
-        changed = None  # whoever opens it will tell
+        changed = None  # whoever opens it will report it
     if changed is None or not job.outputs:
         return job
     missing = tuple(
@@ -278,10 +278,10 @@ def save(job: Job, files: Mapping[Path, bytes], ledger: Ledger | None = None) ->
     """Write a job's files, each whole or not at all.
 
     Args:
-        job: they are of. Folders that are part of a gap in a name are made; others that are gone are not, lest the
-            files land beside the disk that was mounted there.
+        job: they are of. Folders that are part of a late field in a name are made; others that are gone are not, lest
+            the files land next to the disk that was mounted there.
         files: from `render_files`.
-        ledger: asked which files that are there may be written over, and told what is written.
+        ledger: asked which files that are there may be written over, and given what is written.
 
     Returns:
         What goes to standard output; empty where nothing does.
@@ -304,7 +304,7 @@ def _make_late_folders(job: Job, targets: Iterable[Path]) -> None:
     homes = [output.folder for output in job.outputs if not output.is_resolved]
     for path in targets:
         if any(path.is_relative_to(home) and home.is_dir() for home in homes):
-            with suppress(OSError):  # whoever writes will tell
+            with suppress(OSError):  # whoever writes will report it
                 path.parent.mkdir(parents=True, exist_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""What stands in the way of jobs, looked at before a model is loaded, let alone downloaded."""
+"""What prevents jobs, found before a model is loaded, let alone downloaded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["make_folder", "prepare"]
 def prepare(
     jobs: Sequence[Job], options: BatchOptions, *, top: Path | None = None
 ) -> Iterator[Job | Skipped | Refused]:
-    """The jobs that are to be done and that nothing visible stands in the way of; in place of the others, why not.
+    """The jobs that are to be done and that nothing visible prevents; in place of the others, why not.
 
     Args:
         jobs: as planned.
@@ -56,7 +56,7 @@ def _prepared(job: Job, options: BatchOptions, ledger: Ledger, journal: Journal 
 
 
 def _problem(job: Job, ledger: Ledger, journal: Journal | None, *, remote: bool) -> CrispAlignError | None:
-    """What stands in the way of a job; nothing does where its outputs are those that the journal announces."""
+    """What prevents a job; nothing does where its outputs are those that the journal announces."""
     fetched = remote and is_url(job.source)  # then whoever fetches it will report it
     if not fetched and (error := _unreadable(job.source)) is not None:
         return error

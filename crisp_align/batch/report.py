@@ -36,7 +36,7 @@ __all__ = [
 
 Kind: TypeAlias = Literal["done", "failed", "quarantined", "busy", "skipped"]
 KINDS: tuple[Kind, ...] = ("done", "failed", "quarantined", "busy", "skipped")
-"""failed: tell why; quarantined: it killed its workers; busy: another run has it; skipped: it was done before."""
+"""failed: say why; quarantined: it killed its workers; busy: another run has it; skipped: it was done before."""
 
 _COLUMNS = ("file", "outcome", "outputs", "seconds", "audio_seconds", "speed", "words", "score", "warnings", "error")
 _HEADINGS = {
@@ -129,8 +129,8 @@ def write_report(path: str | os.PathLike[str], report: Report, ledger: Ledger | 
 
     Args:
         path: where to.
-        report: what to tell.
-        ledger: asked whether a file that is there may be written over, and told of the new one.
+        report: what to write.
+        ledger: asked whether a file that is there may be written over, and given the new one.
 
     Raises:
         OptionError: another extension.
@@ -149,7 +149,7 @@ def report_bytes(form: str, report: Report) -> bytes:
 
     Args:
         form: json, csv or html.
-        report: what to tell.
+        report: what to write.
 
     Raises:
         OptionError: another form.

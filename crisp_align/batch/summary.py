@@ -19,7 +19,7 @@ class RunSummary:
     """A reader of a run's events. Its memory grows with the number of files only where rows are kept.
 
     Args:
-        files: how many there are to do; None: those that events tell of.
+        files: how many there are to do; None: those that events are about.
         keep_rows: whether there will be a report.
     """
 
@@ -61,7 +61,7 @@ class RunSummary:
 
     @property
     def exit_code(self) -> int:
-        """0: all done; 3: what failed, failed for want of a model or a dependency; else 1."""
+        """0: all done; 3: what failed, failed because a model or a dependency is missing; else 1."""
         return 0 if not self._codes else 3 if self._codes == {3} else 1
 
     def report(self) -> Report:

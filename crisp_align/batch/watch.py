@@ -1,6 +1,6 @@
-"""Files that finish arriving in a folder, told by looking at it again and again.
+"""Files that finish arriving in a folder, found by polling it.
 
-Looking, rather than being told by the kernel, works on network shares and sees what was there before.
+Polling, rather than notifications of the kernel, works on network shares and sees what was there before.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PARTIAL = frozenset(
     (".!qb", ".!ut", ".aria2", ".bc!", ".crdownload", ".download", ".filepart", ".opdownload", ".part", ".partial",
      ".temp", ".tmp", ".ytdl")
 )  # fmt: skip
-_BESIDE = (".aria2", ".part", ".ytdl", ".filepart")  # what downloaders keep beside a file while they fill it
+_MARKERS = (".aria2", ".part", ".ytdl", ".filepart")  # what downloaders keep next to a file while they fill it
 _SPARE = 10_000  # files gone from the folder that are remembered, and as many as are in it
 
 
@@ -63,14 +63,14 @@ class Returned:
 class Watch:
     """What arrives in a folder. Each (path, size, time of change) comes once; a file that changes comes again.
 
-    A file has arrived when a look finds it as it was `settle` seconds of looks before, nobody has it open for writing,
-    and neither its name nor a file beside it says that it is partial. Only elapsed time counts: neither a clock that
+    A file has arrived when it has not changed over `stable_after` seconds of polls, nobody has it open for writing,
+    and neither its name nor a file next to it says that it is partial. Only elapsed time counts: neither a clock that
     is set nor one that differs between machines does harm.
 
     Args:
         folder: to watch.
         recursive: its folders, too; links to folders are not followed.
-        settle: s.
+        stable_after: s for which a file must not change.
         listing: the files of a folder; raises OSError where the folder itself cannot be listed. A file whose own
             folder cannot be listed just now is left out.
         clock: s, monotonic.
@@ -83,27 +83,27 @@ class Watch:
         folder: str | os.PathLike[str],
         *,
         recursive: bool = False,
-        settle: float = 5.0,
+        stable_after: float = 5.0,
         listing: Callable[[str, bool], Iterator[Seen]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         wanted: Callable[[str], bool] = is_media,
         busy: Callable[[Collection[str]], Collection[str]] | None = None,
     ) -> None:
         self.folder = os.fspath(folder)
-        self._recursive, self._settle = recursive, settle
+        self._recursive, self._stable_after = recursive, stable_after
         self._listing, self._clock = listing or listed, clock
         self._wanted, self._busy = wanted, busy or open_for_writing
         self._known: dict[str, tuple[int, int]] = {}
         """Path → (size, time of change) with which it was handed out or found unwanted."""
-        self._settling: dict[str, tuple[int, int, float]] = {}
+        self._unstable: dict[str, tuple[int, int, float]] = {}
         """Path → (size, time of change, when that was first seen)."""
         self._gone = False
 
-    def look(self) -> list[Arrival | Vanished | Returned]:
-        """List the folder once: what has arrived since the last look, longest unchanged first."""
-        told: list[Arrival | Vanished | Returned] = []
+    def poll(self) -> list[Arrival | Vanished | Returned]:
+        """List the folder once: what has arrived since the last poll, longest unchanged first."""
+        events: list[Arrival | Vanished | Returned] = []
         now = self._clock()
-        settling: dict[str, tuple[int, int, float]] = {}
+        unstable: dict[str, tuple[int, int, float]] = {}
         there: set[str] = set()
         try:
             for file in self._listing(self.folder, self._recursive):
@@ -111,30 +111,30 @@ class Watch:
                 stamp = (file.size, file.mtime_ns)
                 if self._known.get(file.path) == stamp or not file.size:
                     continue
-                before = self._settling.get(file.path)
+                before = self._unstable.get(file.path)
                 since = before[2] if before is not None and before[:2] == stamp else now
-                settling[file.path] = (*stamp, since)
+                unstable[file.path] = (*stamp, since)
         except OSError as error:
             if not self._gone:
                 self._gone = True
-                told.append(Vanished(error.strerror or str(error)))
-            return told
+                events.append(Vanished(error.strerror or str(error)))
+            return events
         if self._gone:
             self._gone = False
-            told.append(Returned())
-        self._settling = settling
-        told.extend(self._arrived(now))
+            events.append(Returned())
+        self._unstable = unstable
+        events.extend(self._arrived(now))
         self._forget(there)
-        return told
+        return events
 
     def _arrived(self, now: float) -> list[Arrival]:
-        ripe = [path for path, (_, _, since) in self._settling.items() if now - since >= self._settle]
+        ripe = [path for path, (_, _, since) in self._unstable.items() if now - since >= self._stable_after]
         ripe = [path for path in ripe if self._is_wanted(path)]
         busy = set(self._busy(ripe)) if ripe else set()
         arrivals = []
         for path in ripe:
             if path not in busy:
-                size, mtime_ns, _ = self._settling.pop(path)
+                size, mtime_ns, _ = self._unstable.pop(path)
                 arrivals.append(Arrival(Path(path), size, mtime_ns, path in self._known))
                 self._known[path] = size, mtime_ns
         return sorted(arrivals, key=lambda arrival: (arrival.mtime_ns, arrival.path))
@@ -142,7 +142,7 @@ class Watch:
     def _is_wanted(self, path: str) -> bool:
         if self._wanted(path):
             return True
-        self._known[path] = self._settling.pop(path)[:2]
+        self._known[path] = self._unstable.pop(path)[:2]
         return False
 
     def _forget(self, there: set[str]) -> None:
@@ -161,7 +161,7 @@ def is_partial(name: str) -> bool:
 
 
 def listed(folder: str, recursive: bool) -> Iterator[Seen]:
-    """The files of `folder` that are whole as far as names tell.
+    """The files of `folder` that are whole as far as their names show.
 
     Raises:
         OSError: `folder` cannot be listed; one inside it that cannot is passed over.
@@ -171,18 +171,18 @@ def listed(folder: str, recursive: bool) -> Iterator[Seen]:
         here = waiting.pop()
         try:
             with os.scandir(here) as entries:
-                found = [entry for entry in entries if not is_partial(entry.name) or entry.name.endswith(_BESIDE)]
+                found = [entry for entry in entries if not is_partial(entry.name) or entry.name.endswith(_MARKERS)]
         except OSError:
             if here == folder:
                 raise
             continue
-        markers = {entry.name for entry in found if entry.name.endswith(_BESIDE)}
+        markers = {entry.name for entry in found if entry.name.endswith(_MARKERS)}
         for entry in found:
             with suppress(OSError):  # gone meanwhile, or a link that leads nowhere
                 if entry.is_dir(follow_symlinks=False):
                     if recursive and not is_partial(entry.name):
                         waiting.append(entry.path)
-                elif not is_partial(entry.name) and not any(entry.name + ending in markers for ending in _BESIDE):
+                elif not is_partial(entry.name) and not any(entry.name + ending in markers for ending in _MARKERS):
                     status = entry.stat()
                     if stat.S_ISREG(status.st_mode):
                         yield Seen(entry.path, status.st_size, status.st_mtime_ns)

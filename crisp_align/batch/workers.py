@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["WorkerOptions", "run"]
 
-_UNOPENED = 4  # tasks that wait at a worker, besides those it has begun to read
-_TICK = 0.2  # s between two looks at workers that say nothing
+_UNOPENED = 4  # tasks that wait at a worker, in addition to those it has begun to read
+_TICK = 0.2  # s between two checks of workers that send nothing
 _IDLE = 0.5  # s for which a worker without work waits before it asks again
 _SHUTDOWN_TIMEOUT = 5.0  # s that a worker is given to end by itself
 _CPUS = 8  # threads a model on a CPU makes good use of
@@ -391,12 +391,12 @@ class _Piped:
 
     Args:
         connection: the pipe.
-        tell: passes on that a task was taken.
+        emit: passes on that a task was taken.
     """
 
-    def __init__(self, connection: Connection, tell: Callable[[Event], None]) -> None:
+    def __init__(self, connection: Connection, emit: Callable[[Event], None]) -> None:
         self.ended = False
-        self._tell = tell
+        self._emit = emit
         self._tasks: Queue[Task | None] = Queue()
         # Its own thread, so that the other side is never kept waiting.
         Thread(target=self._receive, args=(connection,), daemon=True).start()
@@ -420,7 +420,7 @@ class _Piped:
         if task is None:
             self.ended = True
         else:
-            self._tell(Staged(task.source, "decoding"))
+            self._emit(Staged(task.source, "decoding"))
         return task
 
 
@@ -440,14 +440,14 @@ def _serve(connection: Connection, settings: Settings, room: int, log: str) -> N
 
     sending = Lock()
 
-    def tell(message: _Message) -> None:
+    def emit(message: _Message) -> None:
         with sending:  # also whoever begins to read a file, in a thread of its own
             connection.send(message)
 
     try:
-        for event in pipeline.run(settings, _Piped(connection, tell), room):
-            tell(event)
+        for event in pipeline.run(settings, _Piped(connection, emit), room):
+            emit(event)
     except CrispAlignError as error:
-        tell(error)
+        emit(error)
     connection.close()
     os._exit(0)  # a library's threads must not keep the process

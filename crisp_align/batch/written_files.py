@@ -50,18 +50,18 @@ class Ledger:
     Args:
         path: of its file; None: in `state_folder`.
         overwrite: whatever is there may be written over.
-        patience: s to wait for other processes that write.
+        lock_timeout: s to wait for other processes that write.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str] | None = None, *, overwrite: bool = False, patience: float = 5.0
+        self, path: str | os.PathLike[str] | None = None, *, overwrite: bool = False, lock_timeout: float = 5.0
     ) -> None:
         self._path = None if path is None else Path(path)
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._asked = False
         self._overwrite = overwrite
-        self._patience = patience
+        self._lock_timeout = lock_timeout
 
     def close(self) -> None:
         """Close the file; it opens again when it is needed."""
@@ -127,7 +127,7 @@ class Ledger:
             self._asked = True
             with suppress(CrispAlignError, OSError):
                 self._place().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._connection = connect(self._place(), _SPEC, patience=self._patience)
+                self._connection = connect(self._place(), _SPEC, lock_timeout=self._lock_timeout)
         return self._connection
 
     def _place(self) -> Path:
@@ -135,7 +135,7 @@ class Ledger:
 
     @contextmanager
     def _mended(self) -> Iterator[None]:
-        """Pass over what goes wrong; a record that a power cut damaged is put aside, and the next run begins anew."""
+        """Pass over what goes wrong; a record that a power cut damaged is renamed, and the next run begins anew."""
         try:
             yield
         except sqlite3.Error as error:

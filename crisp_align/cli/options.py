@@ -602,7 +602,7 @@ class BatchGroup(OptionGroup):
         high=1 << 30,
         convert=lambda megabytes: megabytes * 1_000_000,
     )
-    patience: float | None = number(
+    retry_timeout: float | None = number(
         "--patience",
         metavar="S",
         help="how long a batch waits for a full disk or a vanished folder ({default})",

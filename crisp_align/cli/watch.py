@@ -154,7 +154,7 @@ class Arriving:
     def _look(self) -> None:
         while not self._stop.is_set():
             began = time.monotonic()
-            for news in self._watch.look():
+            for news in self._watch.poll():
                 self._news.put(news)
             self._stop.wait(max(self._interval, _SHARE * (time.monotonic() - began)))
 
@@ -246,7 +246,7 @@ def run(options: WatchOptions) -> int:
     try:
         with reported(report, summary, display, overwrite=output.overwrite), _set_by_signal(stop):
             arriving = Arriving(
-                Watch(Path(folder), recursive=options.watch.recursive, settle=options.watch.settle),
+                Watch(Path(folder), recursive=options.watch.recursive, stable_after=options.watch.settle),
                 _Preparation(options, batch),
                 interval=options.watch.interval,
                 stop=stop,

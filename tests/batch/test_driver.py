@@ -1,4 +1,4 @@
-"""A batch from Python alone: what it tells, and what is left of it when it is killed."""
+"""A batch from Python alone: what it reports, and what is left of it when it is killed."""
 
 from __future__ import annotations
 

@@ -55,11 +55,11 @@ def test_a_release_keeps_every_record_by_its_number_alone(monkeypatch: pytest.Mo
         Settings(ModelChoice(load=LoadOptions(dtype="int8"))),
     ],
 )
-def test_what_changes_words_or_times_is_told_apart(changed: Settings) -> None:
+def test_what_changes_words_or_times_is_distinguished(changed: Settings) -> None:
     assert settings_fingerprint(changed) != settings_fingerprint(Settings())
 
 
-def test_where_and_when_a_model_runs_is_not_told_apart() -> None:
+def test_where_and_when_a_model_runs_is_not_distinguished() -> None:
     load = LoadOptions(device="cpu", threads=3, offline=True)
     moved = replace(Settings(ModelChoice(load=load), ModelChoice(load=load)), sequential=True)
     assert settings_fingerprint(moved) == settings_fingerprint(Settings())

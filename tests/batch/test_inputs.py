@@ -79,9 +79,9 @@ class TestPatterns:
     def test_our_outputs_are_not_among_it(self, tree: Path) -> None:
         assert "a.srt" not in sources("*") and not any(".part" in name for name in sources("*", recursive=True))
 
-    def test_one_that_fits_nothing_is_told(self, tree: Path) -> None:
-        (told,) = errors("*.flac")
-        assert "*.flac" in told and "fits no media file" in told
+    def test_one_that_fits_nothing_is_reported(self, tree: Path) -> None:
+        (message,) = errors("*.flac")
+        assert "*.flac" in message and "fits no media file" in message
 
 
 class TestPlaces:
@@ -131,8 +131,8 @@ class TestFolders:
         (tree / "sub").chmod(0)
         try:
             assert sources(".", recursive=True) == ["a.mp3", "b.wav", "film[1080p].mkv"]
-            (told,) = errors(".", recursive=True)
-            assert "cannot be listed" in told
+            (message,) = errors(".", recursive=True)
+            assert "cannot be listed" in message
         finally:
             (tree / "sub").chmod(0o755)
 
@@ -164,9 +164,11 @@ class TestLists:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"c\0d")))
         assert read_list("-", null=True) == ["c", "d"]
 
-    @pytest.mark.parametrize(("name", "told"), [("nowhere", "No such file"), (".", "directory"), ("film", "-0 is for")])
-    def test_what_is_no_list_is_refused(self, tmp_path: Path, name: str, told: str) -> None:
+    @pytest.mark.parametrize(
+        ("name", "message"), [("nowhere", "No such file"), (".", "directory"), ("film", "-0 is for")]
+    )
+    def test_what_is_no_list_is_refused(self, tmp_path: Path, name: str, message: str) -> None:
         (tmp_path / "film").write_bytes(b"RIFF\0\0\0")
-        with pytest.raises(OptionError, match=told) as caught:
+        with pytest.raises(OptionError, match=message) as caught:
             read_list(str(tmp_path / name))
         assert "\n" not in str(caught.value)

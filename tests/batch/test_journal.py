@@ -172,7 +172,7 @@ class TestFailures:
             assert (found.reason, found.error, found.summary) == ("failed", "a\\udcff.srt: the disk is full", "x")
             assert claimed(journal.claim("/a.wav", NEW, "s", retry_failed=True)).clips == (clip(),)
 
-    def test_a_poisonous_file_is_counted_and_put_aside(self, place: Path) -> None:
+    def test_a_poisonous_file_is_counted_and_quarantined(self, place: Path) -> None:
         with Journal(place) as journal:
             claimed(journal.claim("/a.wav", NEW, "s"))
             assert [journal.count_crash("/a.wav"), journal.count_crash("/a.wav")] == [1, 2]
@@ -398,7 +398,7 @@ class TestFile:
         with pytest.raises(OptionError, match="of a newer crisp-align"):
             Journal(place)
 
-    def test_a_damaged_journal_is_told(self, place: Path) -> None:
+    def test_a_damaged_journal_is_reported(self, place: Path) -> None:
         with Journal(place) as journal:
             for number in range(400):
                 journal.claim(f"/{number}", NEW, "s")
@@ -408,7 +408,7 @@ class TestFile:
             list(journal.entries())
         assert "\n" not in str(caught.value)
 
-    def test_what_cannot_be_made_is_told(self, tmp_path: Path) -> None:
+    def test_what_cannot_be_made_is_reported(self, tmp_path: Path) -> None:
         with pytest.raises(OutputError, match="no such folder"):
             Journal(tmp_path / "nowhere" / "j")
         with pytest.raises(OutputError, match="directory"):
@@ -417,7 +417,7 @@ class TestFile:
             Journal("/dev/null")
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-    def test_what_may_not_be_written_is_told(self, place: Path, tmp_path: Path) -> None:
+    def test_what_may_not_be_written_is_reported(self, place: Path, tmp_path: Path) -> None:
         tmp_path.chmod(0o500)
         try:
             with pytest.raises(OutputError, match="no permission"):
@@ -425,12 +425,12 @@ class TestFile:
         finally:
             tmp_path.chmod(0o700)
 
-    def test_a_lock_that_is_never_given_up_is_told(self, place: Path) -> None:
+    def test_a_lock_that_is_never_given_up_is_reported(self, place: Path) -> None:
         Journal(place).close()
         other = sqlite3.connect(place, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         try:
-            with Journal(place, patience=0.05) as journal, pytest.raises(OutputError, match="keeps it locked"):
+            with Journal(place, lock_timeout=0.05) as journal, pytest.raises(OutputError, match="keeps it locked"):
                 journal.claim("/a.wav", NEW, "s")
         finally:
             other.close()

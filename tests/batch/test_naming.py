@@ -49,7 +49,7 @@ class TestPatterns:
         assert named_by(pattern, "", "film.mkv", "labels").path(made()) == Path(expected)
 
     @pytest.mark.parametrize(
-        ("pattern", "told"),
+        ("pattern", "message"),
         [
             ("{stem}.{language}.{ext}", "knows no {language}"),
             ("{}.{ext}", "knows no {}"),
@@ -67,10 +67,10 @@ class TestPatterns:
             ("", "stays inside"),
         ],
     )
-    def test_what_names_no_file_is_refused(self, pattern: str, told: str) -> None:
+    def test_what_names_no_file_is_refused(self, pattern: str, message: str) -> None:
         with pytest.raises(OptionError) as caught:
             check_pattern(pattern)
-        assert told in str(caught.value) and caught.value.exit_code == 2
+        assert message in str(caught.value) and caught.value.exit_code == 2
 
     def test_the_extension_must_be_the_format_s(self) -> None:
         check_pattern("{stem}.srt")

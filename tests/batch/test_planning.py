@@ -72,7 +72,7 @@ class TestPlan:
             ("a\udcff.wav", "a\udcff.srt"),
         ],
     )
-    def test_an_output_lies_beside_its_input(self, source: str, expected: str) -> None:
+    def test_an_output_lies_next_to_its_input(self, source: str, expected: str) -> None:
         (job,) = plan(inputs(source), ["srt"])
         assert outputs(job) == [expected]
 
@@ -99,7 +99,7 @@ class TestPlan:
         assert outputs(job) == ["subs/b.vtt"]
 
     @pytest.mark.parametrize(
-        ("names", "named", "told"),
+        ("names", "named", "message"),
         [
             (["a.mkv", "b.mkv"], ["a.srt"], "-o names an output of one input, and there are 2"),
             (["a.mkv"], ["a.docx"], "no format has the extension '.docx'"),
@@ -110,8 +110,8 @@ class TestPlan:
             (["a.mkv"], ["a.vtt"], "two formats would write this file"),
         ],
     )
-    def test_a_named_output_that_cannot_be_is_an_error(self, names: list[str], named: list[str], told: str) -> None:
-        with pytest.raises(OptionError, match=told):
+    def test_a_named_output_that_cannot_be_is_an_error(self, names: list[str], named: list[str], message: str) -> None:
+        with pytest.raises(OptionError, match=message):
             plan(inputs(*names), ["vtt"], named=named)
 
     def test_a_folder_keeps_the_places_of_its_files(self) -> None:
@@ -125,10 +125,10 @@ class TestPlan:
         ("names", "hint"),
         [(("1/a.mkv", "1/a.mp3"), "{name} in --name"), (("1/a.mkv", "2/a.mkv"), "name the folder that both are in")],
     )
-    def test_a_clash_is_told_with_what_helps(self, names: tuple[str, ...], hint: str) -> None:
-        with pytest.raises(OptionError) as told:
+    def test_a_clash_is_reported_with_what_helps(self, names: tuple[str, ...], hint: str) -> None:
+        with pytest.raises(OptionError) as caught:
             plan([Input(name, Path(Path(name).name)) for name in names], ["srt"], folder="subs")
-        assert hint in str(told.value)
+        assert hint in str(caught.value)
 
     def test_standard_input_goes_to_standard_output(self) -> None:
         (job,) = plan([Input("-", Path("stdin"))], ["srt"])
@@ -143,7 +143,7 @@ class TestPlan:
         assert job.outputs == (at("vtt", STDOUT),)
 
     @pytest.mark.parametrize(
-        ("names", "formats", "base", "told"),
+        ("names", "formats", "base", "message"),
         [
             (["a.mkv", "b.mkv"], ["srt"], "out", "-of names the outputs of one input"),
             (["a.mkv", "a.mp3"], ["srt"], None, "both a.mkv and a.mp3 would write"),
@@ -158,9 +158,9 @@ class TestPlan:
         ],
     )
     def test_a_clash_is_an_error_before_work_starts(
-        self, names: list[str], formats: list[str], base: str | None, told: str
+        self, names: list[str], formats: list[str], base: str | None, message: str
     ) -> None:
-        with pytest.raises(OptionError, match=told) as caught:
+        with pytest.raises(OptionError, match=message) as caught:
             plan(inputs(*names), formats, base=base)
         assert caught.value.exit_code == 2
 
@@ -202,7 +202,7 @@ class TestPatterns:
         assert outputs(job) == ["a.{lang}.srt", "b.vtt"]
 
     @pytest.mark.parametrize(
-        ("names", "formats", "pattern", "told"),
+        ("names", "formats", "pattern", "message"),
         [
             (["a.mkv", "a.mp3"], ["srt"], "{stem}.{lang}.{ext}", "both a.mkv and a.mp3 would write"),
             (["a.mkv", "b.mkv"], ["srt"], "{lang}.{ext}", "both a.mkv and b.mkv would write"),
@@ -212,9 +212,9 @@ class TestPatterns:
         ],
     )
     def test_a_clash_is_seen_before_any_language_is_resolved(
-        self, names: list[str], formats: list[str], pattern: str, told: str
+        self, names: list[str], formats: list[str], pattern: str, message: str
     ) -> None:
-        with pytest.raises(OptionError, match=told):
+        with pytest.raises(OptionError, match=message):
             plan(inputs(*names), formats, pattern=pattern)
 
     def test_extensions_of_inputs_keep_outputs_apart(self) -> None:
@@ -297,8 +297,8 @@ class TestExisting:
     def test_only_what_we_wrote_is_written_over(self, film: Path, ledger: Ledger) -> None:
         job, path = self.planned(film, "srt"), film.parent / "subs" / "film.srt"
         path.write_bytes(b"somebody's work")
-        told = write_problem(job, ledger)
-        assert told is not None and str(path) in str(told)
+        problem = write_problem(job, ledger)
+        assert problem is not None and str(path) in str(problem)
         assert write_problem(job, Ledger(film.parent / "ledger", overwrite=True)) is None
         path.unlink()
         for words in (3, 4):

@@ -54,11 +54,11 @@ class Table(HTMLParser):
 
 class TestForms:
     def test_json_holds_everything(self) -> None:
-        told = json.loads(report_bytes("json", REPORT))
-        assert told["format"] == "crisp-align report 1"
-        assert [told[kind] for kind in KINDS] == [1, 1, 0, 0, 1]
-        assert (told["left"], told["seconds"], told["audio_seconds"], told["speed"]) == (7, 4.0, 11.0, 2.75)
-        assert told["files"][0] == {
+        report = json.loads(report_bytes("json", REPORT))
+        assert report["format"] == "crisp-align report 1"
+        assert [report[kind] for kind in KINDS] == [1, 1, 0, 0, 1]
+        assert (report["left"], report["seconds"], report["audio_seconds"], report["speed"]) == (7, 4.0, 11.0, 2.75)
+        assert report["files"][0] == {
             "file": "a.wav",
             "outcome": "done",
             "outputs": ["a.srt", "a.vtt"],
@@ -70,7 +70,7 @@ class TestForms:
             "warnings": ["an aligner gave way"],
             "error": None,
         }
-        assert told["files"][1]["error"] == "b.wav: holds no audio"
+        assert report["files"][1]["error"] == "b.wav: holds no audio"
 
     def test_a_table_has_a_line_a_file(self) -> None:
         rows = list(csv.DictReader(io.StringIO(report_bytes("csv", REPORT).decode())))
@@ -104,7 +104,7 @@ class TestForms:
     @given(
         st.lists(st.builds(Row, st.text(max_size=5), st.sampled_from(KINDS), error=st.none() | st.text()), max_size=4)
     )
-    def test_any_text_is_told(self, rows: list[Row]) -> None:
+    def test_any_text_is_reported(self, rows: list[Row]) -> None:
         report = Report(tuple(rows))
         assert [file["error"] for file in json.loads(report_bytes("json", report))["files"]] == [r.error for r in rows]
         assert len(list(csv.reader(io.StringIO(report_bytes("csv", report).decode())))) == len(rows) + 1
@@ -129,12 +129,16 @@ class TestFile:
         with pytest.raises(OutputError, match="--overwrite"):
             write_report(path, REPORT, ledger)
 
-    def test_what_cannot_be_written_is_told_before_any_work(self, tmp_path: Path) -> None:
+    def test_what_cannot_be_written_is_reported_before_any_work(self, tmp_path: Path) -> None:
         ledger = Ledger(tmp_path / "ledger")
         (tmp_path / "folder.json").mkdir()
         (tmp_path / "mine.csv").write_text("my own table")
-        for name, told in (("no/r.json", "no such folder"), ("folder.json", "a folder"), ("mine.csv", "--overwrite")):
-            with pytest.raises(OutputError, match=told):
+        for name, message in (
+            ("no/r.json", "no such folder"),
+            ("folder.json", "a folder"),
+            ("mine.csv", "--overwrite"),
+        ):
+            with pytest.raises(OutputError, match=message):
                 check_report(str(tmp_path / name), ledger)
         check_report(str(tmp_path / "no" / "r.json"), ledger, made=str(tmp_path / "no"))
         write_report(tmp_path / "r.json", REPORT, ledger)

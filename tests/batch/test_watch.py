@@ -43,7 +43,7 @@ def world() -> World:
 def watch(world: World) -> Watch:
     return Watch(
         "in",
-        settle=5,
+        stable_after=5,
         listing=world.list,
         clock=lambda: world.now,
         wanted=lambda path: path.endswith(".wav"),
@@ -51,70 +51,70 @@ def watch(world: World) -> Watch:
     )
 
 
-def names(told: list[Arrival | Vanished | Returned]) -> list[str]:
-    return [os.fspath(arrival.path) for arrival in told if isinstance(arrival, Arrival)]
+def names(events: list[Arrival | Vanished | Returned]) -> list[str]:
+    return [os.fspath(arrival.path) for arrival in events if isinstance(arrival, Arrival)]
 
 
 class TestArrival:
     def test_a_file_comes_once_when_it_has_rested(self, world: World, watch: Watch) -> None:
         world.files["a.wav"] = 10, 1
-        assert watch.look() == []
+        assert watch.poll() == []
         world.now += 4.9
-        assert watch.look() == []
+        assert watch.poll() == []
         world.now += 0.1
-        assert watch.look() == [Arrival(Path("a.wav"), 10, 1)]
+        assert watch.poll() == [Arrival(Path("a.wav"), 10, 1)]
         for _ in range(5):
             world.now += 100
-            assert watch.look() == []
+            assert watch.poll() == []
 
     @pytest.mark.parametrize("change", [(11, 1), (10, 2)])
     def test_while_size_or_time_change_it_has_not_arrived(
         self, world: World, watch: Watch, change: tuple[int, int]
     ) -> None:
         world.files["a.wav"] = 10, 1
-        watch.look()
+        watch.poll()
         world.now += 4
         world.files["a.wav"] = change
-        assert watch.look() == []
+        assert watch.poll() == []
         world.now += 4
-        assert watch.look() == []
+        assert watch.poll() == []
         world.now += 1
-        assert watch.look() == [Arrival(Path("a.wav"), *change)]
+        assert watch.poll() == [Arrival(Path("a.wav"), *change)]
 
     def test_a_file_written_again_comes_again(self, world: World, watch: Watch) -> None:
         world.files["a.wav"] = 10, 1
-        watch.look()
+        watch.poll()
         world.now += 5
-        assert names(watch.look()) == ["a.wav"]
+        assert names(watch.poll()) == ["a.wav"]
         world.files["a.wav"] = 10, 2
-        assert watch.look() == []
+        assert watch.poll() == []
         world.now += 5
-        assert watch.look() == [Arrival(Path("a.wav"), 10, 2, again=True)]
+        assert watch.poll() == [Arrival(Path("a.wav"), 10, 2, again=True)]
 
     def test_an_empty_file_waits_for_its_content(self, world: World, watch: Watch) -> None:
         world.files["a.wav"] = 0, 1
-        watch.look()
+        watch.poll()
         world.now += 500
-        assert watch.look() == []
+        assert watch.poll() == []
         world.files["a.wav"] = 10, 1
-        watch.look()
+        watch.poll()
         world.now += 5
-        assert names(watch.look()) == ["a.wav"]
+        assert names(watch.poll()) == ["a.wav"]
 
     def test_a_file_that_is_open_for_writing_has_not_arrived(self, world: World, watch: Watch) -> None:
         world.files["a.wav"] = 10, 1
         world.busy.add("a.wav")
         for _ in range(5):
-            assert watch.look() == []
+            assert watch.poll() == []
             world.now += 60
         world.busy.clear()
-        assert names(watch.look()) == ["a.wav"]
+        assert names(watch.poll()) == ["a.wav"]
 
     def test_what_is_not_wanted_is_asked_about_once(self, world: World) -> None:
         asked: list[str] = []
         watch = Watch(
             "in",
-            settle=0,
+            stable_after=0,
             listing=world.list,
             clock=lambda: world.now,
             wanted=lambda path: bool(asked.append(path)),
@@ -122,62 +122,62 @@ class TestArrival:
         )
         world.files["a.txt"] = 10, 1
         for _ in range(4):
-            watch.look()
+            watch.poll()
         assert asked == ["a.txt"]
         world.files["a.txt"] = 11, 2
-        watch.look()
+        watch.poll()
         assert asked == ["a.txt", "a.txt"]
 
     def test_the_oldest_comes_first(self, world: World, watch: Watch) -> None:
         world.files = {"b.wav": (1, 30), "a.wav": (1, 20), "d.wav": (1, 10), "c.wav": (1, 10)}
-        watch.look()
+        watch.poll()
         world.now += 5
-        assert names(watch.look()) == ["c.wav", "d.wav", "a.wav", "b.wav"]
+        assert names(watch.poll()) == ["c.wav", "d.wav", "a.wav", "b.wav"]
 
-    def test_a_file_that_leaves_while_it_settles_begins_anew(self, world: World, watch: Watch) -> None:
+    def test_a_file_that_leaves_before_it_is_stable_begins_anew(self, world: World, watch: Watch) -> None:
         world.files["a.wav"] = 10, 1
-        watch.look()
+        watch.poll()
         del world.files["a.wav"]
         world.now += 5
-        assert watch.look() == []
+        assert watch.poll() == []
         world.files["a.wav"] = 10, 1
-        assert watch.look() == []
+        assert watch.poll() == []
 
 
 class TestFolder:
-    def test_that_it_vanished_and_returned_is_told_once(self, world: World, watch: Watch) -> None:
+    def test_that_it_vanished_and_returned_is_reported_once(self, world: World, watch: Watch) -> None:
         world.files["a.wav"] = 10, 1
-        watch.look()
+        watch.poll()
         world.now += 5
-        watch.look()
+        watch.poll()
         world.gone = True
-        assert watch.look() == [Vanished("No such file or directory")]
-        assert watch.look() == []
+        assert watch.poll() == [Vanished("No such file or directory")]
+        assert watch.poll() == []
         world.gone = False
         world.now += 100
-        assert watch.look() == [Returned()]
+        assert watch.poll() == [Returned()]
         world.now += 100
-        assert watch.look() == []
+        assert watch.poll() == []
 
     def test_a_share_that_is_empty_while_unmounted_forgets_nothing(self, world: World, watch: Watch) -> None:
         world.files = {f"{n}.wav": (10, 1) for n in range(30_000)}
-        watch.look()
+        watch.poll()
         world.now += 5
-        assert len(watch.look()) == 30_000
+        assert len(watch.poll()) == 30_000
         files, world.files = world.files, {}
         world.now += 5
-        watch.look()
+        watch.poll()
         world.files = files
         for _ in range(3):
             world.now += 5
-            assert watch.look() == []
+            assert watch.poll() == []
 
     def test_files_that_leave_are_forgotten_in_the_end(self, world: World, watch: Watch) -> None:
         for round in range(60):
             world.files = {f"{round}-{n}.wav": (10, 1) for n in range(1000)}
-            watch.look()
+            watch.poll()
             world.now += 5
-            assert len(watch.look()) == 1000
+            assert len(watch.poll()) == 1000
         assert len(watch._known) < 15_000
 
 
@@ -189,7 +189,9 @@ Step = st.tuples(
 @given(st.lists(Step, max_size=60))
 def test_whatever_happens_each_state_comes_at_most_once_and_rested(steps: list[tuple[str, str, int]]) -> None:
     world = World()
-    watch = Watch("in", settle=2, listing=world.list, clock=lambda: world.now, wanted=lambda _: True, busy=world.open)
+    watch = Watch(
+        "in", stable_after=2, listing=world.list, clock=lambda: world.now, wanted=lambda _: True, busy=world.open
+    )
     came: list[Arrival] = []
     written = {"a": 0.0, "b": 0.0, "c": 0.0}
     for number, (what, name, amount) in enumerate(steps):
@@ -203,10 +205,10 @@ def test_whatever_happens_each_state_comes_at_most_once_and_rested(steps: list[t
                 world.now += amount
             case _:
                 world.gone = what == "vanish"
-        for told in watch.look():
-            if isinstance(told, Arrival):
-                assert told.size > 0 and world.now - written[os.fspath(told.path)] >= 2
-                came.append(told)
+        for event in watch.poll():
+            if isinstance(event, Arrival):
+                assert event.size > 0 and world.now - written[os.fspath(event.path)] >= 2
+                came.append(event)
     assert len(set(came)) == len(came)
 
 
@@ -218,7 +220,7 @@ class TestNames:
             *("film.temp.mp4", "film.TMP.mp4", "film.f137.mp4.ytdl", "a.wav.!qB", "a.wav.filepart", ".#a.wav"),
         ],
     )
-    def test_partial_files_and_hidden_ones_are_told_by_name(self, name: str) -> None:
+    def test_partial_files_and_hidden_ones_are_known_by_name(self, name: str) -> None:
         assert is_partial(name)
 
     @pytest.mark.parametrize(
@@ -249,7 +251,7 @@ class TestListed:
         assert len(list(listed(os.fspath(tmp_path), False))) == 1
         assert len(list(listed(os.fspath(tmp_path), True))) == 3
 
-    def test_a_file_beside_which_a_downloader_keeps_its_notes_is_partial(self, tmp_path: Path) -> None:
+    def test_a_file_next_to_which_a_downloader_keeps_its_notes_is_partial(self, tmp_path: Path) -> None:
         for name in ("a.mp4", "a.mp4.aria2", "b.mp4", "b.mp4.part", "c.mp4"):
             (tmp_path / name).write_bytes(b"1")
         assert [Path(seen.path).name for seen in listed(os.fspath(tmp_path), False)] == ["c.mp4"]
@@ -279,6 +281,6 @@ class TestOpenForWriting:
 def test_a_real_recording_comes_and_a_text_does_not(tmp_path: Path) -> None:
     excerpt(tmp_path / "talk.wav", 0.5)
     (tmp_path / "notes.txt").write_text("not media")
-    watch = Watch(tmp_path, settle=0)
-    assert names(watch.look()) == [os.fspath(tmp_path / "talk.wav")]
-    assert watch.look() == []
+    watch = Watch(tmp_path, stable_after=0)
+    assert names(watch.poll()) == [os.fspath(tmp_path / "talk.wav")]
+    assert watch.poll() == []

@@ -139,7 +139,7 @@ def test_workers_give_what_one_process_gives(tmp_path: Path, gauge: Settings, co
         assert list(transcripts(events)) == sources
 
 
-def test_a_crash_costs_its_file_alone_and_nothing_is_heard_twice(tmp_path: Path, gauge: Settings) -> None:
+def test_a_crash_costs_its_file_alone_and_nothing_is_transcribed_twice(tmp_path: Path, gauge: Settings) -> None:
     sources = tones(tmp_path, ["a", "b", "crash", "c", "d"])
     events = run(gauge, sources)
     failed = failures(events)
@@ -150,15 +150,17 @@ def test_a_crash_costs_its_file_alone_and_nothing_is_heard_twice(tmp_path: Path,
     good = [source for source in sources if not source.endswith("crash.wav")]
     assert sorted(done) == good
     assert done == transcripts(Pipeline.load(gauge).transcribe(good))
-    told = {Path(event.source).name for event in events if isinstance(event, Noticed) and "tried again" in event.text}
-    assert "crash.wav" in told
+    retried = {
+        Path(event.source).name for event in events if isinstance(event, Noticed) and "tried again" in event.text
+    }
+    assert "crash.wav" in retried
 
 
 def test_a_file_goes_on_after_its_last_finished_clip(tmp_path: Path, gauge: Settings) -> None:
     source = tone(tmp_path / "once.wav", 6.5)
     cut_off = transcripts(run(gauge, [source]))
-    heard = Path(source + ".log").read_text().split()
-    assert heard.count("0.000") == 1
+    transcribed = Path(source + ".log").read_text().split()
+    assert transcribed.count("0.000") == 1
     assert cut_off == transcripts(Pipeline.load(gauge).transcribe([source]))
 
 
@@ -177,7 +179,7 @@ def test_a_mistake_in_a_backend_costs_its_file_alone(tmp_path: Path, gauge: Sett
     assert len(transcripts(events)) == 2
 
 
-def test_media_that_is_none_is_told_in_its_own_words(tmp_path: Path, gauge: Settings) -> None:
+def test_media_that_is_none_is_reported_in_its_own_words(tmp_path: Path, gauge: Settings) -> None:
     sources = tones(tmp_path, ["a", "b"])
     Path(sources[0]).write_text("no media")
     failed = failures(run(gauge, sources))
@@ -185,10 +187,10 @@ def test_media_that_is_none_is_told_in_its_own_words(tmp_path: Path, gauge: Sett
     assert not failed["a.wav"].quarantined
 
 
-@pytest.mark.parametrize(("model", "told"), [("missing", "no such gauge"), ("broken", "crashed")])
-def test_a_model_that_does_not_load_ends_the_run(tmp_path: Path, gauge: Settings, model: str, told: str) -> None:
+@pytest.mark.parametrize(("model", "message"), [("missing", "no such gauge"), ("broken", "crashed")])
+def test_a_model_that_does_not_load_ends_the_run(tmp_path: Path, gauge: Settings, model: str, message: str) -> None:
     settings = Settings(ModelChoice("gauge", model), ModelChoice("native"), vad=gauge.vad)
-    with pytest.raises(ModelError, match=told):
+    with pytest.raises(ModelError, match=message):
         run(settings, tones(tmp_path, "a"))
 
 
@@ -213,10 +215,10 @@ def test_a_model_that_no_longer_loads_ends_the_run(tmp_path: Path, gauge: Settin
 
 def test_a_worker_that_outgrows_its_memory_is_replaced_between_files(tmp_path: Path, gauge: Settings) -> None:
     sources = tones(tmp_path, [f"grow{number}" for number in range(10)])
-    told = run(gauge, sources, memory=230_000_000, count=1)
-    assert list(transcripts(told)) == sources
+    events = run(gauge, sources, memory=230_000_000, count=1)
+    assert list(transcripts(events)) == sources
     assert len({Path(f"{source}.pid").read_text() for source in sources}) > 1
-    (notice,) = [event for event in told if isinstance(event, Noticed) and "--memory" in event.text]
+    (notice,) = [event for event in events if isinstance(event, Noticed) and "--memory" in event.text]
     assert notice.source == sources[0] and "above its 230 MB of --memory" in notice.text
 
 
@@ -259,7 +261,7 @@ def test_the_libraries_in_a_worker_keep_to_its_share_of_the_threads(
     assert "OMP_NUM_THREADS" not in os.environ
 
 
-def test_each_stage_of_a_file_is_told(tmp_path: Path, gauge: Settings) -> None:
+def test_each_stage_of_a_file_is_reported(tmp_path: Path, gauge: Settings) -> None:
     source = tone(tmp_path / "a.wav", 2.5)
     stages = [event.stage for event in run(gauge, [source]) if isinstance(event, Staged)]
     assert stages[:3] == ["decoding", "transcribing", "aligning"]

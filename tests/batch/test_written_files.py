@@ -37,8 +37,8 @@ def test_what_we_wrote_is_ours_in_this_run_and_the_next(ledger: Ledger, srt: Pat
 
 def test_what_somebody_else_wrote_or_edited_is_not(ledger: Ledger, srt: Path) -> None:
     srt.write_bytes(b"somebody's work")
-    told = ledger.refusal([srt])
-    assert told is not None and "--overwrite" in str(told) and "--skip-existing" in str(told)
+    refusal = ledger.refusal([srt])
+    assert refusal is not None and "--overwrite" in str(refusal) and "--skip-existing" in str(refusal)
     wrote(ledger, srt, b"one")
     srt.write_bytes(b"One")
     assert not ledger.is_ours(srt)
@@ -84,7 +84,7 @@ def test_without_a_usable_record_an_existing_file_is_not_ours(tmp_path: Path, sr
     assert (tmp_path / "record").read_bytes() == content
 
 
-def test_a_record_that_a_power_cut_damaged_is_put_aside(tmp_path: Path, srt: Path) -> None:
+def test_a_record_that_a_power_cut_damaged_is_renamed(tmp_path: Path, srt: Path) -> None:
     place = tmp_path / "written.sqlite"
     ledger = Ledger(place)
     for number in range(400):
@@ -101,7 +101,7 @@ def test_a_record_that_a_power_cut_damaged_is_put_aside(tmp_path: Path, srt: Pat
 
 
 def test_a_record_that_is_locked_for_ever_is_done_without(tmp_path: Path, srt: Path) -> None:
-    ledger = Ledger(tmp_path / "written.sqlite", patience=0.05)
+    ledger = Ledger(tmp_path / "written.sqlite", lock_timeout=0.05)
     wrote(ledger, srt, b"one")
     other = sqlite3.connect(tmp_path / "written.sqlite", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")

@@ -38,7 +38,7 @@ class Arrivals:
         self.notices: list[str] = []
         self.prepared: list[Arrival] = []
         self.stop = Event()
-        watch = Watch("in", settle=0, listing=self._list, wanted=lambda _: True, busy=lambda _: ())
+        watch = Watch("in", stable_after=0, listing=self._list, wanted=lambda _: True, busy=lambda _: ())
         self.jobs = Arriving(watch, self._prepare, interval=0.01, stop=self.stop)
 
     def _list(self, folder: str, recursive: bool) -> list[Seen]:
