@@ -34,7 +34,7 @@ _HINTS = {
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write `data` to `path` so that `path` never holds a part of it, whatever happens meanwhile.
 
-    A temporary file is written beside the target, forced to disk and renamed over it. A symbolic link stays and its
+    A temporary file is written next to the target, forced to disk and renamed over it. A symbolic link stays and its
     target is replaced; a file that is replaced keeps its permissions, a new one gets the usual ones. What is not a
     regular file (/dev/stdout, a named pipe) is simply written to.
 

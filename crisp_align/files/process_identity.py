@@ -21,7 +21,7 @@ _DAY = 24 * 3600  # s; nothing works on one file for that long
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A process, told from every other, also from a later one that gets the same number."""
+    """A process, distinguished from every other, also from a later one that gets the same number."""
 
     host: str
     """Name of the machine, and what its installation is called, where there is such a thing."""
@@ -64,7 +64,7 @@ def resident_memory(pid: int | None) -> int:
 
 
 def tag() -> str:
-    """This process as a part of a file's name: host, number, and what tells it from others of that number."""
+    """This process as a part of a file's name: host, number, and what distinguishes it from others of that number."""
     return _tag(os.getpid())
 
 

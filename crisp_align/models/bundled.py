@@ -202,25 +202,25 @@ def _sources(part: Part) -> tuple[Path, ...] | None:
 
 
 def _join(sources: Sequence[Path], target: Path, part: Part, bundle: Bundle) -> None:
-    """Write `target` from its pieces: beside it, synced, then renamed, so that two processes may do it at once."""
+    """Write `target` from its pieces: a file next to it is synced, then renamed; two processes may do it at once."""
     _sweep(target.parent)
     digest = hashlib.sha256()
-    with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", suffix=".part", delete=False) as beside:
+    with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", suffix=".part", delete=False) as temporary:
         try:
             for source in sources:
                 with source.open("rb") as piece:
                     while block := piece.read(_BLOCK):
                         digest.update(block)
-                        beside.write(block)
+                        temporary.write(block)
             if digest.hexdigest() != part.sha256:
                 raise _mismatch(sources[0], bundle)
-            beside.flush()
-            os.fsync(beside.fileno())
-            beside.close()
-            shutil.copymode(sources[0], beside.name)
-            Path(beside.name).replace(target)
+            temporary.flush()
+            os.fsync(temporary.fileno())
+            temporary.close()
+            shutil.copymode(sources[0], temporary.name)
+            Path(temporary.name).replace(target)
         except BaseException:
-            Path(beside.name).unlink(missing_ok=True)
+            Path(temporary.name).unlink(missing_ok=True)
             raise
 
 
@@ -281,6 +281,6 @@ def _write_receipts(bundle: Bundle, folder: Path) -> None:
         if states == _receipts(bundle):
             return
         bundle.home.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile("w", dir=bundle.home, prefix=".receipts.", suffix=".part", delete=False) as beside:
-            json.dump(states, beside)
-        Path(beside.name).replace(bundle.home / "receipts.json")
+        with NamedTemporaryFile("w", dir=bundle.home, prefix=".receipts.", suffix=".part", delete=False) as temporary:
+            json.dump(states, temporary)
+        Path(temporary.name).replace(bundle.home / "receipts.json")

@@ -35,7 +35,7 @@ class Weights:
     megabytes: int
     """About how much is downloaded; 0: not known."""
     required: tuple[str, ...]
-    """Files without which it does not load; `a|b`: one of them; a pattern with `*` for a GGUF file, case aside."""
+    """Files without which it does not load; `a|b`: one of them; a pattern with `*` for a GGUF file, in any case."""
 
     @property
     def archive(self) -> str | None:

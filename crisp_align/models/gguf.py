@@ -105,7 +105,7 @@ def _tensors(reader: _Reader, count: int, metadata: dict[str, Value]) -> dict[st
     extents = []
     for name, shape, kind, offset in found:
         if name in tensors:
-            raise reader.damaged(f"the tensor {name[:80]!r} stands in it twice")
+            raise reader.damaged(f"the tensor {name[:80]!r} is in it twice")
         extent = Extent(name, start + offset, math.prod(shape) // kind.weights * kind.size)
         extents.append(extent)
         tensors[name] = StoredTensor(shape, partial(_load, reader.path, extent, kind, shape), kind.weights > 1)

@@ -64,11 +64,11 @@ def _unread(path: Path, what: str) -> ModelError:
 
 
 def _packed(
-    name: str, words: RawTensor, scales: RawTensor, biases: RawTensor, wanted: tuple[int, ...] | None
+    name: str, words: RawTensor, scales: RawTensor, biases: RawTensor, expected: tuple[int, ...] | None
 ) -> StoredTensor:
     if len(words.shape) != 2 or len(scales.shape) != 2 or scales.shape != biases.shape or not words.shape[1]:
         raise damaged_file(words.path, f"{name[:80]!r} and its scales do not fit each other")
-    rows, columns = words.shape[0], wanted[1] if wanted is not None and len(wanted) == 2 else 0
+    rows, columns = words.shape[0], expected[1] if expected is not None and len(expected) == 2 else 0
     bits = 32 * words.shape[1] / columns if columns else 0
     group = columns / scales.shape[1] if scales.shape[1] else 0
     if scales.kind not in _FLOATS or biases.kind not in _FLOATS or scales.shape[0] != rows:
@@ -91,9 +91,9 @@ def _unpack(words: RawTensor, scales: RawTensor, biases: RawTensor, bits: int) -
     return out.reshape(rows, -1)
 
 
-def _plain(tensor: RawTensor, wanted: tuple[int, ...] | None) -> StoredTensor:
+def _plain(tensor: RawTensor, expected: tuple[int, ...] | None) -> StoredTensor:
     shape = tensor.shape
-    turned = len(shape) == 4 and wanted is not None and shape != wanted
+    turned = len(shape) == 4 and expected is not None and shape != expected
     order = (0, 3, 1, 2)
     if turned:
         shape = tuple(shape[axis] for axis in order)

@@ -72,7 +72,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> WordTokenizer:
 
 
 def transformers_tokenizer(checkpoint: Checkpoint) -> Any:
-    """The tokenizer of a checkpoint, as transformers' processors want it.
+    """The tokenizer of a checkpoint, as transformers' processors expect it.
 
     Raises:
         ModelError: its files are missing or damaged.

@@ -309,7 +309,7 @@ def served_model(pool: ServerPool, asked: str) -> str:
 
     Args:
         pool: the servers; each is asked for its models.
-        asked: the name that is wanted, or "auto": the only one there is.
+        asked: the name that is asked for, or "auto": the only one there is.
 
     Raises:
         ModelError: a server gives no list, lacks the model, or serves several and none was named.

@@ -93,7 +93,7 @@ def best_local(family: Family, suits: Callable[[str], bool] = bool) -> str | Non
 
 
 def better_model(family: Family | None, name: str, *, translate: bool = False) -> str | None:
-    """Return the model to get instead of one that is bundled for want of a larger; None: it is none of these.
+    """Return the model to get instead of one that is bundled for lack of a larger; None: it is none of these.
 
     Args:
         family: that the model is of.
@@ -102,7 +102,7 @@ def better_model(family: Family | None, name: str, *, translate: bool = False) -
     """
     if family is None or name not in _BUNDLED:
         return None
-    return next((each for each in RANKING[family] if not translate or _translates(each)), None)
+    return next((model for model in RANKING[family] if not translate or _translates(model)), None)
 
 
 def _translates(name: str) -> bool:
@@ -250,7 +250,7 @@ def _missing(folder: Path, required: tuple[str, ...]) -> list[str]:
 
 
 def _matches(folder: Path, pattern: str) -> list[str]:
-    """Names of the files in a folder that a pattern means, case aside."""
+    """Names of the files in a folder that a pattern matches, whatever their case."""
     try:
         names = [file.name for file in folder.iterdir()]
     except OSError:

@@ -71,7 +71,7 @@ def test_an_interrupt_leaves_none_though_a_thread_is_at_work_in_it(temporary: Pa
     assert list(temporary.iterdir()) == []
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="nothing tells there who has died")
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="nothing shows there who has died")
 def test_what_a_killed_process_left_is_removed_by_the_next(temporary: Path) -> None:
     end_by(signal.SIGKILL)
     assert len(list(temporary.iterdir())) == 1

@@ -62,7 +62,7 @@ def test_windows_is_asked_with_the_structure_it_expects() -> None:
     assert devices._MemoryStatus.available.offset == 16
 
 
-def test_where_nothing_tells_half_of_what_is_built_in_counts_as_free(
+def test_where_nothing_is_reported_half_of_what_is_built_in_counts_as_free(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(devices, "Path", lambda path: tmp_path / path.lstrip("/"))
@@ -72,7 +72,7 @@ def test_where_nothing_tells_half_of_what_is_built_in_counts_as_free(
 
 
 @pytest.mark.parametrize("kind", ["qwen3", "parakeet"])
-def test_a_model_too_large_for_its_device_is_told_in_one_line_and_let_go(
+def test_a_model_too_large_for_its_device_is_reported_in_one_line_and_let_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     moved: list[weakref.ref[Any]] = []

@@ -141,10 +141,10 @@ class TestBundled:
 
     def test_two_processes_may_join_at_once(self, own_cache: Path) -> None:
         joining = [subprocess.Popen([sys.executable, "-c", JOIN], stdout=subprocess.PIPE, text=True) for _ in range(2)]
-        told = [process.communicate(timeout=120)[0].strip() for process in joining]
+        paths = [process.communicate(timeout=120)[0].strip() for process in joining]
         assert [process.returncode for process in joining] == [0, 0]
-        assert len(set(told)) == 1
-        assert models.verify(Path(told[0])).problems == ()
+        assert len(set(paths)) == 1
+        assert models.verify(Path(paths[0])).problems == ()
         assert list(own_cache.rglob("*.part")) == []
 
     def test_a_process_killed_while_joining_leaves_nothing_that_is_used(self, own_cache: Path) -> None:
@@ -158,7 +158,7 @@ class TestBundled:
         folder = models.bundled_whisper()
         assert folder is not None and models.verify(folder).problems == ()
 
-    def test_a_cache_that_cannot_be_written_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_cache_that_cannot_be_written_is_reported(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "file").write_bytes(b"")
         monkeypatch.setenv("CRISP_ALIGN_CACHE", str(tmp_path / "file"))
         with pytest.raises(ModelError, match="CRISP_ALIGN_CACHE"):
@@ -251,7 +251,7 @@ class TestGivenPaths:
         assert models.find_local("whisper", str(tmp_path / "mine")) == tmp_path / "mine"
 
     @pytest.mark.parametrize(
-        ("family", "files", "told"),
+        ("family", "files", "message"),
         [
             ("whisper", {}, "lacks config.json, model.bin"),
             ("whisper", {**WHISPER, "model.bin": b""}, "lacks model.bin"),
@@ -266,9 +266,9 @@ class TestGivenPaths:
         ],
     )
     def test_a_folder_without_such_a_model_is_refused(
-        self, tmp_path: Path, family: models.Family, files: dict[str, bytes], told: str
+        self, tmp_path: Path, family: models.Family, files: dict[str, bytes], message: str
     ) -> None:
-        with pytest.raises(ModelError, match=told.replace("(", r"\(")):
+        with pytest.raises(ModelError, match=message.replace("(", r"\(")):
             models.find_local(family, str(write_all(tmp_path / "given", files)))
 
     @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ class TestGivenPaths:
             ("canary", b'{"model_type": "canary"}'),
         ],
     )
-    def test_both_layouts_of_each_family_are_told_apart(
+    def test_both_layouts_of_each_family_are_distinguished(
         self, tmp_path: Path, family: models.Family, config: bytes
     ) -> None:
         folder = write_all(tmp_path / "given", {**QWEN, "config.json": config})
@@ -331,13 +331,13 @@ class TestFetching:
     ) -> None:
         extra = {"pytorch_model.bin": b"pickle", "evil.py": b"code"}
         with hub({"Systran/faster-whisper-small": {**WHISPER, **extra}}) as endpoint:
-            told = ensure(endpoint, "whisper", "small")
-            assert told.returncode == 0, told.stdout + told.stderr
-            folder = Path(told.stdout.strip())
+            result = ensure(endpoint, "whisper", "small")
+            assert result.returncode == 0, result.stdout + result.stderr
+            folder = Path(result.stdout.strip())
             assert folder.is_relative_to(tmp_path / "fetched")
             assert {path.name for path in folder.iterdir()} == set(WHISPER)
         again = ensure("http://127.0.0.1:9", "whisper", "small")
-        assert again.stdout == told.stdout, "what was fetched once needs no network"
+        assert again.stdout == result.stdout, "what was fetched once needs no network"
 
     @pytest.mark.parametrize(
         "name", ["parakeet-tdt-0.6b-v3.nemo", "nvidia/parakeet-tdt-0.6b-v3.nemo", "some/body.nemo"]
@@ -350,9 +350,9 @@ class TestFetching:
         with hub(
             {repo: {archive: b"tar", "config.json": b"{}", "model.safetensors": b"x", "evil.py": b""}}
         ) as endpoint:
-            told = ensure(endpoint, "parakeet", name)
-        assert told.returncode == 0, told.stdout + told.stderr
-        file = Path(told.stdout.strip())
+            result = ensure(endpoint, "parakeet", name)
+        assert result.returncode == 0, result.stdout + result.stderr
+        file = Path(result.stdout.strip())
         assert (file.name, file.read_bytes()) == (archive, b"tar")
         assert [path.name for path in file.parent.iterdir()] == [archive]
 
@@ -360,19 +360,19 @@ class TestFetching:
         self, ensure: Callable[..., subprocess.CompletedProcess[str]]
     ) -> None:
         with hub({"a/b": {"config.json": b"{}", "README.md": b""}}) as endpoint:
-            told = ensure(endpoint, "whisper", "a/b")
-        assert told.returncode == 3
-        assert "lacks model.bin, tokenizer.json" in told.stdout
+            result = ensure(endpoint, "whisper", "a/b")
+        assert result.returncode == 3
+        assert "lacks model.bin, tokenizer.json" in result.stdout
 
-    def test_an_unknown_repository_is_told(self, ensure: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    def test_an_unknown_repository_is_reported(self, ensure: Callable[..., subprocess.CompletedProcess[str]]) -> None:
         with hub({}) as endpoint:
-            told = ensure(endpoint, "whisper", "nobody/nothing")
-        assert told.returncode == 3
-        assert "no model nobody/nothing" in told.stdout
-        assert told.stdout.count("\n") == 1
+            result = ensure(endpoint, "whisper", "nobody/nothing")
+        assert result.returncode == 3
+        assert "no model nobody/nothing" in result.stdout
+        assert result.stdout.count("\n") == 1
 
     @pytest.mark.parametrize(
-        ("endpoint", "environment", "told"),
+        ("endpoint", "environment", "message"),
         [
             ("http://127.0.0.1:9", {}, "no connection to the hub"),
             ("http://127.0.0.1:9", {"HF_HUB_OFFLINE": "1"}, "downloads are switched off"),
@@ -383,11 +383,11 @@ class TestFetching:
         ensure: Callable[..., subprocess.CompletedProcess[str]],
         endpoint: str,
         environment: dict[str, str],
-        told: str,
+        message: str,
     ) -> None:
         result = ensure(endpoint, "whisper", "medium", **environment)
         assert result.returncode == 3
-        assert told in result.stdout
+        assert message in result.stdout
         assert "crisp-align models pull medium" in result.stdout
         assert "on this machine: tiny.en, base" in result.stdout
         assert result.stdout.count("\n") == 1
