@@ -48,6 +48,7 @@ _ADJOINS_S = 0.3  # s between a word and the stretch that it adjoins
 _STREWN_S = 2.0  # s of voice under words beyond what their letters can take; such a clip is transcribed anew
 _LONGEST_PIECE = 12.0  # s
 _CLEAR_PAUSE = 1.0  # s
+_SOFT_HOPS = 5  # over which loudness is averaged where no pause is
 _LIKELY = -0.8  # mean log-probability a token from which a second look is believed
 _DENSEST = 28.0  # letters a second of voice
 
@@ -124,18 +125,29 @@ def clip_of_gap(clip: Clip, gap: Gap) -> Clip:
 
 
 def pieces(clip: Clip) -> list[Clip]:
-    """A clip cut anew: at its longest pauses into parts of at most 12 s, and at every pause of a second."""
+    """A clip cut anew: at its longest pauses into parts of at most 12 s, and at every pause of a second.
+
+    Speech without a pause is cut where it is softest, near its middle.
+    """
     regions = clip.speech or voice_activity(clip.samples)
-    if len(regions) < 2:
-        return [clip]
     pauses = [(after[0] - before[1], (before[1] + after[0]) / 2) for before, after in pairwise(regions)]
-    longest, middle = max(pauses)
+    longest, middle = max(pauses, default=(0.0, 0.0))
     if clip.duration <= _LONGEST_PIECE and longest < _CLEAR_PAUSE:
         return [clip]
+    if not pauses:
+        middle = _softest(clip)
     return [
         *pieces(_slice(clip, clip.start, clip.start + middle)),
         *pieces(_slice(clip, clip.start + middle, clip.end)),
     ]
+
+
+def _softest(clip: Clip) -> float:
+    """s from the start of a clip at which the middle third of it is softest."""
+    levels = hop_levels(clip.samples)
+    third = len(levels) // 3
+    around = np.convolve(levels[third : 2 * third], np.ones(_SOFT_HOPS) / _SOFT_HOPS, "valid")
+    return (third + int(around.argmin()) + _SOFT_HOPS / 2) * _HOP
 
 
 def is_likely(text: str, log_prob: float | None, voice: float) -> bool:

@@ -79,6 +79,14 @@ def test_a_clip_is_cut_anew_at_every_pause_of_a_second() -> None:
     assert [(p.start, p.end) for p in pieces(clip)] == [(100.0, 102.6), (102.6, 107.0)]
 
 
+def test_a_long_clip_without_a_pause_is_cut_anew_where_it_is_softest() -> None:
+    clip = voiced((0.0, 16.0), length=16.0)
+    soft = clip.samples.copy()
+    soft[7 * SAMPLE_RATE : round(7.1 * SAMPLE_RATE)] *= 0.1
+    first, second = pieces(Clip(soft, 100.0, "x", clip.speech))
+    assert first.end == second.start == pytest.approx(107.05, abs=0.04)
+
+
 def test_a_word_pushed_to_the_edge_of_speech_without_words_is_a_sign_as_well() -> None:
     clip = voiced((1.0, 3.0), (5.0, 9.0))
     said, pushed = word("somebody", 1.0, 2.0), word("speaks", 5.0, 5.02)
