@@ -15,7 +15,7 @@ from crisp_align.text.sentences import sentence_ends
 from crisp_align.timing import distribute
 from crisp_align.transcript import SAMPLE_RATE, Clip, Span, Word
 
-__all__ = ["divided", "expected", "halved", "placed_anew"]
+__all__ = ["expected", "respread", "split", "split_in_two"]
 
 LONG_PAUSE = 0.6  # s; a longer pause is no better place to cut
 MIDDLE = 0.5  # share of the clip, around its middle, in which a pause is looked for
@@ -24,15 +24,15 @@ _WINDOW = 0.1  # s that loudness is taken over where there is no pause
 _NEAR = 1 / 40  # share of the clip by which a cut may miss the end of a sentence and still be meant for it
 
 
-def divided(utterance: Utterance, longest: float) -> list[Utterance]:
+def split(utterance: Utterance, longest: float) -> list[Utterance]:
     """Parts of at most `longest` s, in order, each with the units that are said in it; parts without any are left out.
 
     Which unit is said where follows the backend's own word times or, without them, the voice activity.
     """
     if utterance.clip.duration <= longest:
         return [utterance]
-    halves = halved(utterance, expected(utterance))
-    return [part for half in halves if half.units for part in divided(half, longest)]
+    halves = split_in_two(utterance, expected(utterance))
+    return [part for half in halves if half.units for part in split(half, longest)]
 
 
 def expected(utterance: Utterance) -> Sequence[Span]:
@@ -42,7 +42,7 @@ def expected(utterance: Utterance) -> Sequence[Span]:
     return distribute(utterance.units, utterance.clip.speech, utterance.clip.duration)
 
 
-def placed_anew(utterance: Utterance, spans: Sequence[Span], lost: Sequence[tuple[int, int]]) -> list[Span]:
+def respread(utterance: Utterance, spans: Sequence[Span], lost: Sequence[tuple[int, int]]) -> list[Span]:
     """Spans with the units of each stretch [first, last) in `lost` spread over the speech between their neighbours."""
     placed = list(spans)
     for first, last in lost:
@@ -54,7 +54,7 @@ def placed_anew(utterance: Utterance, spans: Sequence[Span], lost: Sequence[tupl
     return placed
 
 
-def halved(utterance: Utterance, guess: Sequence[Span]) -> tuple[Utterance, Utterance]:
+def split_in_two(utterance: Utterance, guess: Sequence[Span]) -> tuple[Utterance, Utterance]:
     """Two utterances, cut at a pause about the middle; either may be left without units.
 
     Args:

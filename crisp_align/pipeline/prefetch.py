@@ -29,7 +29,7 @@ __all__ = ["ROOM", "Feed", "Listed", "Read", "Reading", "Step", "Task", "read"]
 
 _FILES = 3  # read at once: while one is being cut, the next are opened
 _NO_SPEECH = "there is sound, but no speech was found in it: try --channel best, another --audio-track, or --no-vad"
-_FAREWELL = 5.0  # s for a file that is just being opened
+_CLOSE_TIMEOUT = 5.0  # s for a file that is just being opened
 _CLIPS = 16  # of a file that may wait
 _CLIP = 30 * SAMPLE_RATE * 4  # bytes of a long one
 _HELD = 32  # blocks of sound that may wait for the models to be loaded
@@ -187,7 +187,7 @@ class Reading:
         self._closed = True
         self._max_clip.cancel()
         for _, steps in list(self._open):
-            steps.close(_FAREWELL)
+            steps.close(_CLOSE_TIMEOUT)
 
     def __enter__(self) -> Self:
         return self

@@ -61,7 +61,7 @@ class ReferenceText:
         """Split a text line by line.
 
         A line that names sounds only (`[door slams]`) is a line without units; one that holds no letters at all is kept
-        with the line before (or after). Labels inside a line (`NAME:`, `[sighs]`) belong to the words beside them.
+        with the line before (or after). Labels inside a line (`NAME:`, `[sighs]`) belong to the words next to them.
         """
         units: list[Unit] = []
         audible: list[Unit] = []

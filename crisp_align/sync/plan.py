@@ -15,7 +15,7 @@ __all__ = ["ClipPlan", "Item", "TextPlan", "plan_text"]
 
 _SURE = 0.6  # similarity from which a token counts as transcribed
 _SPOKEN = 0.6  # share of a line's letters that were transcribed, from which it counts as heard
-_PARTLY = 0.34  # the same, from which it is partly heard
+_PARTLY = 0.34  # the same, from which it counts as partly heard
 _MISHEARD = 0.55  # similarity of all letters of a line and of what was transcribed in its place: another spelling of it
 _FEWEST_EXTRA = 2  # units in a row that the text lacks: one is a word misheard
 

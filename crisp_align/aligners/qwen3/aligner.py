@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self, get_args
 
 from crisp_align.aligners import AlignerProfile, Alignment, Flagged, Refusal, Result, Utterance
-from crisp_align.aligners.division import divided, expected, halved, placed_anew
+from crisp_align.aligners.division import expected, respread, split, split_in_two
 from crisp_align.aligners.qwen3.decoding import agreement, best_path, collapsed_runs, refine, repair
 from crisp_align.aligners.qwen3.engine import CLASS_S, EngineFailure, MarkerEngine, MarkerLogits, SpokenClip
 from crisp_align.backends import Backend, Engine, LoadOptions
@@ -142,7 +142,7 @@ class Qwen3Aligner:
         return [refusals.get(i) or _result(utterance, found[i], failures[i]) for i, utterance in enumerate(utterances)]
 
     def _parts(self, utterance: Utterance, refusal: Refusal | None) -> list[Utterance]:
-        return [] if refusal else divided(utterance, self.max_clip)
+        return [] if refusal else split(utterance, self.max_clip)
 
     def _spoken(self, utterance: Utterance) -> SpokenClip:
         """What the engine is given; by the best path no time after the clip's end is wanted."""
@@ -165,7 +165,7 @@ class Qwen3Aligner:
         if runs := collapsed_runs(classes):
             collapsed = sum(last - first for first, last in runs)
             reason = f"put {collapsed} of {len(utterance.units)} words on one moment"
-            return _AlignmentFailure(reason, placed_anew(utterance, spans, runs), collapsed)
+            return _AlignmentFailure(reason, respread(utterance, spans, runs), collapsed)
         return spans
 
 
@@ -198,7 +198,9 @@ class _Part:
         short = self.utterance.clip.duration < _MIN_SPLIT_S
         if not failure.splittable or short or collapsed > _MAX_COLLAPSE_SPLITS:
             return []
-        return [_Part(self.owner, half, collapsed) for half in halved(self.utterance, failure.guess) if half.units]
+        return [
+            _Part(self.owner, half, collapsed) for half in split_in_two(self.utterance, failure.guess) if half.units
+        ]
 
 
 def _refusal(utterance: Utterance) -> Refusal | None:

@@ -1,7 +1,7 @@
 """What runs the network of Qwen3-ForcedAligner: clips and their words in, scores of the time classes out.
 
 The aligner knows nothing of how the scores come about: on torch, in ggml, in MLX or on a server. An engine is one
-small class in a file of its own beside this one.
+small class in a file of its own next to this one.
 """
 
 from __future__ import annotations
