@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.test_imports import MODULES, imported
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -19,6 +21,24 @@ def test_every_module_is_on_the_map_and_nothing_else() -> None:
     assert [path for path in there if not any(f"/{path}".endswith(f"/{name}") for name in named)] == []
     elsewhere = {name for name in named if not any(f"/{path}".endswith(f"/{name}") for path in there)}
     assert all((ROOT / name).is_file() for name in elsewhere)
+
+
+def test_imports_go_from_the_lower_rows_of_the_map_to_the_upper_ones() -> None:
+    row_of = {}
+    for row, line in enumerate((ROOT / "docs" / "code.md").read_text(encoding="utf-8").splitlines()):
+        if line.startswith("|"):
+            row_of |= dict.fromkeys(re.findall(r"`([\w/]+\.py)`", line), row)
+    rows = {}
+    for name, path in MODULES.items():
+        whole = path.relative_to(ROOT).as_posix()
+        rows[name] = row_of.get(whole.removeprefix("crisp_align/"), row_of.get(whole))
+    upward = [
+        (name, other)
+        for name, row in rows.items()
+        for other in imported(name)
+        if row is not None and (rows[other] or 0) > row
+    ]
+    assert upward == []
 
 
 def test_every_document_is_linked_from_the_readme_and_links_lead_somewhere() -> None:
