@@ -45,7 +45,7 @@ def test_a_file_that_changes_language_keeps_both(whisper: Whisper, shared_audio:
     ]
     english, german = whisper.transcribe(halves, DecodeOptions())
     assert (english.language, german.language) == ("en", "de")
-    assert "free of charge" in english.text
+    assert "free of charge" in english.text.casefold()  # whether a sentence begins there differs between processors
     assert "Software" in german.text
 
 
