@@ -13,8 +13,10 @@ from typing import Literal
 from crisp_align.errors import OptionError, TranscriptError
 from crisp_align.formats import find_format, format_of_path, format_of_text, parse_format
 from crisp_align.formats.cue_text import clock, cue_lines, joins_without_space
+from crisp_align.formats.document import plain_cue
 from crisp_align.formats.encodings import read_text
 from crisp_align.formats.format import CueReader, Entry, Format
+from crisp_align.formats.repairs import Repairs
 from crisp_align.formats.srt import srt_entries
 from crisp_align.formats.vtt import vtt_entries
 from crisp_align.languages import script_language
@@ -209,7 +211,12 @@ def check_text(text: str, rules: Rules, source: str, name: str | None = None) ->
     ours = reader is format.inner_cue_reader
     try:
         found = [*_of_file(format, text, source)]
-        cues = reader(text, source)
+        if format.document_reader:
+            document = format.document_reader(text, source, False)
+            found += [Violation("syntax", notice) for notice in document.notices]
+            cues = [plain_cue(cue) for cue in document.cues]
+        else:
+            cues = reader(text, source)
         tolerance = format.time_step + (_MILLISECOND - 0.001)
         if isinstance(rules, LanguageRules):
             if ours:
@@ -397,7 +404,7 @@ def _of_file(format: Format, text: str, source: str) -> Iterator[Violation]:
         yield Violation("encoding", "holds replacement characters: it was once read in the wrong encoding")
     entries: Sequence[Entry] = ()
     if format.name == "srt":
-        entries = srt_entries(text, source)
+        entries = srt_entries(text, source, Repairs(source))
         due = "1"
         for number, entry in enumerate(entries, start=1):
             if entry.identifier != due:
@@ -405,7 +412,7 @@ def _of_file(format: Format, text: str, source: str) -> Iterator[Violation]:
                 yield Violation("numbering", message, number, entry.start)
             due = str(int(entry.identifier or due) + 1)  # one that is missing is reported once
     elif format.name == "vtt":
-        entries = vtt_entries(text, source)
+        entries = vtt_entries(text, source, Repairs(source))
     for number, entry in enumerate(entries, start=1):
         if tag := _unbalanced(entry.text):
             yield Violation("tags", f"the tag {tag} is not balanced", number, entry.start)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from crisp_align.files.atomic import write_atomically
+    from crisp_align.formats.document import SubtitleDocument
     from crisp_align.formats.json import transcript_from_json, transcript_to_json
     from crisp_align.transcript import Cue, Transcript
 
@@ -27,16 +28,21 @@ __all__ = [
     "GROUP",
     "Format",
     "WriteOptions",
+    "decode_document",
     "find_format",
     "format_of_path",
     "format_of_text",
+    "parse_document",
     "parse_format",
     "read_cues",
+    "read_document",
     "read_format",
     "refuse_untimed",
     "transcript_from_json",
+    "transcript_of_document",
     "transcript_to_json",
     "write_atomically",
+    "write_document",
     "write_format",
 ]
 
@@ -163,50 +169,158 @@ def refuse_untimed(transcript: Transcript) -> None:
         raise TranscriptError("its words have no times", subject=transcript.source, hint=hint)
 
 
-def read_format(path: str | os.PathLike[str], name: str | None = None, encoding: str | None = None) -> Transcript:
+def read_format(
+    path: str | os.PathLike[str], name: str | None = None, encoding: str | None = None, *, strict: bool = False
+) -> Transcript:
     """The transcript that a file holds; a cue becomes a segment, and its words share its time by their width.
 
     Args:
         path: of the file.
-        name: of its format; None: by its extension.
+        name: of its format; None: what its content looks like, else what its extension says.
         encoding: of its text; None: by its byte-order mark or what fits.
+        strict: refuse what would be repaired otherwise.
 
     Raises:
         TranscriptError: it cannot be read, or is not what it should be; names the file and the line.
         OptionError: no such format, or none that can be read.
     """
-    from crisp_align.formats.encodings import read_text
-
-    format = _readable(path, name)
-    return parse_format(read_text(path, encoding), os.fsdecode(path), format.name)
+    return transcript_of_document(read_document(path, name, encoding, strict=strict))
 
 
-def parse_format(text: str, source: str, name: str | None = None) -> Transcript:
+def parse_format(text: str, source: str, name: str | None = None, *, strict: bool = False) -> Transcript:
     """The transcript that the text of a file holds; as `read_format`.
 
     Args:
         text: line ends are line feeds.
         source: what to call it.
         name: of its format; None: what it looks like.
+        strict: refuse what would be repaired otherwise.
 
     Raises:
         TranscriptError: it is not what it should be; names the source and the line.
         OptionError: no such format, or none that can be read.
     """
-    from crisp_align.formats.cue_text import transcript_of
+    return transcript_of_document(parse_document(text, source, name, strict=strict))
+
+
+def read_document(
+    path: str | os.PathLike[str], name: str | None = None, encoding: str | None = None, *, strict: bool = False
+) -> SubtitleDocument:
+    """The subtitles that a file holds, as they are; a segment of a transcript is a cue of one line.
+
+    Args:
+        path: of the file.
+        name: of its format; None: what its content looks like, else what its extension says.
+        encoding: of its text; None: by its byte-order mark or what fits.
+        strict: refuse what would be repaired otherwise.
+
+    Raises:
+        TranscriptError: it cannot be read, or is not what it should be; names the file and the line.
+        OptionError: no such format, or none that can be read.
+    """
+    from crisp_align.formats.encodings import read_bytes
+
+    return decode_document(read_bytes(path), os.fsdecode(path), name, encoding, strict=strict)
+
+
+def decode_document(
+    data: bytes, source: str, name: str | None = None, encoding: str | None = None, *, strict: bool = False
+) -> SubtitleDocument:
+    """The subtitles in the bytes of a file; as `read_document`.
+
+    Args:
+        data: all of the file.
+        source: what to call it; its extension counts where its content says nothing.
+        name: of its format; None: see there.
+        encoding: of its text; None: by its byte-order mark or what fits.
+        strict: refuse what would be repaired otherwise.
+
+    Raises:
+        TranscriptError: it is not text, or not what it should be.
+        OptionError: no such format, or none that can be read.
+    """
+    from crisp_align.formats.encodings import decode
+
+    decoded = decode(data, source, encoding)
+    document = parse_document(decoded.text, source, name or _format_of_file(decoded.text, source), strict=strict)
+    notices = (*decoded.notices, *document.notices)
+    return replace(document, newline=decoded.newline, bom=decoded.bom, notices=notices)
+
+
+def _format_of_file(text: str, source: str) -> str:
+    """Name of the format of a file: what its content looks like; where that is nothing, what its extension says."""
+    found = format_of_text(text)
+    if found.name != "txt" and text.strip("\ufeff \t\n"):
+        return found.name
+    try:
+        named = format_of_path(source)
+    except OptionError:
+        return found.name
+    return _readable(source, named.name).name
+
+
+def parse_document(text: str, source: str, name: str | None = None, *, strict: bool = False) -> SubtitleDocument:
+    """The subtitles in the text of a file; as `read_document`.
+
+    Args:
+        text: line ends are line feeds.
+        source: what to call it.
+        name: of its format; None: what it looks like.
+        strict: refuse what would be repaired otherwise.
+
+    Raises:
+        TranscriptError: it is not what it should be; names the source and the line.
+        OptionError: no such format, or none that can be read.
+    """
+    from crisp_align.formats.bridge import document_of_transcript
     from crisp_align.formats.encodings import mojibake_notice
+    from crisp_align.formats.merging import unroll
 
     format = _readable(source, name) if name else format_of_text(text)
-    if format.transcript_reader:
-        transcript = format.transcript_reader(text, source)
+    if format.document_reader:
+        document = unroll(format.document_reader(text, source, strict))
     else:
-        assert format.cue_reader  # noqa: S101 (_readable saw to it)
-        language = format.language(text) if format.language else None
-        transcript = transcript_of(format.cue_reader(text, source), source, language)
-    notice = mojibake_notice(transcript.text)
-    if notice and notice not in transcript.notices:
-        return replace(transcript, notices=(*transcript.notices, notice))
-    return transcript
+        assert format.transcript_reader  # noqa: S101 (_readable saw to it)
+        document = document_of_transcript(format.transcript_reader(text, source), format.name)
+    notice = mojibake_notice(text)
+    if notice and notice not in document.notices:
+        return replace(document, notices=(*document.notices, notice))
+    return document
+
+
+def write_document(name: str, document: SubtitleDocument, options: WriteOptions | None = None) -> bytes:
+    """The bytes of a file in the format called `name`: cues, times, lines and order as they are.
+
+    What the format cannot hold is left out; `crisp_align.formats.convert.losses` says what that is. In the format that
+    the document was read from, a cue that is untouched is written as it stood, but for its times.
+
+    Raises:
+        OptionError: no such format.
+        TranscriptError: it needs the times of the words, and they have none.
+    """
+    from crisp_align.formats.bridge import plain_transcript
+    from crisp_align.formats.document import plain_cue
+
+    options, format = options or WriteOptions(), find_format(name)
+    if format.document_writer:
+        text = format.document_writer(document, options)
+    else:
+        transcript = plain_transcript(document)
+        if format.timed:
+            refuse_untimed(transcript)
+        text = format.writer(transcript, [plain_cue(cue) for cue in document.cues], options)
+    verbatim = format.name in ("ass", "ssa") and document.format == format.name
+    if verbatim and document.newline != "\n":
+        text = text.replace("\n", document.newline)
+    bom = format.has_bom and (options.bom or (verbatim and document.bom))
+    return (b"\xef\xbb\xbf" if bom else b"") + text.encode("utf-8", "replace")
+
+
+def transcript_of_document(document: SubtitleDocument) -> Transcript:
+    """The words of a document, a segment a cue, in order of time."""
+    from crisp_align.formats.bridge import plain_transcript
+
+    return plain_transcript(document, merged=True)
 
 
 def read_cues(path: str | os.PathLike[str], name: str | None = None, encoding: str | None = None) -> list[Cue]:
@@ -216,16 +330,16 @@ def read_cues(path: str | os.PathLike[str], name: str | None = None, encoding: s
         TranscriptError: it cannot be read, or is not what it should be, or holds no cues.
         OptionError: no such format, or none that can be read.
     """
-    from crisp_align.formats.encodings import read_text
+    from crisp_align.formats.document import plain_cue
 
-    format = _readable(path, name)
-    if not format.cue_reader:
-        raise TranscriptError(f"a {format.name} file holds no cues", subject=os.fsdecode(path))
-    return format.cue_reader(read_text(path, encoding), os.fsdecode(path))
+    document = read_document(path, name, encoding)
+    if not find_format(document.format).document_reader:
+        raise TranscriptError(f"a {document.format} file holds no cues", subject=os.fsdecode(path))
+    return [plain_cue(cue) for cue in document.cues]
 
 
-def _readable(path: str | os.PathLike[str], name: str | None) -> Format:
-    format = find_format(name) if name else format_of_path(path)
+def _readable(path: str | os.PathLike[str], name: str) -> Format:
+    format = find_format(name)
     if not format.readable:
         raise OptionError(f"{format.name} files can be written but not read", subject=os.fsdecode(path))
     return format

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import io
 import re
-import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from crisp_align.errors import TranscriptError
 from crisp_align.formats.cue_text import (
-    BLANKS,
-    Run,
     clock,
     highlight_spans,
     milliseconds,
-    read_runs,
     visible,
     visible_cues,
 )
@@ -26,14 +21,12 @@ from crisp_align.transcript import Cue, Transcript, Word
 if TYPE_CHECKING:
     from pysubs2 import SSAFile
 
-__all__ = ["read_ass", "write_ass", "write_ssa"]
+__all__ = ["ass_clock", "ass_header", "escape", "hundredths", "unescape", "write_ass", "write_ssa"]
 
 _JOINER = "\u2060"
 _SPECIAL = re.compile(r"(?<=\\)(?=[Nnh{}]|\Z)")  # behind the last one a tag or a line break may follow
 _GUARD = re.compile(rf"(?<=\\){_JOINER}+")
 _HIGHLIGHT = r"{\1c&H00FFFF&}"  # blue, green, red: yellow
-_DRAWING = re.compile(r"\{[^{}]{0,200}\\p[1-9]")  # pysubs2 looks in time that grows with the square of the text
-_KARAOKE = re.compile(r"\\[kK][fo]?(\d{1,7})")
 
 
 def write_ass(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
@@ -47,9 +40,26 @@ def write_ssa(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions
 
 
 def _write(cues: Sequence[Cue], options: WriteOptions, form: str) -> str:
-    from pysubs2 import Alignment, Color, SSAEvent, SSAFile, SSAStyle
+    from pysubs2 import SSAEvent
 
     kept = visible_cues(cues)
+    file = _styled_file(options, form, right_to_left=any(is_right_to_left(line) for _, lines in kept for line in lines))
+    for cue, _ in kept:
+        speakers = {word.speaker for line in cue.lines for word in line}
+        name = displayed(speakers.pop() or "").replace(",", ";") if len(speakers) == 1 else ""
+        for start, end, text in _events(cue, options):
+            file.events.append(SSAEvent(start=hundredths(start), end=hundredths(end), text=text, name=name))
+    return _composed(file, form)
+
+
+def ass_header(options: WriteOptions, form: str, *, right_to_left: bool) -> str:
+    """All of a file but its events: resolution, our style, the format of events; ends with a line feed."""
+    return _composed(_styled_file(options, form, right_to_left=right_to_left), form)
+
+
+def _styled_file(options: WriteOptions, form: str, *, right_to_left: bool) -> SSAFile:
+    from pysubs2 import Alignment, Color, SSAFile, SSAStyle
+
     file = SSAFile()
     file.info = {
         "ScriptType": "v4.00+" if form == "ass" else "v4.00",
@@ -74,14 +84,9 @@ def _write(cues: Sequence[Cue], options: WriteOptions, form: str) -> str:
         marginr=round(options.width * 0.05),
         marginv=round(options.height * 0.05),
         # -1 lets libass find the direction of each line; else all run from left to right, with the full stop in front.
-        encoding=-1 if any(is_right_to_left(line) for _, lines in kept for line in lines) else 1,
+        encoding=-1 if right_to_left else 1,
     )
-    for cue, _ in kept:
-        speakers = {word.speaker for line in cue.lines for word in line}
-        name = displayed(speakers.pop() or "").replace(",", ";") if len(speakers) == 1 else ""
-        for start, end, text in _events(cue, options):
-            file.events.append(SSAEvent(start=_hundredths(start), end=_hundredths(end), text=text, name=name))
-    return _composed(file, form)
+    return file
 
 
 def _composed(file: SSAFile, form: str) -> str:
@@ -92,14 +97,20 @@ def _composed(file: SSAFile, form: str) -> str:
 
         @staticmethod
         def ms_to_timestamp(requested_ms: int) -> str:
-            return clock(requested_ms / 1000).removeprefix("0")[:-1]
+            return ass_clock(requested_ms / 1000)
 
     text = io.StringIO()
     Unbounded.to_file(file, text, form, header_notice="")
     return text.getvalue()
 
 
-def _hundredths(seconds: float) -> int:
+def ass_clock(seconds: float) -> str:
+    """H:MM:SS.cc; hours grow where needed."""
+    return clock(hundredths(seconds) / 1000).removeprefix("0")[:-1]
+
+
+def hundredths(seconds: float) -> int:
+    """Whole hundredths of a second, in ms."""
     # The format holds hundredths; rounding each time alike keeps cues apart that were apart.
     return (milliseconds(seconds) + 5) // 10 * 10
 
@@ -110,7 +121,7 @@ def _events(cue: Cue, options: WriteOptions) -> list[tuple[float, float, str]]:
         return [
             (start, end, r"\N".join("".join(_coloured(text, word is spoken) for word, text in line) for line in lines))
             for start, end, spoken in highlight_spans(cue)
-            if _hundredths(end) > _hundredths(start)
+            if hundredths(end) > hundredths(start)
         ]
     if options.karaoke == "none":
         text = r"\N".join(escape("".join(text for _, text in line)) for line in lines)
@@ -128,18 +139,18 @@ def _coloured(text: str, spoken: bool) -> str:
 def _karaoke(cue: Cue, lines: list[list[tuple[Word, str]]], tag: str) -> str:
     """Each word with its length in hundredths; an empty syllable stands for a pause."""
     parts: list[str] = []
-    now = _hundredths(cue.start)
+    now = hundredths(cue.start)
     for number, line in enumerate(lines):
         parts.append(r"\N" if number else "")
         for word, text in line:
             core = text.lstrip()
-            start, end = max(now, _hundredths(word.start)), max(now, _hundredths(word.end))
+            start, end = max(now, hundredths(word.start)), max(now, hundredths(word.end))
             parts.append(text[: len(text) - len(core)])
             if start > now:
                 parts.append(f"{{{tag}{(start - now) // 10}}}")
             parts.append(f"{{{tag}{(end - start) // 10}}}{escape(core)}")
             now = end
-    if (rest := _hundredths(cue.end) - now) > 0:
+    if (rest := hundredths(cue.end) - now) > 0:
         parts.append(f"{{{tag}{rest // 10}}}")
     return "".join(parts)
 
@@ -149,49 +160,8 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(_JOINER, text).replace("{", r"\{").replace("}", r"\}")
 
 
-def read_ass(text: str, name: str) -> list[Cue]:
-    """Dialogue lines in the order of the file; styles and overrides are left out, karaoke gives words their times.
-
-    Raises:
-        TranscriptError: it is not SubStation Alpha.
-    """
-    from pysubs2 import SSAFile
-    from pysubs2.exceptions import Pysubs2Error
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # about fields that we do not read
-            file: SSAFile = SSAFile.from_string(text, format_="ssa" if "[V4 Styles]" in text else "ass")
-    except (Pysubs2Error, ValueError, KeyError, IndexError, OverflowError, TypeError) as error:
-        raise TranscriptError(f"not SubStation Alpha: {str(error)[:80] or 'malformed'}", subject=name) from error
-    events = [event for event in file.events if event.type == "Dialogue" and not _DRAWING.search(event.text)]
-    if not events and not re.search(r"^\s*\[Events\]", text, re.IGNORECASE | re.MULTILINE):
-        raise TranscriptError("not SubStation Alpha: no dialogue in it", subject=name)
-    return [_read_event(event) for event in events]
-
-
-def _read_event(event: Any) -> Cue:
-    start, end = event.start / 1000, event.end / 1000
-    lines: list[list[Run]] = [[]]
-    now, step = event.start, 0
-    said_at: float | None = None
-    for part in re.split(r"(\{(?!\\?\})[^{}]*(?<!\\)\}|\\N|\\n)", event.text.replace(r"\h", " ")):
-        if part in (r"\N", r"\n"):
-            lines.append([])
-        elif part.startswith("{") and part.endswith("}"):
-            for length in _KARAOKE.findall(part):
-                now += step
-                if said_at is not None:
-                    lines[-1].append(Run("", None, said_at))
-                said_at, step = now / 1000, int(length) * 10
-        elif part:
-            plain = _GUARD.sub("", part.replace(r"\{", "{").replace(r"\}", "}"))
-            core = displayed(plain)
-            if core or plain:
-                blank = " " if plain.startswith(tuple(BLANKS)) and lines[-1] else ""
-                tail = " " if plain.endswith(tuple(BLANKS)) and core else ""
-                lines[-1].append(Run(f"{blank}{core}{tail}", event.name or None, said_at if core else None))
-                said_at = None if core else said_at
-    if said_at is not None:
-        lines[-1].append(Run("", None, said_at))
-    return read_runs(start, end, lines)
+def unescape(text: str) -> str:
+    """`text` as it was before `escape`."""
+    if "\\" in text:
+        text = text.replace(r"\{", "{").replace(r"\}", "}")
+    return _GUARD.sub("", text) if _JOINER in text else text

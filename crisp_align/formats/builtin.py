@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 
-from crisp_align.formats.format import Format, lazy
+from crisp_align.formats.format import Feature, Format, lazy
 
 __all__ = ["BUILTIN"]
 
 _HOME = "crisp_align.formats"
 _FLAGS = re.IGNORECASE | re.MULTILINE
 
-_read_ass = lazy(f"{_HOME}.ass", "read_ass")
+_STYLED: frozenset[Feature] = frozenset({"bold", "italic", "underline", "strikeout", "colour"})
+
+_read_ass = lazy(f"{_HOME}.ass_document", "read_ass")
 _read_json = lazy(f"{_HOME}.json_styles", "read_json")
 _read_json_cues = lazy(f"{_HOME}.json", "read_json_cues")
 
@@ -26,7 +28,9 @@ BUILTIN = (
         extension=".srt",
         description="SubRip subtitles",
         writer=lazy(f"{_HOME}.srt", "write_srt"),
-        cue_reader=lazy(f"{_HOME}.srt", "read_srt"),
+        document_writer=lazy(f"{_HOME}.srt", "write_srt_document"),
+        holds=_STYLED | {"place", "line breaks", "overlaps"},
+        document_reader=lazy(f"{_HOME}.srt", "read_srt"),
         begins=re.compile(r"(?!WEBVTT)(?:.*\n)?.*\d:\d\d[,.]\d+ *-+>", _FLAGS),
     ),
     Format(
@@ -35,7 +39,9 @@ BUILTIN = (
         extension=".vtt",
         description="WebVTT subtitles",
         writer=lazy(f"{_HOME}.vtt", "write_vtt"),
-        cue_reader=lazy(f"{_HOME}.vtt", "read_vtt"),
+        document_writer=lazy(f"{_HOME}.vtt", "write_vtt_document"),
+        holds=_STYLED | {"ruby", "place", "exact place", "speakers", "word times", "line breaks", "overlaps"},
+        document_reader=lazy(f"{_HOME}.vtt", "read_vtt"),
         begins=re.compile(r"WEBVTT\b", _FLAGS),
     ),
     Format(
@@ -44,7 +50,9 @@ BUILTIN = (
         extension=".ass",
         description="Advanced SubStation Alpha",
         writer=lazy(f"{_HOME}.ass", "write_ass"),
-        cue_reader=_read_ass,
+        document_writer=lazy(f"{_HOME}.ass_document", "write_ass_document"),
+        holds=_STYLED | {"place", "exact place", "word times", "line breaks", "overlaps"},
+        document_reader=_read_ass,
         begins=re.compile(r"\[Script Info\](?!(?s:.)*?^ScriptType: *v4\.00 *$)", _FLAGS),
         time_step=0.01,
     ),
@@ -54,7 +62,9 @@ BUILTIN = (
         extension=".ssa",
         description="SubStation Alpha",
         writer=lazy(f"{_HOME}.ass", "write_ssa"),
-        cue_reader=_read_ass,
+        document_writer=lazy(f"{_HOME}.ass_document", "write_ssa_document"),
+        holds=_STYLED | {"place", "exact place", "word times", "line breaks", "overlaps"},
+        document_reader=_read_ass,
         begins=re.compile(r"\[Script Info\]", _FLAGS),
         time_step=0.01,
     ),
@@ -64,8 +74,9 @@ BUILTIN = (
         extension=".ttml",
         description="TTML (IMSC 1.1 text profile)",
         writer=lazy(f"{_HOME}.ttml", "write_ttml"),
-        cue_reader=lazy(f"{_HOME}.ttml", "read_ttml"),
-        language=lazy(f"{_HOME}.ttml", "ttml_language"),
+        document_writer=lazy(f"{_HOME}.ttml", "write_ttml_document"),
+        holds=_STYLED | {"ruby", "place", "exact place", "speakers", "word times", "line breaks", "overlaps"},
+        document_reader=lazy(f"{_HOME}.ttml_reader", "read_ttml"),
         begins=re.compile(r"<\?xml|<(?:\w+:)?tt\b|<!--", _FLAGS),
     ),
     Format(
@@ -74,7 +85,9 @@ BUILTIN = (
         extension=".lrc",
         description="lyrics",
         writer=lazy(f"{_HOME}.lrc", "write_lrc"),
-        cue_reader=lazy(f"{_HOME}.lrc", "read_lrc"),
+        document_writer=lazy(f"{_HOME}.lrc", "write_lrc_document"),
+        holds=frozenset({"word times", "line breaks"}),
+        document_reader=lazy(f"{_HOME}.lrc", "read_lrc"),
         begins=re.compile(r"\[(?:\d+:\d\d|[a-z#]+:[^\]\n]*\] *$)", _FLAGS),
         time_step=0.01,
         has_lines=False,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import codecs
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from crisp_align.errors import TranscriptError
 
-__all__ = ["decoded", "mojibake_notice", "read_text"]
+__all__ = ["Decoded", "decode", "decoded", "mojibake_notice", "read_bytes", "read_text"]
 
 MAX_BYTES = 512 << 20
 SAMPLE = 64 << 10  # bytes that an encoding is guessed from
@@ -29,25 +30,55 @@ _LEGACY = (
 )
 
 
-def read_text(path: str | os.PathLike[str], encoding: str | None = None) -> str:
-    """The text of a file, line ends as line feeds.
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The text of a file, and what its bytes said of it."""
+
+    text: str
+    """Lines end in line feeds; no byte-order mark."""
+    newline: str = "\n"
+    """How its first line ended."""
+    bom: bool = False
+    notices: tuple[str, ...] = ()
+    """A guess, if it is one."""
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """All of a file.
 
     Raises:
-        TranscriptError: it cannot be read, is too large, or is not text.
+        TranscriptError: it cannot be read, or is too large.
     """
     name = os.fsdecode(path)
     try:
         file = Path(path)
         if file.is_file() and file.stat().st_size > MAX_BYTES:
             raise TranscriptError("larger than any subtitle file", subject=name, hint="is it the right file?")
-        data = file.read_bytes()
+        return file.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise TranscriptError(f"cannot be read: {reason.lower()}", subject=name) from error
-    return decoded(data, name, encoding)
+
+
+def read_text(path: str | os.PathLike[str], encoding: str | None = None) -> str:
+    """The text of a file, line ends as line feeds.
+
+    Raises:
+        TranscriptError: it cannot be read, is too large, or is not text.
+    """
+    return decoded(read_bytes(path), os.fsdecode(path), encoding)
 
 
 def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
+    """`data` as text; as `decode`.
+
+    Raises:
+        TranscriptError: the encoding is unknown, or the data does not fit it.
+    """
+    return decode(data, name, encoding).text
+
+
+def decode(data: bytes, name: str, encoding: str | None = None) -> Decoded:
     """`data` as text, line ends as line feeds.
 
     What is not UTF-8 in a file that is else becomes U+FFFD; in JSON of whisper.cpp, which cuts characters in two, lone
@@ -65,7 +96,10 @@ def decoded(data: bytes, name: str, encoding: str | None = None) -> str:
         start = getattr(error, "start", 0)
         line = data[:start].count(b"\n") + 1
         raise TranscriptError(f"line {line} is not {codec} text", subject=name, hint="name its encoding") from error
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    bom = text.startswith("\ufeff") or data.startswith(tuple(mark for mark, _ in _MARKS))
+    text = text.removeprefix("\ufeff")
+    newline = "\r\n" if "\r\n" in text[:10_000] else "\n"
+    return Decoded(text.replace("\r\n", "\n").replace("\r", "\n"), newline, bom)
 
 
 def mojibake_notice(text: str) -> str | None:

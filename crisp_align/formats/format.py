@@ -13,9 +13,14 @@ from crisp_align.errors import OptionError
 if TYPE_CHECKING:  # `--help` shows the flags of formats, and needs no transcript
     from crisp_align.transcript import Cue, Transcript
 
+if TYPE_CHECKING:
+    from crisp_align.formats.document import SubtitleDocument
+
 __all__ = [
     "BEGINS_NEVER",
     "CueReader",
+    "DocumentReader",
+    "DocumentWriter",
     "Entry",
     "Format",
     "TranscriptReader",
@@ -77,6 +82,26 @@ CueReader: TypeAlias = "Callable[[str, str], list[Cue]]"
 """(text, name of its file) → cues with the lines as they stand. Raises TranscriptError."""
 TranscriptReader: TypeAlias = "Callable[[str, str], Transcript]"
 """(text, name of its file) → the transcript it holds. Raises TranscriptError."""
+DocumentReader: TypeAlias = Callable[[str, str, bool], "SubtitleDocument"]
+"""(text, name of its file, strict) → the subtitles it holds; what is wrong in it is repaired and counted in notices, or
+refused where `strict`. Raises TranscriptError."""
+DocumentWriter: TypeAlias = Callable[["SubtitleDocument", WriteOptions], str]
+"""Writes subtitles as they are, as far as the format holds them."""
+Feature: TypeAlias = Literal[
+    "bold",
+    "italic",
+    "underline",
+    "strikeout",
+    "colour",
+    "ruby",
+    "place",
+    "exact place",
+    "speakers",
+    "word times",
+    "line breaks",
+    "overlaps",
+]
+"""What a cue may have that not every format holds."""
 
 BEGINS_NEVER = re.compile(r"(?!)")
 """How a format begins that is never known by its content."""
@@ -86,10 +111,11 @@ BEGINS_NEVER = re.compile(r"(?!)")
 class Format:
     """One way to write a transcript or its cues down, and to read it back. It says all there is to know of itself.
 
-    To add one: (1) a module with a function of type `Writer`; (2) where it can be read, one of type `CueReader` (what
-    it holds is cues) or `TranscriptReader` (it holds words and segments); (3) a `Format`, in `crisp_align.formats.
-    builtin` or, in a package of your own, under the entry-point group `crisp_align.formats`; (4) a section in
-    docs/formats.md. A published one is written with `--to NAME` or `-o FILE.EXT`.
+    To add one: (1) a module with a function of type `Writer`, and where it holds styles a `DocumentWriter`; (2) where
+    it can be read, a `DocumentReader` (what it holds is subtitles) or a `TranscriptReader` (words and segments); (3) a
+    `Format`, in `crisp_align.formats.builtin` or, in a package of your own, under the entry-point group
+    `crisp_align.formats`; (4) a section in docs/formats.md. A published one is written with `--to NAME` or `-o
+    FILE.EXT`.
     """
 
     name: str
@@ -101,12 +127,14 @@ class Format:
     writer: Writer
     flag: str = ""
     """The short option that asks for it, e.g. "-osrt"; only formats that come with this package have one."""
-    cue_reader: CueReader | None = None
+    document_writer: DocumentWriter | None = None
+    """Writes subtitles with their styles; None: `writer` does, and they lose those."""
+    holds: frozenset[Feature] = frozenset()
+    """What of a cue its document writer keeps."""
+    document_reader: DocumentReader | None = None
     transcript_reader: TranscriptReader | None = None
     inner_cue_reader: CueReader | None = None
     """Reads the cues that a file of a transcript may hold as well, laid out by us."""
-    language: Callable[[str], str | None] | None = None
-    """Finds the language that a file of cues says it is in."""
     begins: re.Pattern[str] = BEGINS_NEVER
     """Matches at the start of a text in this format, blanks and a byte-order mark before it left out."""
     timed: bool = True
@@ -123,7 +151,21 @@ class Format:
     @property
     def readable(self) -> bool:
         """Whether files of this format can be read back."""
-        return self.cue_reader is not None or self.transcript_reader is not None
+        return self.document_reader is not None or self.transcript_reader is not None
+
+    @property
+    def cue_reader(self) -> CueReader | None:
+        """Reads subtitles as plain cues; None where the format holds none."""
+        reader = self.document_reader
+        if reader is None:
+            return None
+
+        def read(text: str, name: str) -> list[Cue]:
+            from crisp_align.formats.document import plain_cue
+
+            return [plain_cue(cue) for cue in reader(text, name, False).cues]
+
+        return read
 
 
 def lazy(module: str, function: str) -> Callable[..., Any]:

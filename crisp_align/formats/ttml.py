@@ -1,33 +1,28 @@
-"""TTML (.ttml): the IMSC 1.1 text profile, which streaming services take. Written and read with the standard library.
+"""TTML (.ttml): the IMSC 1.1 text profile, which streaming services take. Written with the standard library.
 
-Times are media times in milliseconds. Of foreign files paragraphs, spans and line breaks are read, in any of the
-clock, frame, tick and offset forms; styling and regions are passed over. The times of spans become those of words.
+Times are media times in milliseconds.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
-from xml.etree import ElementTree
-from xml.sax.saxutils import escape, quoteattr
+from collections.abc import Sequence
+from html import escape as _escape_html
 
-from crisp_align.errors import TranscriptError
-from crisp_align.formats.cue_text import Run, blank_edges, clock, read_cue, read_runs, visible_cues
+from crisp_align.formats.cue_text import clock, visible_cues
+from crisp_align.formats.document import BOTTOM, Position, SubtitleCue, SubtitleDocument, TextStyle
 from crisp_align.formats.format import WriteOptions
-from crisp_align.languages import NAMES
+from crisp_align.formats.ttml_styles import SAFE
 from crisp_align.text.display import displayed, is_right_to_left
 from crisp_align.transcript import Cue, Transcript
 
-__all__ = ["read_ttml", "ttml_language", "write_ttml"]
+__all__ = ["write_ttml", "write_ttml_document"]
 
-_TT = "{http://www.w3.org/ns/ttml}"
-_PARAMETER = "{http://www.w3.org/ns/ttml#parameter}"
-_METADATA = "{http://www.w3.org/ns/ttml#metadata}"
-_XML = "{http://www.w3.org/XML/1998/namespace}"
-_CLOCK = re.compile(r"(\d{2,6}):([0-5]\d):([0-5]\d|60)(?:\.(\d{1,9})|:(\d{1,4})(?:\.\d+)?)?")
-_OFFSET = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(h|ms|m|s|f|t)")
+
+def escape(text: str) -> str:
+    """`text` with entities for what XML acts upon."""
+    return _escape_html(text, quote=False)
+
+
 _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter"\
  xmlns:tts="http://www.w3.org/ns/ttml#styling" xmlns:ttm="http://www.w3.org/ns/ttml#metadata"\
@@ -55,15 +50,7 @@ def write_ttml(transcript: Transcript, cues: Sequence[Cue], options: WriteOption
     kept = visible_cues(cues)
     names = sorted({name for cue, _ in kept if (name := _speaker(cue))})
     ids = {name: f"speaker{number}" for number, name in enumerate(names, start=1)}
-    agents = "".join(
-        f'      <ttm:agent xml:id="{ids[name]}" type="person"><ttm:name type="full">{escape(name)}</ttm:name>'
-        "</ttm:agent>\n"
-        for name in names
-    )
-    head = _HEAD.format(
-        language=quoteattr(transcript.language or ""),
-        agents=f"    <metadata>\n{agents}    </metadata>\n" if agents else "",
-    )
+    head = _HEAD.format(language=_quoted(transcript.language or ""), agents=_agents(ids))
     rows: list[str] = []
     for number, (cue, lines) in enumerate(kept, start=1):
         who = _speaker(cue)
@@ -76,175 +63,98 @@ def write_ttml(transcript: Transcript, cues: Sequence[Cue], options: WriteOption
     return head + "".join(rows) + _TAIL
 
 
+def _quoted(text: str) -> str:
+    return f'"{_escape_html(text)}"'
+
+
 def _speaker(cue: Cue) -> str | None:
     speakers = {word.speaker for line in cue.lines for word in line if word.text.strip()}
     return displayed(speakers.pop() or "") or None if len(speakers) == 1 else None
 
 
-_Interval: TypeAlias = tuple[float, float | None]
-"""From when to when something is shown, s; None: nobody says."""
-_Piece: TypeAlias = tuple[str, _Interval | None]
-"""A stretch of text, or a line break, and when its span says that it is shown."""
+def write_ttml_document(document: SubtitleDocument, options: WriteOptions) -> str:
+    """A paragraph a cue, with spans for styles, speakers, readings and word times, and a region for each place."""
+    cues = [cue for cue in document.cues if cue.lines]
+    names = sorted({name for cue in cues for name in cue.speakers})
+    ids = {name: f"speaker{number}" for number, name in enumerate(names, start=1)}
+    places = list(dict.fromkeys(cue.position for cue in cues if cue.position != BOTTOM))
+    regions = {BOTTOM: "bottom"} | {place: f"place{number}" for number, place in enumerate(places, start=1)}
+    head = _HEAD.format(language=_quoted(document.language or ""), agents=_agents(ids))
+    extra = "".join(_region(place, regions[place]) for place in places)
+    head = head.replace("    </layout>", f"{extra}    </layout>")
+    rows: list[str] = []
+    for number, cue in enumerate(cues, start=1):
+        who = cue.speakers[0] if len({run.speaker for line in cue.lines for run in line if run.text}) == 1 else None
+        given = f' ttm:agent="{ids[who]}"' if who else ""
+        given += f' region="{regions[cue.position]}"' if cue.position != BOTTOM else ""
+        given += ' tts:direction="rtl"' if is_right_to_left(cue.text) else ""
+        text = _spans(cue, {} if who else ids)
+        begin, end = clock(cue.start), clock(cue.end)
+        rows.append(f'      <p xml:id="cue{number}" begin="{begin}" end="{end}"{given}>{text}</p>\n')
+    return head + "".join(rows) + _TAIL
 
 
-@dataclass(frozen=True, slots=True)
-class _Rates:
-    frame: float
-    """Frames a second."""
-    tick: float
-    counted: float = 0.0
-    """Frames that a second of SMPTE time code counts; 0: clock times are times, not codes of frames."""
-    drop: str = "nonDrop"
-
-    def clock(self, seconds: int, frames: int) -> float:
-        """s that a clock time of whole seconds and frames stands for."""
-        if not self.counted:
-            return seconds + frames / self.frame
-        minutes = seconds // 60
-        skipped = {
-            "dropNTSC": 2 * (minutes - minutes // 10),  # codes 00 and 01 of each minute but every tenth
-            "dropPAL": 4 * (minutes // 2 - minutes // 20),  # codes 00 to 03 of each second minute but every twentieth
-        }
-        return (seconds * self.counted + frames - skipped.get(self.drop, 0)) / self.frame
+def _agents(ids: dict[str, str]) -> str:
+    rows = [
+        f'      <ttm:agent xml:id="{ids[name]}" type="person">'
+        f'<ttm:name type="full">{escape(displayed(name))}</ttm:name></ttm:agent>\n'
+        for name in ids
+    ]
+    return f"    <metadata>\n{''.join(rows)}    </metadata>\n" if rows else ""
 
 
-def read_ttml(text: str, name: str) -> list[Cue]:
-    """Paragraphs that show something, in the order of the file.
-
-    Raises:
-        TranscriptError: it is not XML or not TTML, declares entities, or holds a time that is none; names the line.
-    """
-    if re.search(r"<!(?:DOCTYPE|ENTITY)", text):
-        raise TranscriptError("not TTML: declares a document type, which none needs", subject=name)
-    try:
-        root = ElementTree.fromstring(text.encode("utf-8", "replace"))  # noqa: S314 (no entities: see above)
-    except (ElementTree.ParseError, ValueError, RecursionError, LookupError) as error:
-        line = f"line {error.position[0]}: " if isinstance(error, ElementTree.ParseError) else ""
-        raise TranscriptError(f"{line}not XML", subject=name) from error
-    if root.tag != f"{_TT}tt":
-        raise TranscriptError("not TTML: its root is not tt", subject=name)
-    agents = {
-        agent.get(f"{_XML}id", ""): displayed("".join(agent.itertext())) for agent in root.iter(f"{_METADATA}agent")
-    }
-    rates = _rates(root, name)
-    body = root.find(f"{_TT}body")
-    try:
-        cues = list(_cues(body, 0.0, None, rates, agents, name)) if body is not None else []
-    except RecursionError as error:
-        raise TranscriptError("not TTML: nested too deeply", subject=name) from error
-    if not cues and any(displayed("".join(paragraph.itertext())) for paragraph in root.iter(f"{_TT}p")):
-        raise TranscriptError("no paragraph in it has a time", subject=name)
-    return cues
+def _region(place: Position, name: str) -> str:
+    """A region whose text lies around a place."""
+    column, row = (place.anchor - 1) % 3, (place.anchor - 1) // 3
+    x = place.x if place.x is not None else SAFE[column]
+    y = place.y if place.y is not None else SAFE[2 - row]
+    left, width = ((x, 100 - x), (x - min(x, 100 - x), 2 * min(x, 100 - x)), (0.0, x))[column]
+    top, height = ((0.0, y), (y - min(y, 100 - y), 2 * min(y, 100 - y)), (y, 100 - y))[row]
+    align = ("left", "center", "right")[column]
+    display = ("after", "center", "before")[row]
+    return (
+        f'      <region xml:id="{name}" tts:origin="{left:.6g}% {top:.6g}%" tts:extent="{width:.6g}% {height:.6g}%"'
+        f' tts:displayAlign="{display}" tts:textAlign="{align}"/>\n'
+    )
 
 
-def ttml_language(text: str) -> str | None:
-    """The language of the root, where it is one we know."""
-    match = re.search(r"<tt(?::tt)?\b[^>]*?\sxml:lang=[\"']([A-Za-z]{2,3})\b", text[:10_000])
-    return match.group(1).lower() if match and match.group(1).lower() in NAMES else None
+def _spans(cue: SubtitleCue, ids: dict[str, str]) -> str:
+    parts: list[str] = []
+    runs = [run for line in cue.lines for run in line]
+    timed = any(run.start is not None for run in runs)
+    starts = [run.start for run in runs]
+    at = 0
+    for number, line in enumerate(cue.lines):
+        parts.append("<br/>" if number else "")
+        for run in line:
+            given = _span_style(run.style)
+            if run.speaker in ids:
+                given += f' ttm:agent="{ids[run.speaker or ""]}"'
+            if timed:
+                begin = run.start if run.start is not None and number + at else cue.start
+                if run.start is not None or at == 0:
+                    following = next((time for time in starts[at + 1 :] if time is not None), cue.end)
+                    given += f' begin="{clock(begin - cue.start)}" end="{clock(max(begin, following) - cue.start)}"'
+            at += 1
+            if not run.text:
+                continue
+            text = escape(run.text)
+            if run.style.ruby:
+                reading = escape(run.style.ruby)
+                text = (
+                    f'<span tts:ruby="container"><span tts:ruby="base">{text}</span>'
+                    f'<span tts:ruby="text">{reading}</span></span>'
+                )
+            parts.append(f"<span{given}>{text}</span>" if given else text)
+    return "".join(parts)
 
 
-def _rates(root: ElementTree.Element, name: str) -> _Rates:
-    try:
-        frame = float(root.get(f"{_PARAMETER}frameRate", "30"))
-        above, below = (float(n) for n in re.split("[ :]+", root.get(f"{_PARAMETER}frameRateMultiplier", "1 1")))
-        rates = _Rates(
-            frame=frame * above / below,
-            tick=float(root.get(f"{_PARAMETER}tickRate", "1")),
-            counted=frame if root.get(f"{_PARAMETER}timeBase") == "smpte" else 0.0,
-            drop=root.get(f"{_PARAMETER}dropMode", "nonDrop"),
-        )
-    except (ValueError, ZeroDivisionError) as error:
-        raise TranscriptError("its frame or tick rate is not a number", subject=name) from error
-    if not (rates.frame > 0 and rates.tick > 0):
-        raise TranscriptError("its frame or tick rate is not a number", subject=name)
-    return rates
-
-
-def _cues(
-    element: ElementTree.Element, offset: float, end: float | None, rates: _Rates, agents: dict[str, str], name: str
-) -> Iterator[Cue]:
-    """Cues of an element whose times count from `offset` and run to `end` at most."""
-    pending = [(element, offset, end)]
-    while pending:
-        element, offset, end = pending.pop()
-        begin, until = _interval(element, (offset, end), rates, name)
-        if element.tag == f"{_TT}p":
-            speaker = agents.get(element.get(f"{_METADATA}agent", ""))
-            if cue := _paragraph(list(_pieces(element, (begin, until), None, rates, name)), begin, until, speaker):
-                yield cue
-        else:
-            pending += [(child, begin, until) for child in reversed(element)]
-
-
-def _interval(element: ElementTree.Element, within: _Interval, rates: _Rates, name: str) -> _Interval:
-    """When an element is shown that lies in one shown `within`."""
-    offset, end = within
-    begin = offset + (_time(element.get("begin"), rates, name) or 0.0)
-    own_end, length = _time(element.get("end"), rates, name), _time(element.get("dur"), rates, name)
-    ends = [t for t in (end, own_end and offset + own_end, length and begin + length) if t is not None]
-    return begin, min(ends) if ends else None
-
-
-def _pieces(
-    element: ElementTree.Element, within: _Interval, said: _Interval | None, rates: _Rates, name: str
-) -> Iterator[_Piece]:
-    yield _folded(element.text), said
-    for child in element:
-        if child.tag == f"{_TT}br":
-            yield "\n", None
-        elif child.tag == f"{_TT}span":
-            timed = any(child.get(key) for key in ("begin", "end", "dur"))
-            own = _interval(child, within, rates, name)
-            yield from _pieces(child, own, own if timed else said, rates, name)
-        yield _folded(child.tail), said
-
-
-def _folded(text: str | None) -> str:
-    return re.sub("[ \t\r\n]+", " ", text or "")
-
-
-def _paragraph(pieces: Sequence[_Piece], begin: float, until: float | None, speaker: str | None) -> Cue | None:
-    """A cue from when anything is shown to when nothing is, words where their spans begin; None: it shows nothing."""
-    seen = [said for text, said in pieces if displayed(text)]
-    timed = [said for said in seen if said]
-    if timed and len(timed) == len(seen):
-        begin = min(first for first, _ in timed)
-        ends = [last for _, last in timed if last is not None]
-        until = max(ends) if len(ends) == len(timed) else until
-    if until is None or not seen:
-        return None
-    begin, until = round(begin, 3), round(until, 3)
-    lines: list[list[Run]] = [[]]
-    now, over = begin, None
-    for text, said in pieces:
-        if text == "\n":
-            lines.append([])
-            continue
-        start: float | None = None
-        if said and displayed(text):
-            if round(said[0], 3) > now:
-                start = round(said[0], 3)
-                if over is not None and now < over < start:  # a pause
-                    lines[-1].append(Run("", None, over))
-                now = start
-            over = said[1]
-        if text:
-            lines[-1].append(Run(blank_edges(text), speaker, start))
-    if over is not None and now < over < until:
-        lines[-1].append(Run("", None, over))
-    if any(run.start is not None for line in lines for run in line):
-        return read_runs(begin, until, lines)
-    return read_cue(begin, until, "".join(text for text, _ in pieces).split("\n"), speaker)
-
-
-def _time(text: str | None, rates: _Rates, name: str) -> float | None:
-    if text is None:
-        return None
-    if match := _CLOCK.fullmatch(text):
-        hours, minutes, seconds, fraction, frame = match.groups()
-        whole = int(hours) * 3600 + int(minutes) * 60 + int(seconds)
-        return rates.clock(whole, int(frame or 0)) + float(f"0.{fraction or 0}")
-    if match := _OFFSET.fullmatch(text):
-        units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "f": 1 / rates.frame, "t": 1 / rates.tick}
-        return float(match.group(1)) * units[match.group(2)]
-    raise TranscriptError(f"{text[:40]!r} is not a TTML time", subject=name)
+def _span_style(style: TextStyle) -> str:
+    decoration = " ".join(name for name, on in (("underline", style.underline), ("lineThrough", style.strike)) if on)
+    given = (
+        ("tts:color", style.color),
+        ("tts:fontWeight", "bold" if style.bold else ""),
+        ("tts:fontStyle", "italic" if style.italic else ""),
+        ("tts:textDecoration", decoration),
+    )
+    return "".join(f' {name}="{value}"' for name, value in given if value)

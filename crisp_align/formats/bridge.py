@@ -1,0 +1,61 @@
+"""Between subtitles as they were read and the transcripts that the rest of the program works on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from crisp_align.formats.cue_text import transcript_of
+from crisp_align.formats.document import Line, StyledRun, SubtitleCue, SubtitleDocument, plain_cue
+from crisp_align.formats.merging import merge_equal_times, merge_frames
+from crisp_align.text.display import displayed
+from crisp_align.transcript import Transcript
+
+__all__ = ["document_of_transcript", "plain_transcript"]
+
+
+def document_of_transcript(transcript: Transcript, format: str = "") -> SubtitleDocument:
+    """A cue of one line for each segment that shows something; where speakers change, a new line begins.
+
+    Args:
+        transcript: kept beside the cues, so that formats of words lose none of their times.
+        format: name of the format that it was read from.
+    """
+    cues: list[SubtitleCue] = []
+    for segment in transcript.segments:
+        turns: list[tuple[str | None, str]] = []
+        for word in segment.words:
+            if turns and turns[-1][0] == word.speaker:
+                turns[-1] = (word.speaker, turns[-1][1] + word.text)
+            else:
+                turns.append((word.speaker, word.text))
+        lines: list[Line] = [
+            (StyledRun(shown, speaker=speaker),)
+            for speaker, text in turns or [(None, segment.text)]
+            if (shown := displayed(text))
+        ]
+        if lines:
+            cues.append(SubtitleCue(segment.start, segment.end, tuple(lines)))
+    return SubtitleDocument(
+        tuple(cues),
+        transcript.source,
+        format,
+        transcript.language,
+        notices=transcript.notices,
+        transcript=transcript,
+    )
+
+
+def plain_transcript(document: SubtitleDocument, *, merged: bool = False) -> Transcript:
+    """The words of a document: those of its transcript, where it has one, else what its cues show.
+
+    Args:
+        document: subtitles.
+        merged: whether cues of one time are one segment, and so are those of something drawn frame by frame.
+    """
+    if document.transcript is not None:
+        return replace(document.transcript, notices=document.notices)
+    cues = document.cues
+    if merged:
+        cues = merge_equal_times(merge_frames(cues))
+    transcript = transcript_of([plain_cue(cue) for cue in cues], document.source, document.language)
+    return replace(transcript, notices=document.notices)
