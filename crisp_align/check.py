@@ -211,10 +211,12 @@ def check_text(text: str, rules: Rules, source: str, name: str | None = None) ->
     ours = reader is format.inner_cue_reader
     try:
         found = [*_of_file(format, text, source)]
+        language: str | None = None
         if format.document_reader:
             document = format.document_reader(text, source, False)
             found += [Violation("syntax", notice) for notice in document.notices]
             cues = [plain_cue(cue) for cue in document.cues]
+            language = document.language
         else:
             cues = reader(text, source)
         tolerance = format.time_step + (_MILLISECOND - 0.001)
@@ -223,8 +225,7 @@ def check_text(text: str, rules: Rules, source: str, name: str | None = None) ->
                 declared = parse_format(text, source, format.name).language
             else:
                 said = " ".join(cue.text for cue in cues)
-                declared = format.language(text) if format.language else None
-                declared = declared or script_language(said) or language_of_words(said)
+                declared = language or script_language(said) or language_of_words(said)
             if format.has_lines and format.has_ends:
                 return [*found, *_by_language(cues, rules, declared, tolerance, measured=ours)]
             rules = rules.of(declared)

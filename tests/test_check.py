@@ -11,6 +11,7 @@ from crisp_align.check import check, check_file, check_text, reading_speed_summa
 from crisp_align.errors import OptionError, TranscriptError
 from crisp_align.formats import write_format
 from crisp_align.formats.cue_text import read_cue
+from crisp_align.formats.document import plain_cue
 from crisp_align.formats.srt import read_srt
 from crisp_align.languages import script_language
 from crisp_align.layout import LanguageRules, Layout, Rules, cues, profile_names, profile_rules
@@ -283,7 +284,8 @@ def test_read_back_from_a_file_only_the_speed_of_speech_is_at_fault(
     rules = rules_of(profile, transcript, fps)
     text = write_format("srt", transcript, cues(transcript.segments, rules)).decode()
     laid = cues(transcript.segments, rules)
-    found = check(read_srt(text, "a.srt"), rules, measured=False) if text else []
+    read = [plain_cue(cue) for cue in read_srt(text, "a.srt").cues]
+    found = check(read, rules, measured=False) if text else []
     faults = [v for v in found if not v.unavoidable]
     assert {v.rule for v in faults} <= {"reading-speed"}
     for spoken in [[word for line in laid[(v.cue or 0) - 1].lines for word in line] for v in faults]:

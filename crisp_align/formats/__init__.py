@@ -282,7 +282,7 @@ def parse_document(text: str, source: str, name: str | None = None, *, strict: b
     else:
         assert format.transcript_reader  # noqa: S101 (_readable saw to it)
         document = document_of_transcript(format.transcript_reader(text, source), format.name)
-    notice = mojibake_notice(text)
+    notice = mojibake_notice("\n".join(cue.text for cue in document.cues))
     if notice and notice not in document.notices:
         return replace(document, notices=(*document.notices, notice))
     return document

@@ -25,15 +25,18 @@ def unroll(document: SubtitleDocument) -> SubtitleDocument:
     """
     cues = document.cues
     repeats = [_repeated(left, right) for left, right in pairwise(cues)]
-    rolling = sum(repeat > 0 for repeat in repeats)
-    if rolling < 2 or 2 * rolling < len(cues) - 1:
+    grows = [_grows(left, right) for left, right in pairwise(cues)]
+    # A cue that is only said again is no evidence: people repeat themselves.
+    fresh = sum(0 < repeat < len(cue.lines) or more for repeat, more, cue in zip(repeats, grows, cues[1:], strict=True))
+    rolling = sum(repeat > 0 or more for repeat, more in zip(repeats, grows, strict=True))
+    if fresh < 2 or 2 * rolling < len(cues) - 1:
         return document
     made: list[SubtitleCue] = []
     for number, cue in enumerate(cues):
         repeated = repeats[number - 1] if number else 0
         if repeated and made and repeated == len(cue.lines):
             made[-1] = replace(made[-1], end=max(made[-1].end, cue.end))
-        elif not repeated and number and _grows(cues[number - 1], cue) and made:
+        elif not repeated and number and grows[number - 1] and made:
             made[-1] = _grown(made[-1], cues[number - 1], cue)
         elif lines := cue.lines[repeated:]:
             made.append(replace(cue, lines=lines, position=BOTTOM, origin=None))
@@ -50,7 +53,7 @@ def _words(lines: Sequence[Line]) -> list[str]:
 
 
 def _repeated(left: SubtitleCue, right: SubtitleCue) -> int:
-    """How many lines at the top of `right` stood at the bottom of `left` just before; -1 where all of it grows on."""
+    """How many lines at the top of `right` stood at the bottom of `left` just before."""
     if not left.lines or not right.lines or not -_TOUCHING <= right.start - left.end <= _TOUCHING:
         return 0
     above, below = _words(left.lines), _words(right.lines)
@@ -61,7 +64,10 @@ def _repeated(left: SubtitleCue, right: SubtitleCue) -> int:
 
 
 def _grows(left: SubtitleCue, right: SubtitleCue) -> bool:
-    return bool(left.lines) and right.text.startswith(left.text) and abs(right.start - left.end) <= _TOUCHING
+    """Whether `right` shows all that `left` did just before, and more."""
+    if not left.lines or abs(right.start - left.end) > _TOUCHING:
+        return False
+    return len(right.text) > len(left.text) and right.text.startswith(left.text)
 
 
 def _grown(made: SubtitleCue, left: SubtitleCue, right: SubtitleCue) -> SubtitleCue:

@@ -344,8 +344,8 @@ def test_every_format_writes_utf8_lines_without_controls(name: str, transcript: 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
 def test_a_format_is_known_by_how_it_begins(name: str, transcript: Transcript) -> None:
     text = write_format(name, transcript, laid(transcript)).decode()
-    reads = FORMATS[name].cue_reader or FORMATS[name].transcript_reader
-    assert reads in (format_of_text(text).cue_reader, format_of_text(text).transcript_reader)
+    reads = FORMATS[name].document_reader or FORMATS[name].transcript_reader
+    assert reads in (format_of_text(text).document_reader, format_of_text(text).transcript_reader)
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
@@ -697,7 +697,7 @@ def test_a_file_made_to_be_slow_ends(tmp_path: Path, name: str, text: str) -> No
 def test_a_malformed_file_is_refused_with_the_place(tmp_path: Path, name: str, text: str, place: str) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(TranscriptError, match=place):
-        read_format(tmp_path / name)
+        read_format(tmp_path / name, strict=True)
 
 
 def test_ttml_of_others_is_read_with_frames_offsets_and_nesting(tmp_path: Path) -> None:
