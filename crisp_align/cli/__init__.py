@@ -28,6 +28,7 @@ program = Program(
         ),
         "watch": ("crisp_align.cli.watch", "transcribe files as they arrive in a folder"),
         "align": ("crisp_align.cli.align", "time a given text against its recording"),
+        "sync": ("crisp_align.cli.sync", "bring subtitles into time with a recording"),
         "render": ("crisp_align.cli.render", "lay a transcript out again, without any model"),
         "check": ("crisp_align.cli.check", "judge subtitles by the rules they should keep"),
         "models": ("crisp_align.cli.models", "list, find, fetch and verify weights"),
