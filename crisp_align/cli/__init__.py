@@ -31,6 +31,7 @@ program = Program(
         "sync": ("crisp_align.cli.sync", "bring subtitles into time with a recording"),
         "render": ("crisp_align.cli.render", "lay a transcript out again, without any model"),
         "check": ("crisp_align.cli.check", "judge subtitles by the rules they should keep"),
+        "edit": ("crisp_align.cli.edit", "move, stretch, cut, join, merge and mend subtitles"),
         "models": ("crisp_align.cli.models", "list, find, fetch and verify weights"),
         "backends": ("crisp_align.cli.backends", "list speech backends and aligners"),
         "doctor": ("crisp_align.cli.doctor", "look for what is missing, and say what mends it"),
