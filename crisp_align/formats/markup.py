@@ -240,6 +240,8 @@ _TAGS = {"bold": "b", "italic": "i", "underline": "u", "strike": "s"}
 
 def tagged(lines: Sequence[Line], escape: Callable[[str], str]) -> str:
     """Lines with the tags that SubRip players know."""
+    if any(len(line) > 1 for line in lines):
+        lines = tidy_lines(lines)  # two runs of one style could make a tag between them
     parts: list[str] = []
     for kind, name, run in style_steps(lines):
         if kind == "text" and run:

@@ -84,9 +84,12 @@ def write_ttml_document(document: SubtitleDocument, options: WriteOptions) -> st
     head = head.replace("    </layout>", f"{extra}    </layout>")
     rows: list[str] = []
     for number, cue in enumerate(cues, start=1):
-        who = cue.speakers[0] if len({run.speaker for line in cue.lines for run in line if run.text}) == 1 else None
+        spoken = {run.speaker for line in cue.lines for run in line if run.text}
+        who = next(iter(spoken)) if len(spoken) == 1 else None
         given = f' ttm:agent="{ids[who]}"' if who else ""
         given += f' region="{regions[cue.position]}"' if cue.position != BOTTOM else ""
+        side = ("left", "", "right")[(cue.position.anchor - 1) % 3]
+        given += f' tts:textAlign="{side}"' if side else ""  # the body's own would overrule the region's
         given += ' tts:direction="rtl"' if is_right_to_left(cue.text) else ""
         text = _spans(cue, {} if who else ids)
         begin, end = clock(cue.start), clock(cue.end)
