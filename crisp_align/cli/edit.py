@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from crisp_align.cli.command import Command
 from crisp_align.cli.fields import OptionGroup, argument, flag, group, number, option
 from crisp_align.cli.options import EncodingGroup, LanguageGroup, LayoutGroup
-from crisp_align.cli.streams import complain, tell, write_bytes
+from crisp_align.cli.streams import print_error, print_note, write_bytes
 from crisp_align.errors import CrispAlignError, OptionError
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def run(options: EditOptions) -> int:
         except CrispAlignError as error:
             if one:
                 raise
-            complain(error)
+            print_error(error)
             failed = 1
     return failed
 
@@ -164,7 +164,7 @@ def _write(path: str, document: SubtitleDocument, options: EditOptions) -> int:
     from crisp_align.formats import format_of_path, write_document
 
     for notice in document.notices:
-        tell(f"{path}: {notice}")
+        print_note(f"{path}: {notice}")
     target = options.output.named
     if options.output.output_dir is not None:
         target = str(Path(options.output.output_dir) / Path(path).name)

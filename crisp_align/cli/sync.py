@@ -20,7 +20,7 @@ from crisp_align.cli.options import (
     VoiceGroup,
     settings,
 )
-from crisp_align.cli.transcribe import check_input, start
+from crisp_align.cli.start import check_input, start
 from crisp_align.errors import CrispAlignError, OptionError, TranscriptError
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ class SyncGroup(OptionGroup):
         "extension",
     )
     output: str | None = option(
-        *("-o", "--output"), metavar="FILE", help="the new file (one input); else NAME.synced.EXT beside the old one"
+        *("-o", "--output"),
+        metavar="FILE",
+        help="the new file (one input); else NAME.synced.EXT, where the old one is",
     )
     output_dir: str | None = option(
         "--output-dir", metavar="DIR", help="folder for the new files, under their old names"
@@ -292,6 +294,6 @@ command = Command(
     SyncOptions,
     text="Bring subtitles into time with a recording: cues, lines and styles stay, only times change.\n\n"
     "Without words (shift, linear, pieces) the subtitles may be in another language than the sound. With --reference, "
-    "other subtitles that are in time take the place of the recording. The new file stands beside the old one, which "
-    "is not written over unless --overwrite and -o say so.",
+    "other subtitles that are in time take the place of the recording. The new file is put into the folder of the old "
+    "one, which is not written over unless --overwrite and -o say so.",
 )

@@ -1,4 +1,4 @@
-"""What subtitles hold for those who do not hear: sounds, names of speakers, songs; taken out."""
+"""Marks for the deaf and hard of hearing (sounds, names of speakers, songs), and taking them out."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def renumber(document: SubtitleDocument) -> SubtitleDocument:
 def merge(above: SubtitleDocument, below: SubtitleDocument) -> SubtitleDocument:
     """Two languages in one document: where their cues share most of their time, one stands above the other.
 
-    A cue whose words take two cues in the other language stands in both. What only one of the languages has stays as it
+    A cue whose words take two cues in the other language comes in both. What only one of the languages has stays as it
     is. The result has the styles of `above`.
     """
     upper, lower = sorted(above.cues, key=_time), sorted(below.cues, key=_time)

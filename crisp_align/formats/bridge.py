@@ -17,7 +17,7 @@ def document_of_transcript(transcript: Transcript, format: str = "") -> Subtitle
     """A cue of one line for each segment that shows something; where speakers change, a new line begins.
 
     Args:
-        transcript: kept beside the cues, so that formats of words lose none of their times.
+        transcript: kept together with the cues, so that formats of words lose none of their times.
         format: name of the format that it was read from.
     """
     cues: list[SubtitleCue] = []

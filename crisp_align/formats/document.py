@@ -81,7 +81,7 @@ Line: TypeAlias = tuple[StyledRun, ...]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a cue stands in the picture."""
+    """Where a cue is shown in the picture."""
 
     anchor: int = 2
     """As the keys of a number pad lie: 2 bottom centre, 8 top centre, 4 left, 5 middle, 6 right, …"""

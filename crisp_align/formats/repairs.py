@@ -47,8 +47,8 @@ class Repairs:
         """One line about all repairs; empty where there were none."""
         if not self.counts:
             return ()
-        told = [
+        counted = [
             f"{what}: {count}" + (f" (first in line {self.lines[what]})" if what in self.lines else "")
             for what, count in self.counts.items()
         ]
-        return (f"repaired: {'; '.join(told)}",)
+        return (f"repaired: {'; '.join(counted)}",)

@@ -62,7 +62,7 @@ class _Reading:
     repairs: Repairs
     absolute: bool = False
     """Whether times of nested elements count from the start of the file, not from their parent's."""
-    astray: int = 0
+    outside_parent: int = 0
     """How many elements begin after their parent ended."""
     open_ended: set[int] = field(default_factory=set)
     """Indices of cues whose ends nobody says."""
@@ -102,10 +102,10 @@ def read_ttml(text: str, name: str, strict: bool = False) -> SubtitleDocument:
     body = next((child for child in root if local(child.tag) == "body"), None)
     reading = _Reading(clock, styles, agents, repairs, absolute="timing" in given)
     cues = _cues_of(body, reading) if body is not None else []
-    if reading.astray:
+    if reading.outside_parent:
         other = _Reading(clock, styles, agents, Repairs(name), absolute=True)
         again = _cues_of(body, other) if body is not None else []
-        if not other.astray:
+        if not other.outside_parent:
             cues, reading = again, other
     if not cues:
         _refuse_wordless(root, name)
@@ -262,7 +262,7 @@ def _interval(own: Mapping[str, str], around: _Context, reading: _Reading) -> _I
     start = around.anchored if begin is None else offset + begin
     parent_end = around.within[1]
     if begin is not None and parent_end is not None and start >= parent_end:
-        reading.astray += 1
+        reading.outside_parent += 1
     ends = [time for time in (parent_end, None if end is None else offset + end) if time is not None]
     if length is not None:
         ends.append(start + length)

@@ -97,7 +97,7 @@ def retime_by_words(document: SubtitleDocument, transcript: Transcript) -> Retim
 
     Args:
         document: the subtitles.
-        transcript: `reference_lines` timed, those that are None left out; a segment each, labels of sounds aside.
+        transcript: `reference_lines` timed, those that are None left out; a segment each, without labels of sounds.
     """
     lines = reference_lines(document.cues)
     segments = [segment for segment in transcript.segments if segment.match != "sound"]
@@ -111,7 +111,7 @@ def retime_by_words(document: SubtitleDocument, transcript: Transcript) -> Retim
         if number in times:
             cues.append(_retimed(cue, *_linger(number, document.cues, times, unspoken)))
         else:
-            cues.append(_retimed(cue, *_beside_neighbours(number, document.cues, times)))
+            cues.append(_retimed(cue, *_between_neighbours(number, document.cues, times)))
     return Retimed(document.with_cues(cues), "each cue by its words", transcript.notices)
 
 
@@ -128,7 +128,7 @@ def _linger(number: int, cues: Sequence[SubtitleCue], times: dict[int, Interval]
     return start, max(end, wanted)
 
 
-def _beside_neighbours(number: int, cues: Sequence[SubtitleCue], times: dict[int, Interval]) -> Interval:
+def _between_neighbours(number: int, cues: Sequence[SubtitleCue], times: dict[int, Interval]) -> Interval:
     """The times of a cue that says nothing: moved as the cue before it is, or the one after it, into free time."""
     before = next((n for n in range(number - 1, -1, -1) if n in times), None)
     after = next((n for n in range(number + 1, len(cues)) if n in times), None)
