@@ -35,6 +35,7 @@ __all__ = [
     "inspect",
     "load_weights",
     "place",
+    "thinker_config",
 ]
 
 
@@ -147,14 +148,14 @@ def _read_config(folder: Path, head: Head) -> dict[str, Any]:
 
 
 def _head_of(config: dict[str, Any]) -> Head:
-    thinker = _thinker(config)
+    thinker = thinker_config(config)
     marks = f"{config.get('model_type')} {thinker.get('model_type')}"
     if "classify_num" in thinker or "forced_aligner" in marks:
         return "aligner"
     return "aligner" if "TokenClassification" in str(config.get("architectures")) else "asr"
 
 
-def _thinker(config: dict[str, Any]) -> dict[str, Any]:
+def thinker_config(config: dict[str, Any]) -> dict[str, Any]:
     """The part of the makers' configuration that describes the network; some tools leave out the level around it."""
     thinker = config.get("thinker_config")
     return thinker if isinstance(thinker, dict) else config
@@ -274,7 +275,7 @@ def _native_config(checkpoint: Checkpoint) -> Any:
         ModelError: a part is missing or has values that make no model.
     """
     transformers = require_transformers("qwen", knows="Qwen3ASRForTokenClassification")
-    thinker = _thinker(checkpoint.config)
+    thinker = thinker_config(checkpoint.config)
     try:
         audio = {key: value for key, value in thinker["audio_config"].items() if key in _AUDIO_FIELDS}
         text = {key: value for key, value in thinker["text_config"].items() if key in _TEXT_FIELDS}

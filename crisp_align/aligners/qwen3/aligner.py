@@ -68,6 +68,12 @@ class Qwen3Aligner:
                 optional=("nagisa",),  # Japanese
             ),
             Engine("ggml", ("crispasr",), 'pip install "crisp-align[gguf]"'),
+            Engine(
+                "mlx",
+                ("mlx", "mlx_audio"),
+                'pip install "crisp-align[mlx]"',
+                frozenset({"float32", "float16", "bfloat16"}),
+            ),
             Engine("vllm", (), "pip install vllm, in an environment of its own", asks_servers=True),
         ),
         family="qwen3-aligner",
@@ -109,6 +115,10 @@ class Qwen3Aligner:
             from crisp_align.aligners.qwen3.ggml_engine import GgmlEngine
 
             return cls(GgmlEngine.load(checkpoint, options.cpu_threads), name, options)
+        if options.runtime == "mlx":
+            from crisp_align.aligners.qwen3.mlx_engine import MlxEngine
+
+            return cls(MlxEngine.load(checkpoint, options), name, options)
         placement = _placement(options, checkpoint)
         engine = TorchEngine.load(checkpoint, placement, threads=options.threads, compiled=options.compile)
         return cls(engine, name, options)
