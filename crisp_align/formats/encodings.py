@@ -5,15 +5,16 @@ from __future__ import annotations
 import codecs
 import os
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 from crisp_align.errors import TranscriptError
+from crisp_align.formats.encoding_guess import guess_encoding, guess_stateful_encoding, guess_wide_encoding
 
 __all__ = ["Decoded", "decode", "decoded", "mojibake_notice", "read_bytes", "read_text"]
 
 MAX_BYTES = 512 << 20
-SAMPLE = 64 << 10  # bytes that an encoding is guessed from
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -22,12 +23,10 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _ENOUGH = 8  # characters of UTF-8 for every sequence that is none; fewer may be chance in another encoding
+_HINT = "name it, e.g. --encoding cp1250"
 _OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
-_LEGACY = (
-    *("gb18030", "big5", "cp932", "cp949"),
-    *(f"cp{number}" for number in range(1250, 1259)),
-    *("utf_16_le", "utf_16_be"),
-)
+_DECLARED = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z][\w.:-]{1,40})["']""")
+_TITLES = {"cp1252": "Windows-1252", "cp932": "Shift_JIS", "cp949": "EUC-KR", "cp950": "Big5", "euc_jis_2004": "EUC-JP"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def decode(data: bytes, name: str, encoding: str | None = None) -> Decoded:
     Raises:
         TranscriptError: the encoding is unknown, or the data does not fit it.
     """
-    codec, errors = (encoding, "strict") if encoding else _encoding_of(data)
+    codec, errors, guessed = (encoding, "strict", False) if encoding else _encoding_of(data, name)
     try:
         text = data.decode(codec, errors)
     except LookupError as error:
@@ -95,11 +94,14 @@ def decode(data: bytes, name: str, encoding: str | None = None) -> Decoded:
     except UnicodeError as error:
         start = getattr(error, "start", 0)
         line = data[:start].count(b"\n") + 1
-        raise TranscriptError(f"line {line} is not {codec} text", subject=name, hint="name its encoding") from error
+        raise TranscriptError(f"line {line} is not {codec} text", subject=name, hint=_HINT) from error
+    if guessed:
+        text = unicodedata.normalize("NFC", text) if codec == "cp1258" else text
     bom = text.startswith("\ufeff") or data.startswith(tuple(mark for mark, _ in _MARKS))
     text = text.removeprefix("\ufeff")
     newline = "\r\n" if "\r\n" in text[:10_000] else "\n"
-    return Decoded(text.replace("\r\n", "\n").replace("\r", "\n"), newline, bom)
+    notices = (f"its encoding looks like {_title(codec)}; if letters are wrong, name another with --encoding",)
+    return Decoded(text.replace("\r\n", "\n").replace("\r", "\n"), newline, bom, notices if guessed else ())
 
 
 def mojibake_notice(text: str) -> str | None:
@@ -111,42 +113,55 @@ def mojibake_notice(text: str) -> str | None:
     return f"{places} characters that could not be read: damaged, or of another encoding"
 
 
-def _encoding_of(data: bytes) -> tuple[str, str]:
-    """The encoding, and what to do with errors."""
+def _title(codec: str) -> str:
+    title = _TITLES.get(codec) or codec.upper().replace("_", "-")
+    return re.sub("^CP(?=1?[28]\\d\\d|874)", "Windows-", title) if codec[:3] == "cp1" or codec == "cp874" else title
+
+
+def _encoding_of(data: bytes, name: str) -> tuple[str, str, bool]:
+    """The encoding, what to do with errors, and whether it is a guess.
+
+    Raises:
+        TranscriptError: it fits none, or several as well.
+    """
     if _OBJECT.match(data) and b'"transcription"' in data:
-        return "utf-8", "surrogateescape"
+        return "utf-8", "surrogateescape", False
     for mark, codec in _MARKS:
         if data.startswith(mark):
-            return codec, "strict"
-    if b"\0" in data:
-        return _guessed(data) or "utf-8", "strict"
+            return codec, "strict", False
+    if b"\0" in data and (wide := guess_wide_encoding(data)):
+        return wide, "replace", False
+    if declared := _declared(data):
+        return declared, "strict", False
+    if (b"\x1b" in data or b"~{" in data) and (stateful := guess_stateful_encoding(data)):
+        return stateful, "strict", False
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
         if _mostly_utf8(data):
-            return "utf-8", "replace"
-        return _guessed(data) or "utf-8", "strict"
-    return "utf-8", "strict"
+            return "utf-8", "replace", False
+        codec_found = guess_encoding(data)
+        if codec_found is None:
+            raise TranscriptError("its encoding cannot be recognised", subject=name, hint=_HINT) from None
+        return codec_found, "replace", True
+    return "utf-8", "strict", False
+
+
+def _declared(data: bytes) -> str | None:
+    """The encoding that an XML declaration names, if the file is in it."""
+    match = _DECLARED.match(data[:1000])
+    if not match:
+        return None
+    codec = match.group(1).decode("ascii")
+    codec = "cp1252" if codec.lower() in ("iso-8859-1", "latin1", "latin-1") else codec
+    try:
+        data.decode(codec)
+    except (LookupError, UnicodeError, AssertionError):
+        return None
+    return None if "16" in codec and b"\0" not in data else codec
 
 
 def _mostly_utf8(data: bytes) -> bool:
     text = data.decode("utf-8", "replace")
     bad = text.count("\ufffd")
     return len(text) - len(text.encode("ascii", "ignore")) - bad >= _ENOUGH * bad
-
-
-def _guessed(data: bytes) -> str | None:
-    """The legacy encoding that fits best; None: none does. Numbers and times say nothing about it and are left out."""
-    from charset_normalizer import from_bytes
-
-    lines = [line for line in data.split(b"\n") if not re.fullmatch(rb"[\d:., \->\r]*", line)]
-    sample = b"\n".join(lines)[:SAMPLE]
-    # A short text is shown to the guesser several times: it wants to see enough of it.
-    best = from_bytes(sample * (1 + 400 // (len(sample) + 1)), cp_isolation=list(_LEGACY)).best()
-    for codec in [best.encoding] if best else []:
-        try:
-            data.decode(codec)
-        except UnicodeError:
-            return None
-        return codec
-    return None
