@@ -97,7 +97,7 @@ _GLUED = -6.0
 """For an uncommon symbol next to a letter."""
 _MIXED, _MIXED_WIDE = -16.0, -1.0
 """For a Latin letter next to one of another script; where characters are wide that is common."""
-_LAST_LATIN, _FIRST_WIDE = "\u1eff", "\u2e80"
+_FIRST_WIDE = "\u2e80"
 _EDGE = " "
 _COMMON_SYMBOLS = frozenset(
     "“”„‟‘’‚–—…«»‹›¿¡°♪♫§№%€£©®•·、。「」『』，．！？：；（）《》【】〜～・―　‥〔〕々ー"
@@ -268,9 +268,13 @@ def _folded(pairs: Counter[tuple[str, str]]) -> tuple[dict[tuple[str, str], int]
                 strange += _CASE * count
             if _EDGE in key and not _is_plain((left, right)):
                 strange += _inside_word(left, right) * count
-            elif left.isascii() != right.isascii() and max(left, right) > _LAST_LATIN:
+            elif _is_latin(left) != _is_latin(right) and _EDGE not in key:
                 strange += (_MIXED if max(left, right) < _FIRST_WIDE else _MIXED_WIDE) * count
     return folded, strange
+
+
+def _is_latin(char: str) -> bool:
+    return char < "\u0370" or "\u1e00" <= char <= "\u1eff"
 
 
 @cache
