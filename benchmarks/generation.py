@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--tiny", action="store_true", help="toy weights, to try the code")
     asked = parser.parse_args()
     qwen3_answers._TOKENS_PER_SECOND, qwen3_answers._TOKENS_AT_LEAST = 0, asked.tokens
     clips = _clips(asked.clips)
@@ -52,7 +53,9 @@ def main() -> None:
     for column in ("dtype", "way", "seconds", "CPU s", "tokens/s", "throughput"):
         table.add_column(column, justify="right")
     for dtype in asked.dtypes:
-        backend = _backend(LoadOptions(device=asked.device, dtype=dtype, threads=threads), asked.tokens)
+        backend = _backend(
+            LoadOptions(device=asked.device, dtype=dtype, threads=threads), asked.tokens, Size() if asked.tiny else SIZE
+        )
         ways: dict[str, Callable[[], object]] = {
             "one by one": lambda backend=backend: [backend.transcribe([c], DecodeOptions()) for c in clips],
             "together": lambda backend=backend: backend.transcribe(clips, DecodeOptions()),
@@ -77,7 +80,7 @@ def _clips(count: int) -> list[Clip]:
     return made
 
 
-def _backend(options: LoadOptions, tokens: int) -> qwen3_asr.Qwen3Asr:
+def _backend(options: LoadOptions, tokens: int, size: Size) -> qwen3_asr.Qwen3Asr:
     """A recogniser of full size that knows nothing and never ends a text by itself."""
     torch = require_torch("qwen")
     from transformers import Qwen3ASRForConditionalGeneration
@@ -89,7 +92,7 @@ def _backend(options: LoadOptions, tokens: int) -> qwen3_asr.Qwen3Asr:
     torch.set_default_dtype(getattr(torch, placement.dtype))
     try:
         with torch.device(placement.device):
-            network = Qwen3ASRForConditionalGeneration(qwen_config(qwen_tokenizer(), SIZE, None)).eval()
+            network = Qwen3ASRForConditionalGeneration(qwen_config(qwen_tokenizer(), size, None)).eval()
     finally:
         torch.set_default_dtype(before)
     network.generation_config.min_new_tokens = tokens
