@@ -6,16 +6,18 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from crisp_align.backends import BackendProfile, DecodeOptions, Engine, LoadOptions, Transcription
 from crisp_align.backends.capabilities import Capabilities
-from crisp_align.errors import OptionError
+from crisp_align.errors import ModelError, OptionError
 from crisp_align.languages import language_code
 from crisp_align.models.server import RequestError, ServerPool, float_wav, multipart, served_model
-from crisp_align.transcript import Clip, Word
+from crisp_align.transcript import SAMPLE_RATE, Clip, Word
 
 from .serving import transcribe_on
 
-__all__ = ["OpenAiServer"]
+__all__ = ["OpenAiServer", "check_server"]
 
 _PATH = "/v1/audio/transcriptions"
 _MAX_CLIP = 30.0  # s, what every server takes
@@ -30,7 +32,15 @@ class OpenAiServer:
     profile: ClassVar[BackendProfile] = BackendProfile(
         rank=-10,  # never by itself: it needs an address
         capabilities=Capabilities("the server", prompts=True),
-        engines=(Engine("server", (), "pip install vllm, in an environment of its own", asks_servers=True),),
+        engines=(
+            Engine(
+                "server",
+                (),
+                "pip install vllm, in an environment of its own",
+                asks_servers=True,
+                check_server="crisp_align_backends.openai_server:check_server",
+            ),
+        ),
         max_clip=_MAX_CLIP,
     )
     max_clip: float = _MAX_CLIP
@@ -68,6 +78,18 @@ class OpenAiServer:
             AlignmentError: a server gives no answer that can be used.
         """
         return transcribe_on(self._pool, clips, options, self._one, "the backend")
+
+    def probe(self) -> str:
+        """Ask for the text of a second of silence; return the name under which the model is served.
+
+        Raises:
+            ModelError: a server gives no answer to that.
+        """
+        try:
+            self._one(Clip(np.zeros(SAMPLE_RATE, np.float32), 0.0, "silence"), DecodeOptions())
+        except RequestError as error:
+            raise ModelError(f"serves no transcriptions: {error}", subject=self._pool.urls[0]) from error
+        return self.model
 
     def _one(self, clip: Clip, options: DecodeOptions) -> Transcription:
         if self._verbose:
@@ -126,4 +148,15 @@ def _words(text: str, listed: object, duration: float) -> tuple[Word, ...] | Non
     bounds = [first for first, _, _ in made[1:]] + [len(text)]
     return tuple(
         Word(text[first:last], start, max(start, end)) for (first, start, end), last in zip(made, bounds, strict=True)
+    )
+
+
+def check_server(url: str) -> str:
+    """Say what a server with OpenAI's transcription interface serves.
+
+    Raises:
+        ModelError: it gives no answer, or no transcription.
+    """
+    return (
+        f"serves {OpenAiServer.load('auto', LoadOptions(servers=(url,))).probe()}: use --backend openai --server {url}"
     )

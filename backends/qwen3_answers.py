@@ -27,7 +27,15 @@ MARK = "<asr_text>"
 ENGINE = Engine(
     "transformers", ("torch", "transformers"), 'pip install "crisp-align[qwen]"', frozenset(get_args(Dtype))
 )
-_SERVERS = Engine("vllm", (), "pip install vllm, in an environment of its own", asks_servers=True)
+
+_SERVERS = Engine(
+    "vllm",
+    (),
+    "pip install vllm, in an environment of its own",
+    asks_servers=True,
+    serve_command="crisp_align_backends.qwen3_server:serve_command",
+    check_server="crisp_align_backends.qwen3_server:check_server",
+)
 _MAX_CLIP = 180.0  # s; upstream takes 1200, but a clip this long already holds all the context that helps
 _TOKENS_PER_SECOND = 25  # fast speech in a script whose letters are two tokens each, such as Devanagari
 _TOKENS_AT_LEAST = 32

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from crisp_align.backends import BackendProfile, DecodeOptions, LoadOptions, Transcription
+from crisp_align.errors import ModelError
 from crisp_align.languages import language_name
 from crisp_align.models.server import RequestError, ServerPool, base64_wav, served_model
-from crisp_align.transcript import Clip
+from crisp_align.transcript import SAMPLE_RATE, Clip
 
 from .loops import collapse_repeats
 from .qwen3_answers import LANGUAGES, MARK, PROFILE, context_of, most_tokens, read_answer
 from .serving import transcribe_on
 
-__all__ = ["VllmAsr"]
+__all__ = ["VllmAsr", "check_server", "serve_command"]
 
 
 class VllmAsr:
@@ -59,6 +62,26 @@ class VllmAsr:
         """
         return transcribe_on(self._pool, clips, options, self._one, self.name)
 
+    def probe(self) -> str:
+        """Ask for the text of a second of silence; return the name under which the model is served.
+
+        Raises:
+            ModelError: a server gives no answer to that, or none of Qwen3-ASR's form.
+        """
+        clip = Clip(np.zeros(SAMPLE_RATE, np.float32), 0.0, "silence")
+        for url in self._pool.urls:
+            try:
+                raw, _ = _answer(
+                    self._pool.post(
+                        "/v1/chat/completions", self._request(clip, "", 16, DecodeOptions()), url=url
+                    ).json()
+                )
+            except RequestError as error:
+                raise ModelError(f"serves no Qwen3-ASR: {error}", subject=url) from error
+            if not raw.startswith("language "):
+                raise ModelError(f"serves no Qwen3-ASR: it answers {raw[:40]!r} to silence", subject=url)
+        return self.model
+
     def _one(self, clip: Clip, options: DecodeOptions) -> Transcription:
         request = self._request(clip, context_of(options), most_tokens(clip.duration), options)
         raw, ended = _answer(self._pool.post("/v1/chat/completions", request).json())
@@ -94,3 +117,17 @@ def _answer(held: Any) -> tuple[str, bool]:
     if not isinstance(text, str):
         raise RequestError("gets no text from the server")
     return text, reason != "length"
+
+
+def serve_command() -> str:
+    """The command that starts a server for the backend."""
+    return "vllm serve Qwen/Qwen3-ASR-0.6B --host 127.0.0.1 --port 8912"
+
+
+def check_server(url: str) -> str:
+    """Say what a server of Qwen3-ASR serves.
+
+    Raises:
+        ModelError: it gives no answer, or serves another kind of model.
+    """
+    return f"serves {VllmAsr.load('auto', LoadOptions(servers=(url,))).probe()}: use --backend qwen3-asr --server {url}"

@@ -35,6 +35,11 @@ class Engine:
 
     asks_servers: bool = False
     """Whether the model runs on servers whose addresses are given."""
+    serve_command: str = ""
+    """`module:function` of what returns the command that starts a server for it; empty: any server will do."""
+    check_server: str = ""
+    """`module:function` of what, given an address, asks its server for a trifle and returns what it serves; it raises
+    ModelError where that is nothing for this engine."""
 
     @property
     def is_installed(self) -> bool:

@@ -7,17 +7,22 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from crisp_align.cli.command import Command
+from crisp_align.cli.fields import OptionGroup, group, option
 from crisp_align.errors import CrispAlignError, printable
+
+if TYPE_CHECKING:
+    from crisp_align.backends import Engine
 
 __all__ = ["Finding", "command"]
 
@@ -40,8 +45,19 @@ _VOICE_ACTIVITY = "onnxruntime"  # a package, and its module
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class ServersGroup(OptionGroup):
+    """Servers that are looked at."""
+
+    servers: tuple[str, ...] = option(
+        "--server", metavar="URL", multiple=True, default=(), help="check a server of models too; may be given again"
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class DoctorOptions:
-    """The command takes none."""
+    """Arguments and options of the command."""
+
+    servers: ServersGroup = group(ServersGroup, "Servers")
 
 
 def run(options: DoctorOptions) -> int:
@@ -53,6 +69,7 @@ def run(options: DoctorOptions) -> int:
         ("Devices", _devices),
         ("Models", _models),
         ("Caches", _caches),
+        ("Servers", partial(_servers, options.servers.servers or ())),
     ):
         click.echo(f"{heading}:")
         for finding in look():
@@ -187,6 +204,44 @@ def _models() -> Iterator[Finding]:
             continue
         more = f"; a better one: {better}" if models.better_model(family, name) else ""
         yield Finding(family, "ok", f"{name} ({models.source_of(path)}){more}")
+
+
+def _servers(urls: Sequence[str]) -> Iterator[Finding]:
+    """Look at what each address serves, and say how the servers are started that some engine needs."""
+    from crisp_align.aligners import aligner_profiles
+    from crisp_align.backends import backend_profiles
+
+    profiles = [*backend_profiles().items(), *aligner_profiles().items()]
+    engines = [(name, engine) for name, profile in profiles for engine in profile.engines if engine.asks_servers]
+    for url in urls:
+        yield from _server(url, engines)
+    for name, engine in engines:
+        if engine.serve_command:
+            yield Finding(f"for {name}", "ok", f"start one with: {_function(engine.serve_command)()}")
+
+
+def _function(place: str) -> Callable[..., str]:
+    """The function at `module:function`."""
+    module, _, name = place.partition(":")
+    function: Callable[..., str] = getattr(import_module(module), name)
+    return function
+
+
+def _server(url: str, engines: Sequence[tuple[str, Engine]]) -> Iterator[Finding]:
+    """Look at what one address serves: each engine that asks servers sends it something short."""
+    refusals: list[str] = []
+    served = False
+    for name, engine in engines:
+        if not engine.check_server:
+            continue
+        try:
+            yield Finding(url, "ok", _function(engine.check_server)(url))
+            served = True
+        except CrispAlignError as error:
+            refusals.append(f"{name}: {error.what}")
+    if not served:
+        whys = list(dict.fromkeys(text.partition(": ")[2] for text in refusals))
+        yield Finding(url, "broken", whys[0] if len(whys) == 1 else "; ".join(refusals))
 
 
 def _caches() -> Iterator[Finding]:

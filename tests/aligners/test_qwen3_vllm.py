@@ -260,3 +260,25 @@ def test_the_command_times_every_word_within_a_class_of_its_label(
     )
     assert done.returncode == 0, done.stderr
     assert_within_a_class((tmp_path / "out.srt").read_text())
+
+
+def test_the_doctor_says_what_a_server_serves(url: str) -> None:
+    done = run("doctor", "--server", url)
+    assert f"use -am qwen3 --align-server {url}" in done.stdout
+    assert f"use --backend qwen3-asr --server {url}" not in done.stdout
+    assert "MISSING" not in done.stdout
+
+
+def test_the_doctor_prints_the_command_that_starts_a_server_whose_template_is_in_the_package() -> None:
+    done = run("doctor")
+    assert serve_command() in done.stdout
+    assert f"--chat-template {template_path()} " in done.stdout
+
+
+def test_the_doctor_fails_on_a_server_that_is_not_there_or_serves_another_model(fake: FakeVllm, url: str) -> None:
+    fake.change = lambda answer: (200, answer[1][:-4], answer[2])
+    for address, said in ((url, "bytes of logits"), ("http://127.0.0.1:9", "gets no answer"), ("nonsense", "nonsense")):
+        done = run("doctor", "--server", address)
+        assert done.returncode == 3
+        assert [line for line in done.stdout.splitlines() if "MISSING" in line and said in line], done.stdout
+        assert "Traceback" not in done.stderr

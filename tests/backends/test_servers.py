@@ -12,6 +12,8 @@ import pytest
 from crisp_align.backends import DecodeOptions, LoadOptions, Transcription, load_backend
 from crisp_align.errors import AlignmentError, ModelError, OptionError
 from crisp_align.transcript import Clip
+from crisp_align_backends.openai_server import check_server as check_openai
+from crisp_align_backends.qwen3_server import check_server as check_qwen
 from tests.servers import Answer, FakeVllm, refusal, serving, wav_samples
 
 CLIP = Clip(np.random.default_rng(0).normal(0, 0.1, 32_000).astype(np.float32), 0.0, "noise")
@@ -164,3 +166,16 @@ def test_without_an_address_it_says_so() -> None:
 def test_a_model_that_is_not_served_is_an_error(url: str) -> None:
     with pytest.raises(ModelError, match="serves speech"):
         load_backend("openai", "whisper-1", options=LoadOptions(servers=(url,)))
+
+
+def test_what_a_server_serves_is_said_by_the_backend_that_it_suits(fake: FakeVllm, url: str) -> None:
+    fake.write = written("language None<asr_text>")
+    assert check_qwen(url) == f"serves speech: use --backend qwen3-asr --server {url}"
+    fake.write = written("Hello! How can I help you today?")
+    with pytest.raises(ModelError, match="serves no Qwen3-ASR"):
+        check_qwen(url)
+    fake.transcribe = lambda body, kind: (200, b'{"text": ""}', {})
+    assert check_openai(url) == f"serves speech: use --backend openai --server {url}"
+    fake.transcribe = None
+    with pytest.raises(ModelError, match="serves no transcriptions"):
+        check_openai(url)

@@ -17,7 +17,7 @@ from crisp_align.models.server import RequestError, ServerPool, base64_wav, serv
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["VllmEngine", "serve_command", "template_path"]
+__all__ = ["VllmEngine", "check_server", "serve_command", "template_path"]
 
 _MARKER = "<timestamp>"
 _AROUND_AUDIO = 2  # tokens: one before the audio, one after it
@@ -143,3 +143,13 @@ def serve_command(model: str = "Qwen/Qwen3-ForcedAligner-0.6B") -> str:
         f"vllm serve {model} --host 127.0.0.1 --port 8911 --runner pooling --hf-overrides '{architecture}' "
         f"--max-model-len 4096 --chat-template {template_path()} --chat-template-content-format openai"
     )
+
+
+def check_server(url: str) -> str:
+    """Say what a server serves that was started for the aligner.
+
+    Raises:
+        ModelError: it gives no answer, or serves another kind of model.
+    """
+    model = VllmEngine.connect([url], "auto").model
+    return f"serves {model}, {CLASSES} time classes in float32: use -am qwen3 --align-server {url}"
