@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from crisp_align.events import Event, Failed, Finished
 from crisp_align.pipeline.pipeline import Pipeline
 from crisp_align.pipeline.settings import Settings
-from crisp_align.pipeline.text_alignment import Unspoken
+from crisp_align.sync.given import Unspoken
 from crisp_align.transcript import Transcript
 
 if TYPE_CHECKING:

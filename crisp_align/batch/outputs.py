@@ -14,7 +14,7 @@ from typing import TypeVar
 from crisp_align.batch.events import BatchEvent, Paused, Resumed, Written
 from crisp_align.batch.journal import Journal, digest
 from crisp_align.batch.options import OutputLayout
-from crisp_align.batch.planning import STDOUT, Job, render_files, save
+from crisp_align.batch.planning import STDOUT, Job, document_files, render_files, save
 from crisp_align.batch.report import Row, row_to_json
 from crisp_align.batch.written_files import Ledger
 from crisp_align.check import reading_speed_summary
@@ -23,6 +23,7 @@ from crisp_align.events import ClipDone, Event, Failed, Finished, Noticed, Ready
 from crisp_align.formats import find_format
 from crisp_align.layout import lay_out
 from crisp_align.media.remote import url
+from crisp_align.sync.subtitles import SubtitlesFinished
 
 __all__ = ["OutputWriter", "is_mendable", "pause_reason", "retry_while_unwritable"]
 
@@ -205,12 +206,16 @@ class OutputWriter:
 
     def _finish(self, file: _File, event: Finished) -> Iterator[BatchEvent]:
         job, transcript = file.job, event.transcript
-        layout = lay_out(transcript.segments, self._layout.rules)
+        document = event.document if isinstance(event, SubtitlesFinished) else None
+        layout = lay_out(transcript.segments if document is None else (), self._layout.rules)
         holds_cues = any(find_format(output.format).cue_reader for output in job.outputs)
         summary = reading_speed_summary(layout) if holds_cues else None
         yield Staged(job.source, "writing")
         try:
-            files = render_files(job, transcript, layout.cues, self._layout.style)
+            if document is None:
+                files = render_files(job, transcript, layout.cues, self._layout.style)
+            else:
+                files = document_files(job, document, self._layout.style)
             row = self._row(file, event, files, summary)
             piped = yield from self._save(file, files, row)
         except OutputError as error:

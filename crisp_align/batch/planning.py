@@ -15,7 +15,16 @@ from crisp_align.batch.review import with_media
 from crisp_align.batch.written_files import Ledger
 from crisp_align.errors import OptionError, OutputError
 from crisp_align.files.atomic import sweep as sweep_folder
-from crisp_align.formats import WriteOptions, find_format, format_of_path, write_atomically, write_format
+from crisp_align.formats import (
+    WriteOptions,
+    find_format,
+    format_of_path,
+    write_atomically,
+    write_document,
+    write_format,
+)
+from crisp_align.formats.bridge import plain_transcript
+from crisp_align.formats.document import SubtitleDocument
 from crisp_align.media.remote import is_url, write_bytes
 from crisp_align.media.remote import write_problem as url_write_problem
 from crisp_align.transcript import Cue, Transcript
@@ -26,6 +35,7 @@ __all__ = [
     "Input",
     "Job",
     "Output",
+    "document_files",
     "gather",
     "missing_outputs",
     "plan",
@@ -271,6 +281,20 @@ def render_files(
         if output.format == "html" and path != STDOUT:
             chosen = with_media(chosen, transcript, path)
         files[path] = write_format(output.format, transcript, blocks, chosen)
+    return files
+
+
+def document_files(job: Job, document: SubtitleDocument, style: WriteOptions | None = None) -> dict[Path, bytes]:
+    """A job's files where its cues are those of a document, as they are: path → bytes. Nothing is written."""
+    transcript = plain_transcript(document)
+    files: dict[Path, bytes] = {}
+    for output in job.outputs:
+        chosen, path, name = style or WriteOptions(), output.path(transcript), output.format
+        if name == "html" and path != STDOUT:
+            chosen = with_media(chosen, transcript, path)
+        if document.format and find_format(document.format).extension == find_format(name).extension:
+            name = document.format  # two formats share an extension: the file stays what it was
+        files[path] = write_document(name, document, chosen)
     return files
 
 

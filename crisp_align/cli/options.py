@@ -365,7 +365,11 @@ class TextGroup(OptionGroup):
     """A text to be timed."""
 
     text: str | None = option("--text", "--ref-text", metavar="TEXT", help="the text; its lines become segments")
-    text_file: str | None = option("--text-file", metavar="FILE", help="the same from a file; -: standard input")
+    text_file: str | None = option(
+        "--text-file",
+        metavar="FILE",
+        help="the same from a file, a plain text or subtitles in any format that is read; -: standard input",
+    )
     unspoken: str | None = choice(
         "--unspoken",
         choices=("keep", "mark", "drop"),

@@ -168,15 +168,9 @@ class _Synchronizer:
             TranscriptError: it cannot be read, or holds no cues with times.
         """
         from crisp_align.formats import read_document
+        from crisp_align.sync.given import require_times
 
-        document = read_document(path, None, self._encoding)
-        if not document.cues or not any(cue.end > 0 for cue in document.cues):
-            raise TranscriptError(
-                "holds no cues with times",
-                subject=path,
-                hint="time a plain text with: crisp-align align MEDIA --text-file",
-            )
-        return document
+        return require_times(read_document(path, None, self._encoding))
 
     def retime(self, document: SubtitleDocument, media: str | None) -> Retimed:
         """The document in time.
@@ -207,20 +201,19 @@ class _Synchronizer:
         return wanted is None or transcript_of_document(document).language in (None, wanted)
 
     def _by_words(self, document: SubtitleDocument, media: str) -> Retimed:
-        from crisp_align.events import Failed, Finished
+        from crisp_align.events import Failed
         from crisp_align.pipeline.pipeline import Pipeline
-        from crisp_align.sync.subtitles import reference_lines, retime_by_words
+        from crisp_align.sync.subtitles import Retimed, SubtitlesFinished, reference_lines
 
         if self._pipeline is None:
             self._pipeline = Pipeline.load(self._settings, transcribes=False)
-        text = "\n".join(line for line in reference_lines(document.cues) if line is not None)
-        if not text.strip():
+        if not any(reference_lines(document.cues)):
             raise TranscriptError("says nothing that could be found in the recording", subject=document.source)
-        for event in self._pipeline.align(media, text):
+        for event in self._pipeline.align_document(media, document):
             if isinstance(event, Failed):
                 raise event.error
-            if isinstance(event, Finished):
-                return retime_by_words(document, event.transcript)
+            if isinstance(event, SubtitlesFinished):
+                return Retimed(event.document, "each cue by its words", event.transcript.notices)
         raise AssertionError("a run ends with Finished or Failed")
 
 

@@ -12,6 +12,7 @@ from crisp_align.cli.options import (
     BatchGroup,
     ClusterGroup,
     ConsoleGroup,
+    EncodingGroup,
     LayoutGroup,
     ListGroup,
     MediaGroup,
@@ -71,6 +72,7 @@ class TranscribeOptions:
     timing: TimingGroup = group(TimingGroup, "Word times")
     align_only: AlignOnlyGroup = group(AlignOnlyGroup, "Word times")
     text: TextGroup = group(TextGroup, "Word times")
+    reading: EncodingGroup = group(EncodingGroup, "Word times")
     batch: BatchGroup = group(BatchGroup, "Batch")
     cluster: ClusterGroup = group(ClusterGroup, "Cluster")
     console: ConsoleGroup = group(ConsoleGroup, "Screen")
@@ -190,6 +192,7 @@ def _align_options(options: TranscribeOptions) -> AlignOptions:
     return AlignOptions(
         media=names[0],
         text=options.text,
+        reading=options.reading,
         sound=options.sound,
         output=options.output,
         layout=options.layout,

@@ -58,8 +58,9 @@ def lay_out(segments: Sequence[Segment], rules: Rules) -> Layout:
     """
     laid: list[tuple[Lines, Rules]] = []
     for stretch_rules, stretch in reversed(_stretches(segments, rules)):
-        next_start = laid[0][0][0][0].start if laid else math.inf
-        laid[:0] = [(block, stretch_rules) for block in _blocks(stretch, stretch_rules, next_start)]
+        for part in reversed(_parts(stretch)):
+            next_start = laid[0][0][0][0].start if laid else math.inf
+            laid[:0] = [(block, stretch_rules) for block in _blocks(part, stretch_rules, next_start)]
     rules_of_cues = tuple(cue_rules for _, cue_rules in laid)
     return Layout(tuple(assign_times([block for block, _ in laid], rules_of_cues)), rules_of_cues)
 
@@ -78,6 +79,17 @@ def _blocks(segments: Sequence[Segment], rules: Rules, next_start: float) -> lis
     if rules.max_lines and rules.max_chars != 1:
         return optimal_lines(segments, rules, next_start)
     return [block for segment in segments for block in fill_lines(segment, rules)]
+
+
+def _parts(segments: Sequence[Segment]) -> list[list[Segment]]:
+    """Segments that may share cues: speech in a row, and each line alone that takes no speech."""
+    parts: list[list[Segment]] = [[]]
+    for segment in segments:
+        silent = segment.match in ("unspoken", "sound")
+        if parts[-1] and (silent or parts[-1][-1].match in ("unspoken", "sound")):
+            parts.append([])
+        parts[-1].append(segment)
+    return parts
 
 
 def _stretches(segments: Sequence[Segment], rules: Rules) -> list[tuple[Rules, list[Segment]]]:

@@ -14,11 +14,13 @@ from typing import TypeAlias
 from crisp_align.aligners.chain import AlignerChain
 from crisp_align.backends import Backend
 from crisp_align.events import Event, Ready
+from crisp_align.formats.document import SubtitleDocument
 from crisp_align.pipeline.prefetch import ROOM, Feed, Listed, Reading, Task
 from crisp_align.pipeline.residency import ModelResidency
 from crisp_align.pipeline.scheduler import Scheduler
 from crisp_align.pipeline.settings import Settings
-from crisp_align.pipeline.text_alignment import Unspoken, align_text
+from crisp_align.pipeline.text_alignment import align_document, align_given, align_text
+from crisp_align.sync.given import GivenText, Unspoken
 
 __all__ = ["Pipeline", "Settings", "run"]
 
@@ -109,6 +111,24 @@ class Pipeline:
             The same events as `transcribe`.
         """
         yield from align_text(self.models, os.fspath(source), text, unspoken)
+
+    def align_given(self, source: Source, given: GivenText) -> Iterator[Event]:
+        """Time the text of a file: a plain one line by line, subtitles cue by cue.
+
+        Args:
+            source: a path; "-" is standard input.
+            given: where the text is, and what becomes of it.
+
+        Yields:
+            The same events as `transcribe`; where cues stay cues, the last is SubtitlesFinished.
+        """
+        yield from align_given(self.models, os.fspath(source), given)
+
+    def align_document(
+        self, source: Source, document: SubtitleDocument, unspoken: Unspoken = "keep"
+    ) -> Iterator[Event]:
+        """Time subtitles by their words; the last event, SubtitlesFinished, holds them in time."""
+        yield from align_document(self.models, os.fspath(source), document, unspoken)
 
 
 def run(settings: Settings, feed: Feed, room: int = ROOM) -> Generator[Ready | Event]:

@@ -57,24 +57,32 @@ class ReferenceText:
         return tuple(ends)
 
     @classmethod
-    def read(cls, text: str, language: str | None, mode: UnitMode = "word") -> Self:
+    def read(cls, text: str | Sequence[str], language: str | None, mode: UnitMode = "word") -> Self:
         """Split a text line by line.
 
         A line that names sounds only (`[door slams]`) is a line without units; one that holds no letters at all is kept
         with the line before (or after). Labels inside a line (`NAME:`, `[sighs]`) belong to the words next to them.
+
+        Args:
+            text: to be split at its line breaks; or its lines, which stay one each, however they are broken: cues.
+            language: of the text, where it is known.
+            mode: what a unit is.
         """
         units: list[Unit] = []
         audible: list[Unit] = []
         lines: list[ReferenceLine] = []
         lead = ""
-        for line in text.splitlines():
+        given = text.splitlines() if isinstance(text, str) else text
+        for line in given:
             shown = normalize_text(line, language)
             if is_sound_line(shown):
                 lines.append(ReferenceLine(lead + shown, len(units), len(units)))
                 lead = ""
                 continue
-            pieces, said = _units(shown, language, mode) if shown else ([], [])
-            if not pieces and lines:
+            pieces, said = _units_of_rows(line.split("\n"), language, mode) if shown else ([], [])
+            if not pieces and not isinstance(text, str):
+                lines.append(ReferenceLine(shown, len(units), len(units)))
+            elif not pieces and lines:
                 lines[-1] = _extended(lines[-1], shown, units)
             elif not pieces:
                 lead += shown
@@ -86,6 +94,22 @@ class ReferenceText:
                 units.extend(pieces)
                 audible.extend(said)
         return cls(tuple(units), tuple(lines), tuple(audible))
+
+
+def _units_of_rows(rows: Sequence[str], language: str | None, mode: UnitMode) -> tuple[list[Unit], list[Unit]]:
+    """The units of the rows of one line, each of which may begin with a label; see `_units`."""
+    units: list[Unit] = []
+    audible: list[Unit] = []
+    waiting = ""
+    for row in rows:
+        shown = normalize_text(f"{waiting} {row}" if waiting else row, language)
+        pieces, said = _units(shown, language, mode) if shown else ([], [])
+        waiting = "" if pieces else shown.strip()
+        units += pieces
+        audible += said
+    if waiting and units:
+        units[-1] = Unit(f"{units[-1].text} {waiting}", units[-1].spoken)
+    return units, audible
 
 
 def _extended(line: ReferenceLine, shown: str, units: list[Unit]) -> ReferenceLine:

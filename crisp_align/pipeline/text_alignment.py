@@ -11,14 +11,15 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 
 from crisp_align.aligners import Utterance
 from crisp_align.aligners.chain import COMMON_MAX_CLIP
 from crisp_align.errors import AlignmentError, CrispAlignError, ModelError
-from crisp_align.events import ClipResult, Event, Failed, Started
+from crisp_align.events import ClipResult, Event, Failed, Finished, Noticed, Started
+from crisp_align.formats.document import SubtitleDocument
 from crisp_align.languages import script_language
 from crisp_align.pipeline.assembly import FileAssembly, conclude
 from crisp_align.pipeline.partition import assign_by_asr, assign_by_duration
@@ -26,22 +27,20 @@ from crisp_align.pipeline.prefetch import Read, Task, read
 from crisp_align.pipeline.reference_text import ReferenceText, mismatch_notices
 from crisp_align.pipeline.residency import ModelResidency
 from crisp_align.pipeline.stages import ClipTranscript, Transcriber, timed_words
-from crisp_align.sync.placing import place_silent_lines, room_after, silent_words
+from crisp_align.sync.given import GivenText, Unspoken
+from crisp_align.sync.placing import UNSPOKEN_MARK, place_silent_lines, room_after, silent_words
 from crisp_align.sync.plan import TextPlan, plan_text
+from crisp_align.sync.subtitles import SubtitlesFinished, reference_lines, retime_by_words
 from crisp_align.text.display import quoted
 from crisp_align.text.units import split_units
 from crisp_align.transcript import Clip, ExtraSpeech, Segment, Unit, Word
 
-__all__ = ["Unspoken", "align_text"]
-
-Unspoken: TypeAlias = Literal["keep", "mark", "drop"]
-"""What becomes of lines that nobody says."""
+__all__ = ["Unspoken", "align_given", "align_text"]
 
 _ALIGN_BATCH = 16  # clips that are aligned in one call
 _IN_MEMORY = 64 << 20  # bytes of sound that wait in memory; more waits on the disk
 _UNRELATED = 0.15  # share of a text that is transcribed as given, below which its lines are not judged one by one
 _SAME_STRETCH = 3.0  # s between two stretches of speech without text that count as one
-_MARK = "[unspoken]"
 _SHORTEST_EXTRA = 0.3  # s; speech without text that is shorter is not reported
 
 
@@ -73,7 +72,45 @@ class _ClipStore:
         self._file.close()
 
 
-def align_text(models: ModelResidency, source: str, text: str, unspoken: Unspoken) -> Iterator[Event]:
+def align_given(models: ModelResidency, source: str, given: GivenText) -> Iterator[Event]:
+    """Time a text, or subtitles whose cues stay cues; see `Pipeline.align_given`."""
+    try:
+        content = given.read()
+        if isinstance(content, str):
+            yield from align_text(models, source, content, given.unspoken)
+        else:
+            yield from align_document(models, source, content, given.unspoken, keeps_cues=given.keeps_cues)
+    except CrispAlignError as error:
+        yield Failed(source, error)
+
+
+def align_document(
+    models: ModelResidency, source: str, document: SubtitleDocument, unspoken: Unspoken, *, keeps_cues: bool = True
+) -> Iterator[Event]:
+    """Time subtitles by their words; the last event holds the document in time.
+
+    Args:
+        models: the aligners, and the backend.
+        source: the recording.
+        document: the subtitles.
+        unspoken: what becomes of cues that nobody says.
+        keeps_cues: False: only the words are wanted, to be laid out anew.
+    """
+    for event in align_text(models, source, [line for line in reference_lines(document.cues) if line], "keep"):
+        if not isinstance(event, Finished):
+            yield event
+            continue
+        retimed = retime_by_words(document, event.transcript, unspoken).document
+        transcript = retimed.transcript or event.transcript
+        transcript = replace(transcript, notices=(*document.notices, *transcript.notices))
+        yield from (Noticed(source, notice) for notice in document.notices)
+        if keeps_cues:
+            yield SubtitlesFinished(source, transcript, replace(retimed, transcript=transcript))
+        else:
+            yield Finished(source, transcript)
+
+
+def align_text(models: ModelResidency, source: str, text: str | Sequence[str], unspoken: Unspoken) -> Iterator[Event]:
     """Time a reference text; see `Pipeline.align`."""
     assembly = FileAssembly(Task(source))
     try:
@@ -90,11 +127,13 @@ class _TextAlignment:
     Args:
         models: the aligners, and the backend.
         assembly: takes what comes of it.
-        text: the reference text.
+        text: the reference text, or its lines, which may be broken: cues.
         unspoken: what becomes of lines that nobody says.
     """
 
-    def __init__(self, models: ModelResidency, assembly: FileAssembly, text: str, unspoken: Unspoken) -> None:
+    def __init__(
+        self, models: ModelResidency, assembly: FileAssembly, text: str | Sequence[str], unspoken: Unspoken
+    ) -> None:
         self._models, self._file, self._text, self._unspoken = models, assembly, text, unspoken
         self._clips = _ClipStore()
         self._unspoken_lines: list[tuple[str, float]] = []
@@ -133,7 +172,9 @@ class _TextAlignment:
 
     def _align(self) -> Iterator[Event]:
         file = self._file
-        given = self._models.settings.decode.language or script_language(self._text)
+        given = self._models.settings.decode.language or script_language(
+            self._text if isinstance(self._text, str) else "\n".join(self._text)
+        )
         if given is not None and len(self._clips) == 1:  # nothing to find out, unless the text does not fit
             reference = self._reference(given)
             segments = self._by_number(reference, [0] * len(reference.units), given)
@@ -351,7 +392,7 @@ class _TextAlignment:
             found[-1] = replace(found[-1], words=words, end=words[-1].end)
         start = found[-1].end if found else 0.0
         texts = [
-            f"{text[: len(text) - len(text.lstrip())]}{_MARK} {text.lstrip()}"
+            f"{text[: len(text) - len(text.lstrip())]}{UNSPOKEN_MARK} {text.lstrip()}"
             if kind == "unspoken" and self._unspoken == "mark"
             else text
             for text, kind in shown

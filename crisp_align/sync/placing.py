@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from crisp_align.transcript import MIN_WORD, Word
 
-__all__ = ["place_silent_lines", "silent_words"]
+__all__ = ["UNSPOKEN_MARK", "place_silent_lines", "room_after", "silent_words"]
+
+UNSPOKEN_MARK = "[unspoken]"
+"""Written before a line that nobody says, where that is asked for."""
 
 _LETTERS_PER_S = 15.0  # that are read
 _SHORTEST, _LONGEST = 0.8, 4.0  # s that a line is shown where there is room

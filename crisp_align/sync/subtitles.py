@@ -7,13 +7,26 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from crisp_align.errors import AlignmentError
+from crisp_align.events import Finished
 from crisp_align.formats.document import SubtitleCue, SubtitleDocument
+from crisp_align.languages import is_spaced
 from crisp_align.sync.fit import Interval, Method, TimeFit, fit_times
+from crisp_align.sync.given import Unspoken
+from crisp_align.sync.placing import UNSPOKEN_MARK, silent_words
 from crisp_align.sync.time_map import TimeMap
 from crisp_align.text.labels import is_sound_line, unspoken_spans
-from crisp_align.transcript import Transcript
+from crisp_align.transcript import Match, Segment, Transcript
 
-__all__ = ["Retimed", "SyncMethod", "cue_intervals", "fits_well", "reference_lines", "retime_by_map", "retime_by_words"]
+__all__ = [
+    "Retimed",
+    "SubtitlesFinished",
+    "SyncMethod",
+    "cue_intervals",
+    "fits_well",
+    "reference_lines",
+    "retime_by_map",
+    "retime_by_words",
+]
 
 SyncMethod: TypeAlias = Literal["auto", "words", "shift", "linear", "pieces"]
 
@@ -34,17 +47,27 @@ class Retimed:
     notices: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SubtitlesFinished(Finished):
+    """A recording is done whose text was subtitles, and their cues stay cues."""
+
+    document: SubtitleDocument
+    """The subtitles in time."""
+
+
 def reference_lines(cues: Sequence[SubtitleCue]) -> list[str | None]:
-    """What each cue says, on one line; None where it says nothing: sounds, music, pictures."""
+    """What each cue says, with its labels and line breaks; None where it says nothing: sounds, music, pictures."""
     found: list[str | None] = []
     for cue in cues:
-        lines = [line for line in cue.text.split("\n") if not is_sound_line(line)]
-        text = " ".join(line.strip() for line in lines)
-        said = text
-        for start, end in reversed(unspoken_spans(text)):
-            said = said[:start] + said[end:]
-        found.append(text if any(char.isalnum() for char in said) else None)
+        lines = [line.strip() for line in cue.text.split("\n") if not is_sound_line(line)]
+        found.append("\n".join(lines) if any(_is_said(line) for line in lines) else None)
     return found
+
+
+def _is_said(line: str) -> bool:
+    for start, end in reversed(unspoken_spans(line)):
+        line = line[:start] + line[end:]
+    return any(char.isalnum() for char in line)
 
 
 def cue_intervals(document: SubtitleDocument) -> list[Interval]:
@@ -89,37 +112,73 @@ def _mapped(document: SubtitleDocument, time_map: TimeMap) -> SubtitleDocument:
     return document.with_cues([moved(cue) for cue in document.cues])
 
 
-def retime_by_words(document: SubtitleDocument, transcript: Transcript) -> Retimed:
+def retime_by_words(document: SubtitleDocument, transcript: Transcript, unspoken: Unspoken = "keep") -> Retimed:
     """Move each cue to its words.
 
     A cue comes in with its first word. It goes out with its last one, or as much later as it did before, as long as the
-    next cue is not in its way. Cues that say nothing keep their place between their neighbours.
+    next cue is not in its way. Cues that nobody says, and those that name sounds, keep their place between their
+    neighbours, and move with them.
 
     Args:
         document: the subtitles.
-        transcript: `reference_lines` timed, those that are None left out; a segment each, without labels of sounds.
+        transcript: `reference_lines` timed, those that are None left out; a segment each.
+        unspoken: what becomes of cues with words that nobody says.
+
+    Returns:
+        The document; its transcript holds the words with their times, a segment a cue.
     """
     lines = reference_lines(document.cues)
-    segments = [segment for segment in transcript.segments if segment.match != "sound"]
     spoken = [number for number, line in enumerate(lines) if line is not None]
-    if len(segments) != len(spoken):
-        raise AlignmentError(f"{len(segments)} lines were timed, not {len(spoken)}", subject=document.source)
-    times: dict[int, Interval] = {n: (s.start, s.end) for n, s in zip(spoken, segments, strict=True)}
-    unspoken = {n for n, s in zip(spoken, segments, strict=True) if s.match == "unspoken"}
+    if len(transcript.segments) != len(spoken):
+        raise AlignmentError(f"{len(transcript.segments)} lines were timed, not {len(spoken)}", subject=document.source)
+    segments = dict(zip(spoken, transcript.segments, strict=True))
+    times: dict[int, Interval] = {
+        n: (segment.start, segment.end) for n, segment in segments.items() if segment.match not in ("unspoken", "sound")
+    }
     cues: list[SubtitleCue] = []
+    timed: list[Segment] = []
     for number, cue in enumerate(document.cues):
-        if number in times:
-            cues.append(_retimed(cue, *_linger(number, document.cues, times, unspoken)))
-        else:
-            cues.append(_retimed(cue, *_between_neighbours(number, document.cues, times)))
-    return Retimed(document.with_cues(cues), "each cue by its words", transcript.notices)
+        place = _linger if number in times else _between_neighbours
+        moved = _retimed(cue, *place(number, document.cues, times))
+        segment = segments.get(number)
+        match = segment.match if segment else "sound"
+        if match == "unspoken":
+            if unspoken == "drop":
+                continue
+            moved = _marked(moved) if unspoken == "mark" else moved
+        if segment is None or number not in times:
+            segment = _silent_segment(moved, match, transcript.language)
+        if segment.text:
+            timed.append(_with_speaker(segment, cue))
+        cues.append(moved)
+    words = replace(transcript, segments=tuple(timed))
+    return Retimed(replace(document.with_cues(cues), transcript=words), "each cue by its words", transcript.notices)
 
 
-def _linger(number: int, cues: Sequence[SubtitleCue], times: dict[int, Interval], unspoken: set[int]) -> Interval:
+def _marked(cue: SubtitleCue) -> SubtitleCue:
+    """The cue with a mark before its words."""
+    first, *others = cue.lines
+    return replace(cue, lines=((replace(first[0], text=f"{UNSPOKEN_MARK} {first[0].text}"), *first[1:]), *others))
+
+
+def _silent_segment(cue: SubtitleCue, match: Match | None, language: str | None) -> Segment:
+    """A segment for a cue that takes no speech."""
+    shown = cue.text.replace("\n", " ").strip()
+    text = f" {shown}" if shown and is_spaced(language) else shown
+    words = silent_words(text, cue.start, cue.end) if text else ()
+    return Segment(text, cue.start, cue.end, language, words, None, match)
+
+
+def _with_speaker(segment: Segment, cue: SubtitleCue) -> Segment:
+    if len(cue.speakers) != 1:
+        return segment
+    words = tuple(replace(word, speaker=word.speaker or cue.speakers[0]) for word in segment.words)
+    return replace(segment, words=words)
+
+
+def _linger(number: int, cues: Sequence[SubtitleCue], times: dict[int, Interval]) -> Interval:
     """When a cue comes in and goes out."""
     start, end = times[number]
-    if number in unspoken:
-        return start, end
     wanted = start + (cues[number].end - cues[number].start)
     following = next((n for n in range(number + 1, len(cues)) if n in times), None)
     if following is not None:

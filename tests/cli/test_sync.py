@@ -108,3 +108,21 @@ def test_many_files_find_their_subtitles_by_pattern_and_one_failure_stops_no_oth
 def test_what_makes_no_pair_is_wrong_usage(subtitles: Path) -> None:
     assert run("sync", str(subtitles)).returncode == 2
     assert run("sync", str(JFK), "--subtitles", "all.srt").returncode == 2
+
+
+def test_subtitles_are_the_text_of_align_and_their_cues_stay_cues(subtitles: Path) -> None:
+    out, words = subtitles.with_name("new.srt"), subtitles.with_name("new.json")
+    done = run("align", str(JFK), "--text-file", str(subtitles), "-l", "en", "-o", str(out), "-o", str(words))
+    assert done.returncode == 0, done.stderr
+    assert starts(out) == pytest.approx([0.32, 3.3, 8.2], abs=0.15)
+    texts = [line for line in out.read_text("utf-8").splitlines() if " --> " not in line]
+    assert texts == [line for line in MISTIMED.splitlines() if " --> " not in line]
+    assert '"[JFK]' not in words.read_text("utf-8")
+    assert "[JFK] ask" in words.read_text("utf-8")
+
+
+def test_options_of_layout_lay_the_words_of_subtitles_out_anew(subtitles: Path) -> None:
+    out = subtitles.with_name("new.srt")
+    done = run("align", str(JFK), "--text-file", str(subtitles), "-l", "en", "-ml", "1", "-o", str(out))
+    assert done.returncode == 0, done.stderr
+    assert len(starts(out)) > 15

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from crisp_align.layout import LanguageRules, Rules, cues, lay_out
 from crisp_align.text.units import split_units
 from crisp_align.text.width import columns
-from crisp_align.transcript import Cue, Segment, Transcript, Word
+from crisp_align.transcript import Cue, Match, Segment, Transcript, Word
 from tests.transcripts import transcripts
 
 
@@ -246,3 +246,11 @@ def test_chinese_that_came_as_one_word_is_broken_within_the_line() -> None:
     text = "我们今天要讨论的问题是人工智能到底会不会取代人类的工作"
     laid = cues([Segment(text, 0.0, 8.0, "zh", (Word(text, 0.0, 8.0),))], LanguageRules())
     assert all(columns(line) <= 32 for cue in laid for line in cue.text.split("\n"))
+
+
+def test_a_line_that_takes_no_speech_shares_no_cue_with_words_that_are_said() -> None:
+    def line(text: str, start: float, match: Match) -> Segment:
+        return Segment(f" {text}", start, start + 0.5, "en", (Word(f" {text}", start, start + 0.5),), match=match)
+
+    segments = [line("Yes.", 1.0, "heard"), line("Heading", 1.5, "unspoken"), line("No.", 2.0, "heard")]
+    assert [cue.text for cue in lay_out(segments, Rules(max_lines=2, max_chars=42)).cues] == ["Yes.", "Heading", "No."]

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 import crisp_align
+from crisp_align.backends.options import DecodeOptions
 from crisp_align.media.audio import read_audio
-from crisp_align.pipeline.text_alignment import Unspoken
+from crisp_align.pipeline.pipeline import Pipeline, Settings
+from crisp_align.sync.given import GivenText, Unspoken
+from crisp_align.sync.subtitles import SubtitlesFinished
 from crisp_align.transcript import SAMPLE_RATE, Transcript
 from tests.reels import write_reel
 
@@ -70,3 +73,55 @@ def test_a_label_inside_speech_takes_none_of_it(recording: Path) -> None:
     *_, last = timed(recording, FIRST, SECOND, THIRD.removesuffix(f" {ask}"), f"[JFK] {ask}").segments
     assert last.text == f" [JFK] {ask}"
     assert last.start == pytest.approx(14.73 + 8.19, abs=0.1)
+
+
+SUBTITLES = f"""1
+00:00:01,000 --> 00:00:03,000
+[music]
+
+2
+00:00:04,000 --> 00:00:06,000
+{FIRST}
+
+3
+00:00:06,500 --> 00:00:07,000
+(applause)
+
+4
+00:00:08,000 --> 00:00:09,000
+{ADDED}
+
+7
+00:00:10,000 --> 00:00:12,000
+KENNEDY: And so,
+my fellow Americans,
+"""
+
+
+def retimed(recording: Path, folder: Path, *, unspoken: Unspoken = "keep") -> SubtitlesFinished:
+    path = folder / "old.srt"
+    path.write_text(SUBTITLES, "utf-8")
+    pipeline = Pipeline.load(Settings(decode=DecodeOptions(language="en")), transcribes=False)
+    *_, last = pipeline.align_given(recording, GivenText(str(path), unspoken=unspoken))
+    assert isinstance(last, SubtitlesFinished), last
+    return last
+
+
+def test_cues_stay_cues_with_their_lines_and_labels_and_move_to_their_words(recording: Path, tmp_path: Path) -> None:
+    finished = retimed(recording, tmp_path)
+    music, first, applause, added, last = finished.document.cues
+    assert last.text == "KENNEDY: And so,\nmy fellow Americans,"
+    assert last.identifier == "7"
+    assert first.start == pytest.approx(0.14, abs=0.1)
+    assert last.start == pytest.approx(15.05, abs=0.1)
+    assert music.end <= first.start
+    assert first.end <= applause.start <= applause.end <= added.start <= added.end <= last.start
+    assert [segment.match for segment in finished.transcript.segments] == [
+        *("sound", "heard", "sound", "unspoken", "heard"),
+    ]
+    assert finished.transcript.words_between(15, 16)[0].text == " KENNEDY: And"
+
+
+def test_cues_that_nobody_says_are_marked_or_dropped_where_that_is_asked_for(recording: Path, tmp_path: Path) -> None:
+    assert retimed(recording, tmp_path, unspoken="mark").document.cues[3].text == f"[unspoken] {ADDED}"
+    assert len(retimed(recording, tmp_path, unspoken="drop").document.cues) == 4
