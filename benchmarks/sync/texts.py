@@ -2,9 +2,9 @@
 
     python -m benchmarks.sync.texts --data ../shared/audio --minutes 60 --language en --refrains
 
-A film is made on the spot of short recordings, cut at their pauses into phrases and joined to lines that mostly occur once,
-with pauses, music and noise. From its text 10 % of the lines are taken and 10 % others put in; `--refrains` makes a third of
-the lines repeat one that came before. The table says how far the lines lie from where they are said.
+A film is made on the spot of short recordings, cut at their pauses into phrases and joined to lines that mostly occur
+once, with pauses and noise. From its text 10 % of the lines are taken and 10 % others put in; `--refrains` makes a
+third of the lines repeat one that came before. The table says how far the lines lie from where they are said.
 """
 
 from __future__ import annotations
@@ -136,17 +136,25 @@ def cut_phrases(samples: Samples, transcript: Transcript) -> list[Phrase]:
     return found
 
 
-_SOURCES = {
+_KENNEDY = (
+    "And so, my fellow Americans, ask not what your country can do for you; ask what you can do for your country."
+)
+_COTTON = (
+    "It was the first great sorrow of his life. It was not so much the loss of the cotton itself, but the fantasy, "
+    "the hopes, the dreams built around it."
+)
+_SOURCES: dict[str, tuple[tuple[str, str | None], ...]] = {
     "en": (
-        ("jfk.wav", "And so, my fellow Americans, ask not what your country can do for you; ask what you can do for "
-         "your country."),
-        ("en-librispeech-1995-1837-0001.wav", "It was the first great sorrow of his life. It was not so much the loss of "
-         "the cotton itself, but the fantasy, the hopes, the dreams built around it."),
+        ("jfk.wav", _KENNEDY),
+        ("en-librispeech-1995-1837-0001.wav", _COTTON),
         ("multilingual.mp3", None),
         ("labelled/en-polyglot-acoustic_corpus.flac", None),
     ),
-    "de": (("de-fleurs.wav", "Das erschien mir nicht sinnvoll; es war ganz gewiss nicht fair."), ("multilingual.mp3", None)),
-}  # fmt: skip
+    "de": (
+        ("de-fleurs.wav", "Das erschien mir nicht sinnvoll; es war ganz gewiss nicht fair."),
+        ("multilingual.mp3", None),
+    ),
+}
 
 
 def phrases_of(data: Path, language: str) -> list[Phrase]:
