@@ -17,7 +17,7 @@ from crisp_align.aligners import Alignment, Refusal, Utterance
 from crisp_align.aligners.edges import trimmed
 from crisp_align.aligners.hmm.acoustic_model import AcousticModel, Position, load_acoustic_model
 from crisp_align.aligners.hmm.aligner import HmmAligner
-from crisp_align.aligners.hmm.lattice import Lattice, best_path, build_lattice
+from crisp_align.aligners.hmm.lattice import Lattice, best_path, best_score, build_lattice
 from crisp_align.aligners.hmm.mfcc import features
 from crisp_align.backends import LoadOptions
 from crisp_align.errors import ModelError
@@ -366,8 +366,11 @@ def test_no_path_is_better_than_the_best_path(seed: int, frames: int, beam: floa
     scores = np.random.default_rng(seed).normal(0, 5, (frames, len(lattice.senones))).astype(np.float32)
     path = best_path(lattice, scores, np.arange(len(lattice.senones)), beam)
     assert path is not None
-    assert score_of(lattice, path.tolist(), scores) == pytest.approx(best_by_hand(lattice, scores), abs=1e-2)
-    said = lattice.unit_of_state[path]
+    best = best_by_hand(lattice, scores)
+    assert score_of(lattice, path.states.tolist(), scores) == pytest.approx(best, abs=1e-2)
+    assert path.score == pytest.approx(best, abs=1e-2)
+    assert best_score(lattice, scores, np.arange(len(lattice.senones)), beam) == path.score
+    said = lattice.unit_of_state[path.states]
     assert [owner for owner in said if owner >= 0] == sorted(owner for owner in said if owner >= 0)
     assert {0, 1} <= set(said.tolist())
 
@@ -376,6 +379,7 @@ def test_audio_shorter_than_the_shortest_path_has_no_path(acoustic: AcousticMode
     lattice = build_lattice(acoustic, [[(((acoustic.phones["AH"],),),)]] * 5)
     columns = np.arange(len(lattice.senones))
     assert best_path(lattice, np.zeros((14, len(columns)), np.float32), columns, np.inf) is None
+    assert best_score(lattice, np.zeros((14, len(columns)), np.float32), columns, np.inf) == -np.inf
     assert best_path(lattice, np.zeros((15, len(columns)), np.float32), columns, np.inf) is not None
 
 

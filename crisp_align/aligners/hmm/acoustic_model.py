@@ -78,6 +78,10 @@ class PhoneModel(Protocol):
         """Return the number of a phone."""
         ...
 
+    def nearest(self, phone: int) -> str:
+        """Return the name of a phone, or of the English one that comes nearest to it."""
+        ...
+
     def is_optional(self, phone: int) -> bool:
         """Whether a phone may be absent."""
         ...
@@ -97,6 +101,8 @@ class AcousticModel:
 
     phones: dict[str, int]
     """Number of each phone: "AA" … "ZH", "SIL", and fillers with a name in plus signs."""
+    names: tuple[str, ...]
+    """The names, in the order of the numbers."""
     silence: int
     filler: int
     """The phone for speech that nobody could transcribe."""
@@ -122,6 +128,10 @@ class AcousticModel:
     def number(self, name: str) -> int:
         """Return the number of a phone."""
         return self.phones[name]
+
+    def nearest(self, phone: int) -> str:
+        """Return the name of a phone."""
+        return self.names[phone]
 
     def is_optional(self, phone: int) -> bool:
         """Whether a phone may be absent: none of this model's may."""
@@ -300,6 +310,7 @@ def _assembled(
     gaussians = _quadratics(means, variances)
     return AcousticModel(
         phones={name: number for number, name in enumerate(definition.names)},
+        names=tuple(definition.names),
         silence=definition.silence,
         filler=definition.names.index("+SPN+"),
         self_loop=chain[:, states, states],

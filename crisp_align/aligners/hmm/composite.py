@@ -142,6 +142,10 @@ class CompositeModel:
             self._alternatives.append(tuple((self.base.phones[phone], cost) for phone, cost in slot.alternatives))
         return self._numbers[name]
 
+    def nearest(self, phone: int) -> str:
+        """Return the name of an English phone, or of the first alternative of a composite one."""
+        return self.base.names[self._context(phone)]
+
     def is_optional(self, phone: int) -> bool:
         """Whether a phone may be absent."""
         return phone >= len(self.base.phones) and self._slots[phone - len(self.base.phones)].optional

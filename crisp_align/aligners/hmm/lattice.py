@@ -16,7 +16,7 @@ import numpy as np
 from crisp_align.aligners.hmm.acoustic_model import STATES, Integers, PhoneModel, Position
 from crisp_align.aligners.hmm.mfcc import Floats
 
-__all__ = ["FILLER", "PAUSE", "Lattice", "Pronunciation", "Reading", "best_path", "build_lattice"]
+__all__ = ["FILLER", "PAUSE", "Lattice", "Path", "Pronunciation", "Reading", "best_path", "best_score", "build_lattice"]
 
 Pronunciation: TypeAlias = tuple[int, ...]
 """Numbers of phones; never empty."""
@@ -59,6 +59,16 @@ class Lattice:
     """(states,): of ending there."""
     max_successor: Integers
     """(states,): the furthest state that one step leads to from this state or any before it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Path:
+    """The most likely way through a lattice."""
+
+    states: Integers
+    """The state of each frame: (frames,)."""
+    score: float
+    """Its log probability."""
 
 
 _Arrival: TypeAlias = tuple[int, float]  # a state left (-1: the beginning), and the log probability of leaving it
@@ -243,7 +253,7 @@ def _heads(units: Sequence[Sequence[Reading]], model: PhoneModel) -> list[set[in
     return heads[::-1]
 
 
-def best_path(lattice: Lattice, scores: Floats, columns: Integers, beam: float) -> Integers | None:
+def best_path(lattice: Lattice, scores: Floats, columns: Integers, beam: float) -> Path | None:
     """Find the most likely path (Viterbi), or None where the beam or the audio is too short to reach the end.
 
     Args:
@@ -251,18 +261,25 @@ def best_path(lattice: Lattice, scores: Floats, columns: Integers, beam: float) 
         scores: log densities, float32, shape (frames, senones).
         columns: (states,): each state's column of `scores`.
         beam: nats below the best state of a frame at which a state is pruned.
-
-    Returns:
-        The state of each frame: (frames,).
     """
     chunks = _forward(lattice, scores, columns, beam)
+    state, score = _best_end(lattice, chunks)
+    return None if score == -np.inf else Path(_traced(lattice, chunks, state), score)
+
+
+def best_score(lattice: Lattice, scores: Floats, columns: Integers, beam: float) -> float:
+    """The log probability of the path that `best_path` finds; -inf where it finds none."""
+    return _best_end(lattice, _forward(lattice, scores, columns, beam))[1]
+
+
+def _best_end(lattice: Lattice, chunks: Sequence[_Chunk]) -> tuple[int, float]:
+    """The state in which the best path ends, and its log probability; -inf where none reaches the end."""
     if not chunks:
-        return None
+        return 0, -np.inf
     low, last = chunks[-1].low, chunks[-1].best[-1, 1:]
     final = last + lattice.final[low : low + len(last)]
-    if final.max() == -np.inf:
-        return None
-    return _traced(lattice, chunks, low + int(final.argmax()))
+    at = int(final.argmax())
+    return low + at, float(final[at]) + sum(chunk.level for chunk in chunks)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -271,6 +288,8 @@ class _Chunk:
 
     low: int
     """The lowest state in the search."""
+    level: float
+    """What all scores are less than those of the chunk before."""
     best: Floats
     """(frames + 1, 1 + states): the score of the best path to each state from `low` on, from the frame before the
     chunk on; -inf in front, which stands for all other states."""
@@ -284,6 +303,7 @@ def _forward(lattice: Lattice, scores: Floats, columns: Integers, beam: float) -
     best, low = lattice.initial + scores[0][columns], 0
     for frame in range(1, max(len(scores), 2), _PRUNE):
         frames = scores[frame : frame + _PRUNE]
+        level = float(best.max())
         first, best = _pruned(best, beam)
         low += first
         high = low + len(best)
@@ -291,7 +311,7 @@ def _forward(lattice: Lattice, scores: Floats, columns: Integers, beam: float) -
             return []
         for _ in frames:
             high = max_successor[high - 1] + 1
-        chunk = _Chunk(low, np.full((len(frames) + 1, high - low + 1), -np.inf, np.float32))
+        chunk = _Chunk(low, level, np.full((len(frames) + 1, high - low + 1), -np.inf, np.float32))
         chunks.append(chunk)
         chunk.best[0, 1 : len(best) + 1] = best
         branch_states = lattice.branch_states[first_branch[low] : first_branch[high]] - low
