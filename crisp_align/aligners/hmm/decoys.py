@@ -43,7 +43,7 @@ def decoys(model: PhoneModel, units: Sequence[Sequence[Reading]]) -> list[list[l
 
 
 def _count(units: Sequence[Sequence[Reading]]) -> Counter[int]:
-    """How often each phone stands in the likeliest pronunciations."""
+    """How often the likeliest pronunciations have each phone."""
     likeliest = (unit[0] for unit in units)
     return Counter(phone for reading in likeliest for word in reading for phone in word[0])
 
