@@ -21,8 +21,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from crisp_align.aligners import Utterance
 from crisp_align.aligners.chain import Timed
 from crisp_align.errors import CrispAlignError
 from crisp_align.events import Advanced, ClipResult, Event, Failed, Stage, Staged, Started
@@ -32,6 +33,7 @@ from crisp_align.pipeline.residency import ModelResidency
 from crisp_align.pipeline.second_look import is_worth_timing, look_again, needs_second_look
 from crisp_align.pipeline.settings import Settings
 from crisp_align.pipeline.stages import ClipTranscript, timed_words
+from crisp_align.text.units import split_units
 from crisp_align.transcript import Clip, Word
 
 __all__ = ["Scheduler"]
@@ -189,21 +191,34 @@ class Scheduler:
         """Return the result with what a second look at uncovered speech finds; the backend must rate its texts."""
         if first.transcription.log_prob is None or first.utterance.translated or not needs_second_look(clip, result):
             return result
-        return look_again(clip, result, self._recognize)
+
+        def align(clip: Clip, text: str, language: str | None) -> tuple[list[Word], str] | None:
+            units = tuple(split_units(text, language, self._settings.units))
+            utterance = replace(first.utterance, clip=clip, units=units, language=language, words=())
+            (timed,) = self._time([utterance])
+            if not isinstance(timed, Timed) or timed.refusals:
+                return None
+            return timed_words(utterance, timed), timed.aligner
+
+        return look_again(clip, result, self._recognize, align)
 
     def _recognize(self, clips: Sequence[Clip], language: str | None) -> list[tuple[list[Word], float | None]]:
         """Transcribe and time parts of a clip; nothing comes of one that fails, or whose text does not fit."""
         transcripts = self._models.use_backend().in_language(language).transcribe(clips)
         worth = [t for t in transcripts if isinstance(t, ClipTranscript) and is_worth_timing(t)]
         utterances = [transcript.utterance for transcript in worth]
-        align = self._models.use_aligners().align_utterances
-        timed = align(utterances) if self._thread is None else self._thread.submit(align, utterances).result()
+        timed = self._time(utterances)
         found = {
             id(transcript): (timed_words(transcript.utterance, result), transcript.transcription.log_prob)
             for transcript, result in zip(worth, timed, strict=True)
             if isinstance(result, Timed) and not result.refusals
         }
         return [found.get(id(transcript), ([], None)) for transcript in transcripts]
+
+    def _time(self, utterances: Sequence[Utterance]) -> list[Timed | CrispAlignError]:
+        """Time utterances, in the thread of the aligners where there is one."""
+        align = self._models.use_aligners().align_utterances
+        return align(utterances) if self._thread is None else self._thread.submit(align, utterances).result()
 
     def _concluded(self) -> Iterator[Event]:
         """Conclude, in order, the files at the head of the queue whose last clip is done."""

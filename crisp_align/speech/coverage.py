@@ -24,12 +24,17 @@ if TYPE_CHECKING:
 __all__ = [
     "SECOND_LOOK_S",
     "Gap",
+    "Strewn",
+    "clip_of_core",
     "clip_of_gap",
+    "clip_of_strewn",
     "gaps",
+    "going_on",
     "is_likely",
     "is_strewn",
     "merge",
     "pieces",
+    "strewn",
     "uncovered_s",
     "voice_s",
 ]
@@ -46,6 +51,7 @@ _BASE_S, _LETTER_S = 0.6, 0.17  # s that a word can take: slow speech has 8 lett
 _SHORTEST_LETTER_S = 0.012  # s; three times as fast as the fastest speech
 _ADJOINS_S = 0.3  # s between a word and the stretch that it adjoins
 _STREWN_S = 2.0  # s of voice under words beyond what their letters can take; such a clip is transcribed anew
+_BETWEEN_STREWN = 3  # words between two that last too long; their times are as doubtful
 _LONGEST_PIECE = 12.0  # s
 _CLEAR_PAUSE = 1.0  # s
 _SOFT_HOPS = 5  # over which loudness is averaged where no pause is
@@ -65,6 +71,20 @@ class Gap:
     """End of the word before it, or the beginning of the clip's core."""
     latest: float
     """Beginning of the word after it, or the end of the clip's core."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strewn:
+    """Words that follow each other and lie over more voice than their letters can take."""
+
+    first: int
+    """Index of the first of them."""
+    last: int
+    """One past the index of the last."""
+    start: float
+    """s in the source: end of the word before them, or the beginning of the clip's core."""
+    end: float
+    """Beginning of the word after them, or the end of the clip's core."""
 
 
 def gaps(clip: Clip, words: Sequence[Word], shortest: float = SECOND_LOOK_S) -> list[Gap]:
@@ -105,9 +125,8 @@ def is_strewn(clip: Clip, words: Sequence[Word]) -> bool:
     voice = _voice(clip)
     excess = 0
     for word in words:
-        longest = _longest(word)
-        if word.end - word.start > 2 * longest:
-            first, last = _hops(clip, word.start + longest, word.end, len(voice))
+        if _lasts_too_long(word):
+            first, last = _hops(clip, word.start + _longest(word), word.end, len(voice))
             excess += int(voice[first:last].sum())
     if excess * _HOP > _STREWN_S:
         return True
@@ -117,6 +136,41 @@ def is_strewn(clip: Clip, words: Sequence[Word]) -> bool:
         for gap in gaps(clip, words, _STREWN_S)
         for word in crushed
     )
+
+
+def strewn(clip: Clip, words: Sequence[Word]) -> list[Strewn]:
+    """Return the words whose place is not known, because voice that they do not hold lies under or between them."""
+    long = [i for i, word in enumerate(words) if word.end - word.start > _longest(word)]
+    groups: list[tuple[int, int]] = []
+    for i in long:
+        if groups and i - groups[-1][1] <= _BETWEEN_STREWN:
+            groups[-1] = (groups[-1][0], i + 1)
+        else:
+            groups.append((i, i + 1))
+    groups = [(first, last) for first, last in groups if any(map(_lasts_too_long, words[first:last]))]
+    core = clip.core or (0.0, clip.duration)
+    found = [
+        Strewn(
+            first,
+            last,
+            words[first - 1].end if first else min(clip.start + core[0], words[0].start),
+            words[last].start if last < len(words) else max(clip.start + core[1], words[-1].end),
+        )
+        for first, last in groups
+    ]
+    open_gaps = gaps(clip, words)
+    return [part for part in found if any(part.start < (gap.start + gap.end) / 2 < part.end for gap in open_gaps)]
+
+
+def clip_of_strewn(clip: Clip, part: Strewn) -> Clip:
+    """The sound from the word before strewn words to the word after them."""
+    return _slice(clip, part.start, part.end)
+
+
+def clip_of_core(clip: Clip) -> Clip:
+    """The sound of a clip without what its neighbours have, too, but for the edge of a word."""
+    first, last = clip.core or (0.0, clip.duration)
+    return _slice(clip, clip.start + first - _EDGE, clip.start + last + _EDGE)
 
 
 def clip_of_gap(clip: Clip, gap: Gap) -> Clip:
@@ -172,13 +226,30 @@ def merge(words: Sequence[Word], found: Sequence[Word], gap: Gap) -> list[Word]:
         new = new[1:]
     if new and after and _same(new[-1], after[0]) and new[-1].end > gap.latest - _EDGE:
         new = new[:-1]
+    if before and before[-1].end > gap.start and _lasts_too_long(before[-1]):
+        word = before[-1]
+        if _begins_sentence(before, len(before) - 1):  # it is said after what was left out
+            start = min(max(gap.end, word.end - _longest(word) / 2), word.end - 0.02)
+            before, after = before[:-1], [replace(word, start=start), *after]
+        else:
+            before[-1] = replace(word, end=max(gap.start, word.start + 0.02))
     low = before[-1].end if before else gap.earliest
     high = after[0].start if after else gap.latest
     placed = [replace(w, start=min(max(w.start, low), high), end=max(min(w.end, high), low)) for w in new]
     placed = [w for w in placed if w.end - w.start >= 0.02]
-    if placed and after and after[0].text.strip()[:1].islower() and placed[-1].text.endswith("."):
-        placed[-1] = replace(placed[-1], text=placed[-1].text[:-1])  # the sentence goes on
-    return [*before, *placed, *after]
+    return [*before, *going_on(placed, after), *after]
+
+
+def going_on(words: Sequence[Word], after: Sequence[Word]) -> list[Word]:
+    """Return words that others follow, without the beginning of the next one, or a full stop inside a sentence."""
+    if not words or not after:
+        return list(words)
+    last, start = words[-1], after[0].text.strip()
+    if last.text.endswith("-") and _letters(after[0]).startswith(_letters(last)):
+        return list(words[:-1])
+    if start[:1].islower() and last.text.endswith("."):
+        return [*words[:-1], replace(last, text=last.text.rstrip("."))]
+    return list(words)
 
 
 def _same(one: Word, other: Word) -> bool:
@@ -191,6 +262,16 @@ def _letters(word: Word) -> str:
 
 def _longest(word: Word) -> float:
     return _BASE_S + _LETTER_S * columns(_letters(word))
+
+
+def _lasts_too_long(word: Word) -> bool:
+    return word.end - word.start > 2 * _longest(word)
+
+
+def _begins_sentence(words: Sequence[Word], i: int) -> bool:
+    """Whether a word begins a sentence, as far as its capital and the word before it show."""
+    before = words[i - 1].text.rstrip("\"'”’») ")[-1:] if i else "."
+    return before in ".?!…。？！" and not words[i].text.strip()[:1].islower()
 
 
 def _voice(clip: Clip) -> NDArray[np.bool_]:
@@ -213,7 +294,7 @@ def _covered(clip: Clip, words: Sequence[Word], count: int) -> NDArray[np.bool_]
     covered = np.zeros(count, bool)
     for word in words:
         longest = _longest(word)
-        if word.end - word.start <= 2 * longest:
+        if not _lasts_too_long(word):
             spans = [(word.start, word.end)]
         else:  # its beginning or its end is where it is said
             spans = [(word.start, word.start + longest / 2), (word.end - longest / 2, word.end)]

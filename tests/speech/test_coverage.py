@@ -1,11 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from crisp_align.speech.coverage import clip_of_gap, gaps, is_likely, is_strewn, merge, pieces, uncovered_s
+from crisp_align.speech.coverage import (
+    clip_of_core,
+    clip_of_gap,
+    clip_of_strewn,
+    gaps,
+    going_on,
+    is_likely,
+    is_strewn,
+    merge,
+    pieces,
+    strewn,
+    uncovered_s,
+)
 from crisp_align.transcript import SAMPLE_RATE, Clip, Word
 
 
@@ -110,6 +123,56 @@ def test_a_found_word_ends_no_sentence_that_goes_on() -> None:
     words = [word("not", 4.0, 6.0)]
     (gap,) = gaps(clip, words)
     assert [w.text for w in merge(words, [word("Ask.", 1.5, 2.0)], gap)] == [" Ask", " not"]
+
+
+def test_words_strewn_over_speech_reach_from_the_word_before_to_the_word_after() -> None:
+    clip = voiced((0.0, 12.0), length=12.0)
+    words = [
+        word("life.", 1.0, 1.5),
+        word("It", 1.5, 6.0),
+        word("was", 6.0, 6.2),
+        word("the", 6.2, 8.0),
+        word("first", 8.0, 8.5),
+        word("conclusion", 8.5, 10.0),
+    ]
+    (part,) = strewn(clip, words)
+    assert (part.first, part.last, part.start, part.end) == (1, 4, 101.5, 108.0)
+    sound = clip_of_strewn(clip, part)
+    assert (sound.start, sound.end) == (101.5, 108.0)
+
+
+def test_a_long_word_over_silence_is_not_strewn() -> None:
+    clip = voiced((0.0, 1.0), (8.0, 9.0))
+    assert strewn(clip, [word("one", 0.0, 8.0), word("two", 8.0, 9.0)]) == []
+
+
+def test_a_word_that_begins_a_sentence_goes_behind_what_was_left_out_before_it() -> None:
+    clip = voiced((0.0, 10.0), length=10.0)
+    words = [word("life.", 0.0, 0.5), word("It", 0.5, 9.0), word("ended", 9.0, 10.0)]
+    gap = gaps(clip, words)[0]
+    merged = merge(words, [word("Left", 2.0, 4.0), word("out.", 4.0, 7.0)], gap)
+    assert [w.text for w in merged] == [" life.", " Left", " out.", " It", " ended"]
+    assert all(a.end <= b.start for a, b in pairwise(merged))
+
+
+def test_a_word_inside_a_sentence_stays_before_what_was_left_out_after_it() -> None:
+    clip = voiced((0.0, 10.0), length=10.0)
+    words = [word("went", 0.0, 0.5), word("to", 0.5, 9.0), word("town", 9.0, 10.0)]
+    gap = gaps(clip, words)[0]
+    merged = merge(words, [word("left", 2.0, 4.0), word("out", 4.0, 7.0)], gap)
+    assert [w.text for w in merged] == [" went", " to", " left", " out", " town"]
+    assert all(a.end <= b.start for a, b in pairwise(merged))
+
+
+@pytest.mark.parametrize(("last", "left"), [("was...", [" was"]), ("f-", []), ("so", [" so"])])
+def test_what_goes_on_ends_with_no_stop_and_no_beginning_of_the_next_word(last: str, left: list[str]) -> None:
+    assert [w.text for w in going_on([word(last, 1.0, 1.2)], [word("first", 1.2, 2.0)])] == left
+
+
+def test_the_sound_of_the_core_is_without_the_neighbours() -> None:
+    clip = replace(voiced((0.0, 4.0), length=4.0), core=(1.0, 3.0))
+    sound = clip_of_core(clip)
+    assert (sound.start, sound.end) == pytest.approx((100.88, 103.12))
 
 
 @pytest.mark.parametrize(
