@@ -148,6 +148,8 @@ class Transcript:
     """What a careful reader should know: audio cut off, speech dropped, aligners that gave way to others."""
     extra_speech: tuple[ExtraSpeech, ...] = field(default=())
     """What is said that the reference text lacks, in order."""
+    uncovered: tuple[tuple[float, float], ...] = field(default=())
+    """(start, end), s: voice that no word covers, in order; words may be missing there."""
 
     @property
     def text(self) -> str:
@@ -214,7 +216,9 @@ class Transcript:
             for part in self.extra_speech
             if part.start < end and part.end > start
         )
-        return replace(self, segments=tuple(segments), duration=max(inside(self.duration), 0.0), extra_speech=extra)
+        uncovered = tuple((inside(a), inside(b)) for a, b in self.uncovered if a < end and b > start)
+        duration = max(inside(self.duration), 0.0)
+        return replace(self, segments=tuple(segments), duration=duration, extra_speech=extra, uncovered=uncovered)
 
     def words_between(self, start: float, end: float) -> tuple[Word, ...]:
         """Return the words whose middle lies from `start` to `end`, s, in the time of the source."""
@@ -244,7 +248,9 @@ class Transcript:
         transcript = self._with_words(lambda word: replace(word, start=at(word.start), end=at(word.end)))
         segments = (replace(s, start=at(s.start), end=at(s.end)) for s in transcript.segments)
         extra = tuple(replace(part, start=at(part.start), end=at(part.end)) for part in self.extra_speech)
-        return replace(transcript, segments=tuple(segments), duration=at(self.duration), extra_speech=extra)
+        uncovered = tuple((at(start), at(end)) for start, end in self.uncovered)
+        duration = at(self.duration)
+        return replace(transcript, segments=tuple(segments), duration=duration, extra_speech=extra, uncovered=uncovered)
 
     def _with_words(self, changed: Callable[[Word], Word]) -> Transcript:
         segments = (replace(s, words=tuple(changed(word) for word in s.words)) for s in self.segments)

@@ -85,6 +85,13 @@ def test_a_shift_there_and_back_changes_nothing(transcript: Transcript, millisec
     assert later.shift(-milliseconds / 1000) == transcript
 
 
+def test_voice_without_words_moves_with_the_words_and_is_cut_with_them() -> None:
+    transcript = Transcript((), 10.0, "a.wav", uncovered=((1.0, 4.0), (6.0, 7.0)))
+    assert transcript.shift(2.0).uncovered == ((3.0, 6.0), (8.0, 9.0))
+    assert transcript.scale(2.0).uncovered == ((2.0, 8.0), (12.0, 14.0))
+    assert transcript.slice(3.0, 6.0).uncovered == ((0.0, 1.0),)
+
+
 def test_a_shift_before_the_beginning_is_refused() -> None:
     word = Word(" a", 1.0, 2.0)
     transcript = Transcript((Segment(" a", 1.0, 2.0, "en", (word,)),), 3.0, "a.wav")

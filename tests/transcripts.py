@@ -63,4 +63,12 @@ def transcripts(draw: st.DrawFn, max_segments: int = 5, language: str | None = N
         pause = draw(st.sampled_from([0.0, 0.0, 0.2, 2.5]))
         made.append(draw(segments(start=round((made[-1].end if made else 0.0) + pause, 3), language=language)))
     duration = made[-1].end if made else 0.0
-    return Transcript(tuple(made), duration, "speech.wav", backend="whisper", model="base", notices=("cut off",))
+    return Transcript(
+        tuple(made),
+        duration,
+        "speech.wav",
+        backend="whisper",
+        model="base",
+        notices=("cut off",),
+        uncovered=((0.0, duration),),
+    )

@@ -44,6 +44,8 @@ def write_html(transcript: Transcript, cues: Sequence[Cue], options: WriteOption
         "duration": round(max([transcript.duration, *(word.end for word in transcript.words)]), 3),
         "media": options.media,
         "peaks": base64.b64encode(bytes(round(255 * min(1.0, max(0.0, p))) for p in options.peaks)).decode("ascii"),
+        "notices": [displayed(notice) for notice in transcript.notices],
+        "uncovered": [[round(start, 3), round(end, 3)] for start, end in transcript.uncovered],
         "segments": [_segment(segment) for segment in transcript.segments],
         "cues": [
             {"start": round(c.start, 3), "end": round(c.end, 3), "text": "\n".join(lines)}

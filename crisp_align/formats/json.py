@@ -39,6 +39,7 @@ def transcript_to_json(transcript: Transcript, cues: Sequence[Cue] | None = None
             {"start": _seconds(part.start), "end": _seconds(part.end), "text": part.text}
             for part in transcript.extra_speech
         ],
+        "uncovered": [{"start": _seconds(start), "end": _seconds(end)} for start, end in transcript.uncovered],
     }
     if full:
         value |= {"language": transcript.language, "text": transcript.text}
@@ -136,6 +137,7 @@ def transcript_from_json(text: str, name: str = "JSON") -> Transcript:
         extra_speech=tuple(
             ExtraSpeech(*node.times(), node.string("text")) for node in root.items("extra_speech", optional=True)
         ),
+        uncovered=tuple(node.times() for node in root.items("uncovered", optional=True)),
     )
 
 

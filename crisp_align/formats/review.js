@@ -18,10 +18,32 @@ function stamp(seconds) {
   return `${two(Math.floor(whole / 3600))}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}.${String(Math.round((seconds - whole) * 1000) % 1000).padStart(3, "0")}`;
 }
 
+// A row for a stretch of voice that no word covers.
+function unwritten([start, end]) {
+  const row = element("div", "segment", "");
+  row.appendChild(element("div", "when", stamp(start)));
+  const note = element("div", "missing", `${(end - start).toFixed(1)} s of what sounds like speech have no words`);
+  note.addEventListener("click", () => seek(start));
+  row.appendChild(note);
+  return row;
+}
+
+function notices() {
+  const box = document.getElementById("notices"), list = box.querySelector("ul");
+  if (!data.notices.length) return;
+  box.hidden = false;
+  box.open = data.uncovered.length > 0;
+  box.querySelector("summary").textContent = data.notices.length === 1 ? "1 notice" : `${data.notices.length} notices`;
+  for (const notice of data.notices) list.appendChild(element("li", "", notice));
+}
+
 function build() {
   document.getElementById("title").textContent = data.title;
   const text = document.getElementById("text");
+  const missing = [...data.uncovered];
+  notices();
   data.segments.forEach((segment, index) => {
+    while (missing.length && missing[0][0] < segment.start) text.appendChild(unwritten(missing.shift()));
     const row = element("div", "segment", "");
     row.appendChild(element("div", "when", segment.speaker ? `${stamp(segment.start)} ${segment.speaker}` : stamp(segment.start)));
     const line = element("div", "text", "");
@@ -40,6 +62,7 @@ function build() {
     row.appendChild(line);
     text.appendChild(row);
   });
+  missing.forEach((part) => text.appendChild(unwritten(part)));
 }
 
 // The last entry of a list in order of start that starts at or before a time; -1 before the first.
@@ -100,6 +123,8 @@ function draw() {
       pen.fillRect(column, (height - tall) / 2 - height * 0.1, 1.5, Math.max(1, tall));
     }
   }
+  pen.fillStyle = "rgba(224, 65, 60, .18)";
+  for (const [start, end] of data.uncovered) if (end > left && start < left + SPAN) pen.fillRect(x(start), 0, x(end) - x(start), height);
   pen.font = `${11 * scale}px system-ui, sans-serif`;
   for (let index = Math.max(0, last(words, left) - 1); index < words.length && words[index].start < left + SPAN; index++) {
     const word = words[index];

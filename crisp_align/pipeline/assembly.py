@@ -94,6 +94,11 @@ class FileAssembly:
             for (asked, used, reason), count in counts.items()
         ]
 
+    @property
+    def uncovered(self) -> list[tuple[float, float]]:
+        """(start, end), s in the source, of voice without words, in order."""
+        return sorted(part for result in self.results for part in result.uncovered)
+
     def finish(self, provenance: Provenance, stages: Iterable[WholeFileStage], media: MediaOptions) -> Transcript:
         """Return the transcript of the file, through all stages that want the whole of it.
 
@@ -111,6 +116,7 @@ class FileAssembly:
             version=provenance.version,
             notices=(*(notice for result in self.results for notice in result.notices), *self._remarks),
             extra_speech=self.extra_speech,
+            uncovered=tuple((round(a, 3), round(b, 3)) for a, b in self.uncovered),
         )
         for stage in stages:
             try:
@@ -131,7 +137,7 @@ def conclude(assembly: FileAssembly, provenance: Provenance, settings: Settings)
     """Give the last events of a file whose clips are all done."""
     # To a user who named no aligner it is a detail which one it was.
     yield from assembly.remark(assembly.fallbacks(), detail=settings.aligner.name == "auto")
-    yield from assembly.remark(uncovered_notice([part for result in assembly.results for part in result.uncovered]))
+    yield from assembly.remark(uncovered_notice(assembly.uncovered))
     try:
         transcript = assembly.finish(provenance, settings.stages, settings.media)
     except CrispAlignError as error:

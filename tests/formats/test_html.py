@@ -72,6 +72,13 @@ def test_the_page_holds_the_words_with_times_and_scores() -> None:
     assert data["segments"][0]["words"] == [["So", 1.0, 1.4, 0.9], [" be", 1.5, 1.9, 0.2]]
 
 
+def test_the_page_holds_the_notices_and_the_voice_without_words() -> None:
+    transcript = Transcript((spoken(" So"),), 9.0, "talk.wav", notices=("cut off",), uncovered=((3.0, 5.5),))
+    data = data_of(page(transcript))
+    assert data["notices"] == ["cut off"]
+    assert data["uncovered"] == [[3.0, 5.5]]
+
+
 @given(hostile())
 @settings(max_examples=60, deadline=None)
 def test_text_never_becomes_markup(transcript: Transcript) -> None:
@@ -116,7 +123,7 @@ def browser() -> Iterator[Any]:
     made.quit()
 
 
-def opened(browser: Any, folder: Path, *segments: Segment) -> Any:
+def opened(browser: Any, folder: Path, *segments: Segment, **about: Any) -> Any:
     if JFK.exists():
         shutil.copy(JFK, folder / "jfk.wav")
     else:
@@ -127,7 +134,7 @@ def opened(browser: Any, folder: Path, *segments: Segment) -> Any:
             file.writeframes(b"\0\0" * 16_000 * 11)
     samples = [np.sin(np.arange(16_000, dtype=np.float32)) for _ in range(11)]
     options = WriteOptions(media="./jfk.wav", peaks=loudness(samples, 11.0))
-    (folder / "a.html").write_text(page(Transcript(segments, 11.0, "jfk.wav"), options), encoding="utf-8")
+    (folder / "a.html").write_text(page(Transcript(segments, 11.0, "jfk.wav", **about), options), encoding="utf-8")
     browser.get((folder / "a.html").as_uri())
     for _ in range(100):
         if browser.execute_script("return media.readyState") >= 1:
@@ -159,6 +166,21 @@ def test_the_word_spoken_at_a_time_is_highlighted(browser: Any, tmp_path: Path) 
         after_seeking(browser, seconds)
         time.sleep(0.05)
         assert highlighted(browser) == words
+
+
+def test_voice_without_words_stands_where_it_is_said_and_a_click_plays_it(browser: Any, tmp_path: Path) -> None:
+    notice = "2.5 s of what sounds like speech have no words: 0:05.0 to 0:07.5"
+    opened(browser, tmp_path, spoken(" And", " so,"), notices=(notice,), uncovered=((5.0, 7.5),))
+    rows = browser.execute_script("return [...document.querySelectorAll('#text > .segment')].map((r) => r.innerText)")
+    assert [row.split("\n")[-1] for row in rows] == ["And so,", "2.5 s of what sounds like speech have no words"]
+    assert notice in browser.execute_script("return document.getElementById('notices').innerText")
+    browser.execute_script("document.querySelector('.missing').click()")
+    assert after_seeking(browser, 5.0) == pytest.approx(5.0, abs=0.02)
+
+
+def test_a_page_without_notices_shows_no_box_for_them(browser: Any, tmp_path: Path) -> None:
+    opened(browser, tmp_path, spoken(" And"))
+    assert not browser.execute_script("return document.getElementById('notices').checkVisibility()")
 
 
 def test_the_space_before_a_word_is_not_highlighted_with_it(browser: Any, tmp_path: Path) -> None:
