@@ -21,6 +21,7 @@ from crisp_align.batch.written_files import Ledger
 from crisp_align.errors import OptionError, OutputError, printable
 from crisp_align.formats import write_atomically
 from crisp_align.formats.tables import no_formula
+from crisp_align.text.clock import hms
 
 __all__ = [
     "KINDS",
@@ -257,15 +258,13 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
     if report.left:
         tiles.append(("left", "not begun: interrupted", str(report.left)))
     if report.audio_seconds:
-        tiles.append(("total", "of audio", _duration(report.audio_seconds)))
+        tiles.append(("total", "of audio", hms(round(report.audio_seconds), hours=True)))
     if report.seconds and report.speed:
-        tiles += [("total", "of time", _duration(report.seconds)), ("total", "real time", f"{report.speed:.1f} ×")]
+        tiles += [
+            ("total", "of time", hms(round(report.seconds), hours=True)),
+            ("total", "real time", f"{report.speed:.1f} ×"),
+        ]
     return tiles
-
-
-def _duration(seconds: float) -> str:
-    whole = round(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
 def _row(row: Row, columns: Sequence[str]) -> str:

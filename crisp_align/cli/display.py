@@ -12,6 +12,7 @@ from crisp_align.cli.progress import Outcome, Progress
 from crisp_align.cli.streams import PipeClosedError, abandon_stdout, error_line, on_terminal, to_stderr, write_bytes
 from crisp_align.errors import OutputError, printable
 from crisp_align.events import Advanced, Failed, Noticed, Ready, Staged, Started
+from crisp_align.text.clock import time_code
 from crisp_align.text.display import displayed
 
 if TYPE_CHECKING:
@@ -292,11 +293,4 @@ class _Percent:
 
 def console_line(cue: Cue) -> str:
     """`[00:00:00.320 --> 00:00:00.560]  And`: hours, minutes, seconds, milliseconds; safe on a terminal."""
-    return f"[{_time_code(cue.start)} --> {_time_code(cue.end)}]  {displayed(cue.text)}"
-
-
-def _time_code(seconds: float) -> str:
-    whole, milliseconds = divmod(round(seconds * 1000), 1000)
-    minutes, second = divmod(whole, 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours:02d}:{minute:02d}:{second:02d}.{milliseconds:03d}"
+    return f"[{time_code(round(cue.start * 1000))} --> {time_code(round(cue.end * 1000))}]  {displayed(cue.text)}"

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from crisp_align.cli.progress import FileProgress, Progress
 from crisp_align.errors import printable
+from crisp_align.text.clock import hms
 
 __all__ = ["LiveView", "format_duration"]
 
@@ -184,8 +185,5 @@ def _name(source: str) -> str:
 
 def format_duration(seconds: float) -> str:
     """`0:07`, `3:04`, `2:03:04`, `3 d 4 h`."""
-    minutes, second = divmod(round(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    if hours >= 48:
-        return f"{hours // 24} d {hours % 24} h"
-    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+    hours = round(seconds) // 3600
+    return f"{hours // 24} d {hours % 24} h" if hours >= 48 else hms(round(seconds))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from crisp_align.languages import script_language
+from crisp_align.text.clock import time_code
 from crisp_align.text.display import displayed
 from crisp_align.text.identify import language_of_words
 from crisp_align.text.marks import DASHES, NOTES, OPENERS
@@ -119,12 +120,9 @@ def milliseconds(seconds: float) -> int:
     return max(0, round(seconds * 1000))
 
 
-def clock(seconds: float, comma: str = ".") -> str:
-    """HH:MM:SS.mmm; hours grow beyond two digits where needed."""
-    whole, ms = divmod(milliseconds(seconds), 1000)
-    minutes, second = divmod(whole, 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{hour:02d}:{minute:02d}:{second:02d}{comma}{ms:03d}"
+def clock(seconds: float, comma: str = ".", *, hour_digits: int = 2) -> str:
+    """HH:MM:SS.mmm; hours grow beyond their digits where needed."""
+    return time_code(milliseconds(seconds), comma, hour_digits=hour_digits)
 
 
 def read_cue(start: float, end: float, lines: Sequence[str], speaker: str | None = None) -> Cue:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from crisp_align.formats.cue_text import as_one_line, milliseconds, visible_cues
+from crisp_align.formats.cue_text import as_one_line, clock, milliseconds, visible_cues
 from crisp_align.formats.format import WriteOptions
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript, Word
@@ -18,13 +18,11 @@ __all__ = ["no_formula", "write_csv", "write_ctm", "write_labels", "write_rttm",
 
 def write_sbv(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
     """YouTube's SubViewer: H:MM:SS.mmm,H:MM:SS.mmm, the lines, an empty line."""
-    blocks = [f"{_clock(cue.start)},{_clock(cue.end)}\n" + "\n".join(lines) + "\n" for cue, lines in visible_cues(cues)]
+    blocks = [
+        f"{clock(cue.start, hour_digits=1)},{clock(cue.end, hour_digits=1)}\n" + "\n".join(lines) + "\n"
+        for cue, lines in visible_cues(cues)
+    ]
     return "\n".join(blocks)
-
-
-def _clock(seconds: float) -> str:
-    whole, ms = divmod(milliseconds(seconds), 1000)
-    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}.{ms:03d}"
 
 
 def write_csv(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:

@@ -36,6 +36,7 @@ from crisp_align.media.folders import is_media, media_files
 from crisp_align.media.pipes import Pipe, index_is_last, open_pipe
 from crisp_align.media.probe import MediaInfo, Stream, check_file, file_url, main_message, probe, probe_url
 from crisp_align.media.wav import WavReader
+from crisp_align.text.clock import hms
 from crisp_align.transcript import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -235,7 +236,7 @@ class AudioStream:
         said = self._decoder.messages()
         if not self._given:
             raise self._nothing_decoded(status, said)
-        end = hms(self.start + self._given / SAMPLE_RATE)
+        end = hms(int(self.start + self._given / SAMPLE_RATE))
         missing = 0.0 if self.duration is None else self.duration - self._given / SAMPLE_RATE
         short = not self.info.estimated and missing > max(
             TOLERATED_SHORTFALL[0], TOLERATED_SHORTFALL[1] * (self.duration or 0)
@@ -243,7 +244,7 @@ class AudioStream:
         if self.info.truncated or any(_TRUNCATED.search(line) for line in said):
             self.notices.append(f"audio cut off at {end}: used what decodes")
         elif short:
-            whole = hms(self.start + (self.duration or 0))
+            whole = hms(int(self.start + (self.duration or 0)))
             self.notices.append(f"audio ends at {end} of {whole}: used what there is")
         elif len(said) > (AFTER_SEEK if self.start else 0) or status:
             because = f" ({main_message(said)})" if main_message(said) else ""
@@ -259,7 +260,7 @@ class AudioStream:
 
     def _nothing_decoded(self, status: int, said: list[str]) -> MediaError:
         if self.start and not status:
-            return MediaError(f"has no sound from {hms(self.start)} on", subject=self.source)
+            return MediaError(f"has no sound from {hms(int(self.start))} on", subject=self.source)
         if not status and not said:
             return MediaError("has an audio stream with nothing in it", subject=self.source)
         because = f" ({main_message(said)})" if main_message(said) else ""
@@ -297,13 +298,6 @@ def read_audio(source: str | os.PathLike[str], options: MediaOptions = MediaOpti
 
     with open_audio(source, options) as stream:
         return np.concatenate(list(stream))
-
-
-def hms(seconds: float) -> str:
-    """Seconds as people write them: 12:34, 1:02:03."""
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 def _open_pipe(stream: IO[bytes], name: str, options: MediaOptions) -> AudioStream:
@@ -346,7 +340,9 @@ def _open(source: _Source, options: MediaOptions, stack: ExitStack, pipe: Pipe |
     track, why = _track(info, source.name, options)
     end = None if pipe or info.estimated else info.duration
     if end is not None and options.offset >= end > 0:
-        raise MediaError(f"ends at {hms(end)}, before the offset of {hms(options.offset)}", subject=source.name)
+        raise MediaError(
+            f"ends at {hms(int(end))}, before the offset of {hms(int(options.offset))}", subject=source.name
+        )
     lead = _start_lead(source, track, pipe.head() if pipe else None)
     source = replace(source, lead=lead, feed=pipe.feed() if pipe else None)
     choice = _channel(source, track, options, pipe.head() if pipe else None)

@@ -6,6 +6,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from crisp_align.text.clock import hms
+
 __all__ = ["Piece", "TimeMap", "frame_rates", "named_rates"]
 
 _FRAME_RATES = {"23.976": 24000 / 1001, "24": 24.0, "25": 25.0, "29.97": 30000 / 1001, "30": 30.0}
@@ -93,7 +95,7 @@ class TimeMap:
         rate = self.pieces[0].rate
         shown = ", ".join(
             _offset(piece.offset if rate == 1.0 else piece.apply(piece.start) - piece.start)
-            + ("" if number == 0 else f" from {_clock(piece.start)}")
+            + ("" if number == 0 else f" from {hms(int(max(piece.start, 0)))}")
             for number, piece in enumerate(self.pieces)
         )
         return f"{_speed(rate)}{len(self.pieces)} pieces: {shown}"
@@ -110,9 +112,3 @@ def _speed(rate: float) -> str:
         before, after = names
         return f"{before} → {after}, " if "Hz" in before else f"{before} → {after} fps, "
     return f"speed × {rate:.5f}, "
-
-
-def _clock(seconds: float) -> str:
-    minutes, second = divmod(int(max(seconds, 0)), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
