@@ -7,12 +7,14 @@ import errno
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from crisp_align.errors import OutputError
-from crisp_align.files.process_identity import is_abandoned, tag
+from crisp_align.files.process_identity import leftovers, tag
 
-__all__ = ["sweep", "temporary", "write_atomically"]
+__all__ = ["replacing", "sweep", "temporary", "write_atomically"]
 
 _HEAD, _TAIL = ".crisp-align-", ".part"
 
@@ -49,22 +51,47 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         if mode is not None and not stat.S_ISREG(mode):
             target.write_bytes(data)
             return
-        _replace(target, data, mode)
+        with replacing(target, _usual_permissions() if mode is None else stat.S_IMODE(mode)) as file:
+            file.write(data)
     except (OSError, ValueError) as error:
         raise _output_error(path, error) from error
 
 
+@contextlib.contextmanager
+def replacing(target: Path, permissions: int) -> Iterator[IO[bytes]]:
+    """A binary file to write to, which takes the place of `target` when the context ends without an error.
+
+    It lies next to the target, is forced to disk and then renamed; `sweep` removes it if this process is killed first.
+
+    Args:
+        target: a file, or the name of one to come, in a folder that exists. A symbolic link is replaced itself.
+        permissions: of the new file, as `chmod` takes them.
+
+    Raises:
+        OSError: it cannot be written; `target` is as it was.
+    """
+    handle, name = tempfile.mkstemp(prefix=f"{_HEAD}{tag()}-", suffix=_TAIL, dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            if hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), permissions)
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    _sync_folder(target.parent)
+
+
 def sweep(folder: str | os.PathLike[str]) -> None:
     """Remove temporary files from a folder that processes left behind when they were killed while writing."""
-    with contextlib.suppress(OSError, ValueError), os.scandir(folder) as entries:
-        for entry in entries:
-            if not (entry.name.startswith(_HEAD) and entry.name.endswith(_TAIL)):
-                continue
-            with contextlib.suppress(OSError):  # somebody was quicker, or it is not ours to remove
-                seen = entry.stat(follow_symlinks=False)
-                maker = entry.name.removeprefix(_HEAD).removesuffix(_TAIL).rpartition("-")[0]
-                if stat.S_ISREG(seen.st_mode) and is_abandoned(maker, seen.st_mtime):
-                    Path(entry.path).unlink()
+    for path in leftovers(folder, _HEAD, _TAIL):
+        with contextlib.suppress(OSError):  # it is not ours to remove, or no file
+            path.unlink()
 
 
 def temporary(folder: str | os.PathLike[str]) -> Path:
@@ -86,24 +113,6 @@ def _mode_of(target: Path) -> int | None:
         return target.stat().st_mode
     except FileNotFoundError:
         return None
-
-
-def _replace(target: Path, data: bytes, mode: int | None) -> None:
-    handle, name = tempfile.mkstemp(prefix=f"{_HEAD}{tag()}-", suffix=_TAIL, dir=target.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            if hasattr(os, "fchmod"):
-                os.fchmod(file.fileno(), stat.S_IMODE(mode) if mode is not None else _usual_permissions())
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    _sync_folder(target.parent)
 
 
 def _usual_permissions() -> int:

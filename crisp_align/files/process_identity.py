@@ -6,7 +6,9 @@ import hashlib
 import os
 import re
 import socket
+import stat
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["Owner", "current", "is_abandoned", "is_alive", "resident_memory", "tag"]
+__all__ = ["Owner", "current", "is_alive", "leftovers", "resident_memory", "tag"]
 
 _DAY = 24 * 3600  # s; nothing works on one file for that long
 
@@ -68,12 +70,27 @@ def tag() -> str:
     return _tag(os.getpid())
 
 
-def is_abandoned(tag: str, modified: float) -> bool:
-    """Whether what carries a tag is left over: its process has ended, or nobody touched it for a day.
+def leftovers(folder: str | os.PathLike[str], head: str, tail: str = "") -> Iterator[Path]:
+    """The files and folders that killed processes left behind in a folder.
 
-    `modified`: s since the epoch.
+    Only what is called head, tag, "-", anything, tail counts, and no symbolic link. It is left over when the process of
+    that tag has ended, or when nobody has touched it for a day.
+
+    Args:
+        folder: is looked at alone, without its subfolders; where it cannot be read, nothing is found.
+        head: how the names begin.
+        tail: how they end.
     """
-    return _is_dead(tag) or time.time() - modified > _DAY
+    with suppress(OSError, ValueError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not (entry.name.startswith(head) and entry.name.endswith(tail)):
+                continue
+            with suppress(OSError):  # somebody was quicker
+                found = entry.stat(follow_symlinks=False)
+                maker = entry.name.removeprefix(head).removesuffix(tail).rpartition("-")[0]
+                old = _is_dead(maker) or time.time() - found.st_mtime > _DAY
+                if old and (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+                    yield Path(entry.path)
 
 
 def _is_dead(tag: str) -> bool:

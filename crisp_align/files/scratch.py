@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from crisp_align.errors import OutputError
-from crisp_align.files.process_identity import is_abandoned, tag
+from crisp_align.files.process_identity import leftovers, tag
 
 __all__ = ["clear", "scratch_folder"]
 
@@ -26,7 +26,8 @@ def scratch_folder() -> Iterator[Path]:
         OutputError: there is no place for it.
     """
     try:
-        _sweep()
+        for abandoned in leftovers(tempfile.gettempdir(), _HEAD):
+            shutil.rmtree(abandoned, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(prefix=f"{_HEAD}{tag()}-"))
     except OSError as error:
         raise OutputError(
@@ -47,12 +48,3 @@ def clear() -> None:
         for _ in range(3):  # a thread may be writing into it
             if folder.exists():
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sweep() -> None:
-    """Remove what processes left behind that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_HEAD}*"):
-        maker = folder.name.removeprefix(_HEAD).rpartition("-")[0]
-        with suppress(OSError):  # somebody was quicker, or it is not ours to remove
-            if not folder.is_symlink() and is_abandoned(maker, folder.stat().st_mtime):
-                shutil.rmtree(folder)

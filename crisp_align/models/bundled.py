@@ -9,23 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import time
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from platformdirs import user_cache_path
 
-from crisp_align.errors import ModelError
+from crisp_align.errors import ModelError, OutputError
+from crisp_align.files.atomic import replacing, sweep, write_atomically
 
 __all__ = ["Bundle", "bundled_tiny_en", "bundled_whisper", "cache_folder", "damaged", "is_bundled"]
 
 _BLOCK = 1 << 20  # bytes read at once while hashing
-_STALE = 3600.0  # s after which the temporary file of a killed process is swept away
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,33 +200,17 @@ def _sources(part: Part) -> tuple[Path, ...] | None:
 
 
 def _join(sources: Sequence[Path], target: Path, part: Part, bundle: Bundle) -> None:
-    """Write `target` from its pieces: a file next to it is synced, then renamed; two processes may do it at once."""
-    _sweep(target.parent)
+    """Write `target` from its pieces, whole or not at all; two processes may do it at once."""
+    sweep(target.parent)
     digest = hashlib.sha256()
-    with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", suffix=".part", delete=False) as temporary:
-        try:
-            for source in sources:
-                with source.open("rb") as piece:
-                    while block := piece.read(_BLOCK):
-                        digest.update(block)
-                        temporary.write(block)
-            if digest.hexdigest() != part.sha256:
-                raise _mismatch(sources[0], bundle)
-            temporary.flush()
-            os.fsync(temporary.fileno())
-            temporary.close()
-            shutil.copymode(sources[0], temporary.name)
-            Path(temporary.name).replace(target)
-        except BaseException:
-            Path(temporary.name).unlink(missing_ok=True)
-            raise
-
-
-def _sweep(folder: Path) -> None:
-    for leftover in folder.glob(".*.part"):
-        with suppress(OSError):
-            if time.time() - leftover.stat().st_mtime > _STALE:
-                leftover.unlink()
+    with replacing(target, stat.S_IMODE(sources[0].stat().st_mode)) as file:
+        for source in sources:
+            with source.open("rb") as piece:
+                while block := piece.read(_BLOCK):
+                    digest.update(block)
+                    file.write(block)
+        if digest.hexdigest() != part.sha256:
+            raise _mismatch(sources[0], bundle)
 
 
 def _mismatch(path: Path, bundle: Bundle) -> ModelError:
@@ -276,11 +258,9 @@ def _write_receipts(bundle: Bundle, folder: Path) -> None:
 
     Where the cache cannot be written nothing is kept, and every call hashes again: slower, as safe.
     """
-    with suppress(OSError):
+    with suppress(OSError, OutputError):
         states = {str(folder / part.name): _state(folder / part.name) for part in bundle.parts}
         if states == _receipts(bundle):
             return
         bundle.home.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile("w", dir=bundle.home, prefix=".receipts.", suffix=".part", delete=False) as temporary:
-            json.dump(states, temporary)
-        Path(temporary.name).replace(bundle.home / "receipts.json")
+        write_atomically(bundle.home / "receipts.json", json.dumps(states).encode())

@@ -150,7 +150,7 @@ class TestBundled:
     def test_a_process_killed_while_joining_leaves_nothing_that_is_used(self, own_cache: Path) -> None:
         joining = subprocess.Popen([sys.executable, "-c", JOIN], stdout=subprocess.PIPE)
         deadline = time.monotonic() + 60
-        while not list(own_cache.rglob(".model.bin.*.part")) and time.monotonic() < deadline:
+        while not list(own_cache.rglob(".crisp-align-*.part")) and time.monotonic() < deadline:
             time.sleep(0.002)
         joining.send_signal(signal.SIGKILL)
         joining.communicate()
