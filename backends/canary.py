@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 from crisp_align.backends import BackendProfile, Capabilities, DecodeOptions, LoadOptions, Transcription
+from crisp_align.models.batching import in_batches
 from crisp_align.transcript import Clip
 
-from .batching import in_batches
 from .loops import collapse_repeats
 from .runtimes import EUROPEAN, NEMO, TRANSFORMERS, locate
 

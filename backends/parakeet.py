@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 from crisp_align.backends import BackendProfile, Capabilities, DecodeOptions, LoadOptions, Transcription
 from crisp_align.models import store as models
+from crisp_align.models.batching import in_batches
 from crisp_align.text.identify import identify
 from crisp_align.transcript import Clip
 
-from .batching import in_batches
 from .last_language import LanguageMemory
 from .runtimes import EUROPEAN, NEMO, TRANSFORMERS, locate
 

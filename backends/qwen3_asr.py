@@ -10,6 +10,7 @@ from crisp_align.backends import BackendProfile, DecodeOptions, LoadOptions, Tra
 from crisp_align.errors import ModelError, OptionError
 from crisp_align.languages import language_name
 from crisp_align.models import store as models
+from crisp_align.models.batching import in_batches
 from crisp_align.models.devices import (
     Placement,
     free_memory,
@@ -22,7 +23,6 @@ from crisp_align.models.qwen3_checkpoint import Checkpoint, inspect, load_weight
 from crisp_align.models.qwen3_tokenizer import transformers_tokenizer
 from crisp_align.transcript import SAMPLE_RATE, Clip
 
-from .batching import in_batches
 from .generation import Rows, row_limits
 from .qwen3_answers import ENGINE, LANGUAGES, MARK, PROFILE, context_of, most_tokens, read_answer
 from .runtimes import require

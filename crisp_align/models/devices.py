@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
+
+import psutil
 
 from crisp_align.errors import MissingDependencyError, ModelError, OptionError
 from crisp_align.models.options import LoadOptions
@@ -112,55 +111,13 @@ def _has_bfloat16(torch: Any, device: str, family: str) -> bool:
 def free_memory(device: str) -> int:
     """Bytes that a model on `device` can still take; what torch keeps for itself counts as free.
 
-    On a CPU what the system calls available, within what the container (cgroup) and the process (ulimit -v) may have;
-    where the system does not report it, half of what is built in.
+    On a CPU what the system calls available, within what the container (cgroup) and the process (ulimit -v) may have.
     """
     if device.startswith("cuda"):
         torch = require_torch("all")
         free, _ = torch.cuda.mem_get_info(device)
         return int(free) + int(torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
-    return max(min((_available(), *_container_limits(), *_process_limits())), 0)
-
-
-def _available() -> int:
-    if sys.platform == "win32":
-        status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
-        if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
-            return int(status.available)
-        return 4 * 10**9
-    with suppress(OSError, ValueError, IndexError, StopIteration):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    with suppress(OSError, ValueError, LookupError, subprocess.SubprocessError):  # macOS
-        report = subprocess.run(["/usr/bin/vm_stat"], capture_output=True, text=True, check=True, timeout=5).stdout
-        return _available_pages(report)
-    with suppress(OSError, ValueError):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    return 4 * 10**9
-
-
-class _MemoryStatus(ctypes.Structure):
-    """MEMORYSTATUSEX of Windows."""
-
-    _fields_ = (
-        ("length", ctypes.c_uint32),
-        ("load", ctypes.c_uint32),
-        ("total", ctypes.c_uint64),
-        ("available", ctypes.c_uint64),
-        ("others", ctypes.c_uint64 * 5),
-    )
-
-
-def _available_pages(report: str) -> int:
-    """Bytes in the pages that macOS can give away, as its vm_stat prints them.
-
-    Raises:
-        LookupError, ValueError: it prints something else.
-    """
-    head, *lines = report.splitlines()
-    size = int(head.partition("page size of ")[2].split()[0])
-    pages = {name: int(number.strip(" .")) for name, _, number in (line.partition(":") for line in lines)}
-    return size * sum(pages[f"Pages {kind}"] for kind in ("free", "inactive", "speculative"))
+    return max(min((int(psutil.virtual_memory().available), *_container_limits(), *_process_limits())), 0)
 
 
 def _container_limits() -> Iterator[int]:
@@ -177,12 +134,12 @@ def _container_limits() -> Iterator[int]:
 
 def _process_limits() -> Iterator[int]:
     """What the limit on address space of this process leaves, if it has one."""
-    with suppress(ImportError, OSError, ValueError, IndexError):
+    with suppress(ImportError, OSError, psutil.Error):
         import resource  # not on Windows
 
         limit, _ = resource.getrlimit(resource.RLIMIT_AS)
         if limit != resource.RLIM_INFINITY:
-            yield limit - int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+            yield limit - psutil.Process().memory_info().vms
 
 
 def release_memory() -> None:

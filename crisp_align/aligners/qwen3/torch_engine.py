@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from crisp_align.aligners.qwen3.engine import EngineFailure, MarkerLogits, SpokenClip
 from crisp_align.aligners.qwen3.prompt import estimate_tokens
-from crisp_align.models.devices import free_memory, is_out_of_memory, release_memory
+from crisp_align.models.batching import in_halves, plan_batches
+from crisp_align.models.devices import free_memory, is_out_of_memory
 from crisp_align.transcript import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -73,17 +74,15 @@ class TorchEngine:
 
     def _forward(self, batch: list[Encoded]) -> list[torch.Tensor | None]:
         """One call of the model; where memory runs out, two of half the size; None for a clip too large alone."""
+        return in_halves(batch, self._logits, too_large=lambda: None)
+
+    def _logits(self, batch: Sequence[Encoded]) -> Sequence[torch.Tensor | None]:
         try:
             return list(self.network.logits(batch))
         except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-        release_memory()
-        if len(batch) == 1:
-            return [None]
-        self.token_budget = max(self.token_budget // 2, 1)
-        middle = len(batch) // 2
-        return self._forward(batch[:middle]) + self._forward(batch[middle:])
+            if len(batch) > 1 and is_out_of_memory(error):
+                self.token_budget = max(self.token_budget // 2, 1)
+            raise
 
     def _batches(self, clips: Sequence[SpokenClip]) -> Iterator[list[int]]:
         """Indices of what runs together: like lengths under the token budget; on a CPU one by one.
@@ -91,14 +90,7 @@ class TorchEngine:
         A CPU gains nothing from a batch of unequal clips and pays for its padding.
         """
         sizes = [estimate_tokens(len(clip.samples) / SAMPLE_RATE, len(clip.words)) for clip in clips]
-        batch: list[int] = []
-        for i in sorted(range(len(clips)), key=lambda i: sizes[i], reverse=True):
-            if batch and sizes[batch[0]] * (len(batch) + 1) > self.token_budget:
-                yield batch
-                batch = []
-            batch.append(i)
-        if batch:
-            yield batch
+        return plan_batches(sizes, lambda: self.token_budget)
 
     def _encoded(
         self, batches: Iterator[list[int]], clips: Sequence[SpokenClip]

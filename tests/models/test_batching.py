@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crisp_align.models.batching import in_batches, in_halves
 from crisp_align.models.devices import is_out_of_memory
-from crisp_align_backends.batching import in_batches
 
 
 @given(st.lists(st.integers(1, 50), max_size=30), st.integers(1, 200))
@@ -67,3 +69,12 @@ def test_another_error_is_not_tried_again() -> None:
         in_batches([1.0] * 4, 4.0, run)
     assert tried == [4]
     assert not is_out_of_memory(ValueError("too long"))
+
+
+def test_an_item_too_large_alone_gets_the_result_made_for_it() -> None:
+    def run(batch: Sequence[int]) -> list[int | None]:
+        if 5 in batch:
+            raise MemoryError
+        return [i * 10 for i in batch]
+
+    assert in_halves([1, 2, 5, 3], run, too_large=lambda: None) == [10, 20, None, 30]
