@@ -286,13 +286,14 @@ def render_files(
 
 def document_files(job: Job, document: SubtitleDocument, style: WriteOptions | None = None) -> dict[Path, bytes]:
     """A job's files where its cues are those of a document, as they are: path → bytes. Nothing is written."""
-    transcript = plain_transcript(document)
     files: dict[Path, bytes] = {}
+    read_as = find_format(document.format) if document.format else None
     for output in job.outputs:
-        chosen, path, name = style or WriteOptions(), output.path(transcript), output.format
+        chosen, name = style or WriteOptions(), output.format
+        path = output.path(None if output.is_resolved else plain_transcript(document))
         if name == "html" and path != STDOUT:
-            chosen = with_media(chosen, transcript, path)
-        if document.format and find_format(document.format).extension == find_format(name).extension:
+            chosen = with_media(chosen, plain_transcript(document), path)
+        if read_as and read_as.document_writer and read_as.extension == find_format(name).extension:
             name = document.format  # two formats share an extension: the file stays what it was
         files[path] = write_document(name, document, chosen)
     return files

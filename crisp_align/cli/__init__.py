@@ -30,6 +30,7 @@ program = Program(
         "align": ("crisp_align.cli.align", "time a given text against its recording"),
         "sync": ("crisp_align.cli.sync", "bring subtitles into time with a recording"),
         "render": ("crisp_align.cli.render", "lay a transcript out again, without any model"),
+        "convert": ("crisp_align.cli.convert", "write subtitles in other formats, as they are"),
         "check": ("crisp_align.cli.check", "judge subtitles by the rules they should keep"),
         "edit": ("crisp_align.cli.edit", "move, stretch, cut, join, merge and mend subtitles"),
         "models": ("crisp_align.cli.models", "list, find, fetch and verify weights"),

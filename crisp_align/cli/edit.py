@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crisp_align.cli.command import Command
+from crisp_align.cli.documents import read_subtitles
 from crisp_align.cli.fields import OptionGroup, argument, flag, group, number, option
-from crisp_align.cli.options import EncodingGroup, LanguageGroup, LayoutGroup
+from crisp_align.cli.options import LanguageGroup, LayoutGroup, ReadingGroup
 from crisp_align.cli.streams import print_error, print_note, write_bytes
 from crisp_align.errors import CrispAlignError, OptionError
 
@@ -114,7 +114,7 @@ class EditOptions:
     output: EditOutput = group(EditOutput, "Output")
     layout: LayoutGroup = group(LayoutGroup, "Rules for --fix")
     language: LanguageGroup = group(LanguageGroup, "Reading")
-    text: EncodingGroup = group(EncodingGroup, "Reading")
+    reading: ReadingGroup = group(ReadingGroup, "Reading")
 
 
 def run(options: EditOptions) -> int:
@@ -148,14 +148,7 @@ def _with(options: EditOptions) -> tuple[Callable[[str], SubtitleDocument], Layo
 
 
 def _read(path: str, options: EditOptions) -> SubtitleDocument:
-    from crisp_align.formats import decode_document, read_document
-
-    if path == "-":
-        document = decode_document(sys.stdin.buffer.read(), "standard input", encoding=options.text.encoding)
-    else:
-        document = read_document(path, encoding=options.text.encoding)
-    language = options.language.code
-    return document if language is None else replace(document, language=language)
+    return read_subtitles(path, options.reading, options.language.code)
 
 
 def _write(path: str, document: SubtitleDocument, options: EditOptions) -> int:

@@ -52,6 +52,7 @@ __all__ = [
     "ModelGroup",
     "OutputGroup",
     "QuietGroup",
+    "ReadingGroup",
     "SpeechGroup",
     "StyleGroup",
     "TextGroup",
@@ -278,6 +279,25 @@ class EncodingGroup(OptionGroup):
     """How text files are read."""
 
     encoding: str | None = option("--encoding", metavar="NAME", help="of the texts that are read; else what fits best")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ReadingGroup(EncodingGroup):
+    """How subtitles and transcripts are read."""
+
+    read_as: str | None = option("--from", metavar="FORMAT", help="of the input, whatever its content looks like")
+    strict: bool = flag("--strict", help="refuse what would be repaired or passed over")
+
+    @property
+    def format(self) -> str | None:
+        """Name of the format that was named; None: none was.
+
+        Raises:
+            OptionError: there is none of that name.
+        """
+        from crisp_align.formats import find_format
+
+        return None if self.read_as is None else find_format(self.read_as.lower().removeprefix(".")).name
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -1,34 +1,31 @@
-"""`crisp-align render TRANSCRIPT`: lay out again, without any model."""
+"""`crisp-align render TRANSCRIPT`: write again, without any model: as it is, or laid out anew."""
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crisp_align.cli.command import Command
-from crisp_align.cli.fields import argument, group
-from crisp_align.cli.options import (
-    EncodingGroup,
-    LanguageGroup,
-    LayoutGroup,
-    OutputGroup,
-    QuietGroup,
-    StyleGroup,
-    batch_options,
-)
-from crisp_align.cli.start import check_input, start
-from crisp_align.errors import CrispAlignError
+from crisp_align.cli.documents import Work, write_files
+from crisp_align.cli.fields import OptionGroup, argument, flag, given, group
+from crisp_align.cli.options import LanguageGroup, LayoutGroup, OutputGroup, QuietGroup, ReadingGroup, StyleGroup
+from crisp_align.errors import OptionError
 
 if TYPE_CHECKING:
-    from crisp_align.batch.planning import Job
-    from crisp_align.batch.written_files import Ledger
-    from crisp_align.cli.display import Display
     from crisp_align.formats import WriteOptions
+    from crisp_align.formats.document import SubtitleDocument
     from crisp_align.layout import Rules
-    from crisp_align.transcript import Transcript
 
 __all__ = ["command"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class KeepGroup(OptionGroup):
+    """Whether cues stay."""
+
+    keep: bool = flag(
+        "--keep", help="cues stay as they are: what happens to subtitles where no other option of this list is given"
+    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -37,93 +34,45 @@ class RenderOptions:
 
     files: tuple[str, ...] = argument(nargs=-1, required=True, metavar="TRANSCRIPTS...")
     language: LanguageGroup = group(LanguageGroup, "Input")
-    text: EncodingGroup = group(EncodingGroup, "Input")
+    reading: ReadingGroup = group(ReadingGroup, "Input")
     output: OutputGroup = group(OutputGroup, "Output")
+    kept: KeepGroup = group(KeepGroup, "Layout")
     layout: LayoutGroup = group(LayoutGroup, "Layout")
     style: StyleGroup = group(StyleGroup, "Style")
     console: QuietGroup = group(QuietGroup, "Screen")
 
 
 def run(options: RenderOptions) -> int:
-    """Lay out every file; the exit code."""
-    from crisp_align.batch.planning import Input, Job, gather
-    from crisp_align.batch.preparation import prepare
-    from crisp_align.batch.summary import RunSummary
-    from crisp_align.cli.show import refuse
+    """Write every file again; the exit code."""
+    anew = bool(given(options.layout))
+    if options.kept.keep and anew:
+        raise OptionError("--keep leaves cues as they are, and another option lays them out anew", hint="leave one out")
 
-    for name in options.files:
-        check_input(name)
-    rules, style = options.layout.rules(), options.style.write_options()
-    language = options.language.code
-    found = list(gather(options.files))
-    inputs = [entry for entry in found if isinstance(entry, Input)]
-    jobs = options.output.plan(inputs, language)
-    display, summary = start(options.console, jobs, len(found)), RunSummary(keep_rows=False)
-    ledger = options.output.ledger()
-    try:
-        refuse(summary, display, [entry for entry in found if not isinstance(entry, Input)])
-        for entry in list(prepare(jobs, batch_options(options.output))):
-            if not isinstance(entry, Job):
-                summary.take(entry)
-                display.take(entry)
-                continue
-            try:
-                _render(entry, rules, style, (options.text.encoding, language), display, ledger)
-            except CrispAlignError as error:
-                refuse(summary, display, [error])
-    finally:
-        display.close()
-    return summary.exit_code
+    def keeps(document: SubtitleDocument) -> bool:
+        return options.kept.keep or (document.transcript is None and not anew)
 
+    def edit(document: SubtitleDocument) -> SubtitleDocument:
+        from crisp_align.formats.merging import stacked
 
-def _render(
-    job: Job, rules: Rules, style: WriteOptions, text: tuple[str | None, str | None], display: Display, ledger: Ledger
-) -> None:
-    """Lay one file out; `text`: encoding and language of it, None where nobody said."""
-    from crisp_align.batch.planning import write
-    from crisp_align.check import reading_speed_summary
-    from crisp_align.cli.display import console_line
-    from crisp_align.cli.streams import write_bytes
-    from crisp_align.formats import refuse_untimed
-    from crisp_align.formats.encodings import mojibake_notice
-    from crisp_align.layout import lay_out
+        drawn = {"ass", "ssa"}  # signs of one time lie in layers there
+        layered = document.format in drawn and not drawn.isdisjoint(options.output.formats)
+        return document if options.kept.keep or document.transcript is not None or layered else stacked(document)
 
-    encoding, language = text
-    transcript = _read(job.source, encoding)
-    if language is not None:
-        segments = tuple(replace(segment, language=language) for segment in transcript.segments)
-        transcript = replace(transcript, segments=segments)
-    name = "standard input" if job.source == "-" else job.source
-    if notice := mojibake_notice(transcript.text):
-        display.say(f"{name}: {notice}")
-    layout = lay_out(transcript.segments, rules)
-    if layout.notice:
-        display.say_once(layout.notice)
-    if job.outputs:
-        write_bytes(write(job, transcript, layout.cues, style, ledger))
-    else:
-        refuse_untimed(transcript)
-        for cue in layout.cues:
-            display.line(job.source, console_line(cue))
-    if summary := reading_speed_summary(layout):
-        display.say(f"{name}: {summary}")
+    def make(rules: Rules, style: WriteOptions) -> Work:
+        return Work(options.reading, options.language.code, rules, style, keeps, edit)
 
-
-def _read(source: str, encoding: str | None) -> Transcript:
-    from crisp_align.formats import parse_format, read_format
-    from crisp_align.formats.encodings import decoded
-
-    if source == "-":
-        return parse_format(decoded(sys.stdin.buffer.read(), "standard input", encoding), "standard input")
-    return read_format(source, encoding=encoding)
+    return write_files(
+        options.files, options.output, options.language, options.console, options.layout, options.style, make
+    )
 
 
 command = Command(
     "render",
     run,
     RenderOptions,
-    text="Lay transcripts out again, without any model.\n\n"
-    "Reads what -oj or -ojf wrote, JSON of other programs, TextGrids, and subtitles, whose words share the time of "
-    "their cue; - reads any of them from standard input. -l names their language, whatever they say of it; "
-    "where neither names one, their words decide.",
+    text="Write transcripts again, without any model: laid out anew, or subtitles as they are.\n\n"
+    "Reads what -oj or -ojf wrote, JSON of other programs, TextGrids and subtitles; - reads any of them from "
+    "standard input. The cues of subtitles stay as they are unless an option of layout is given; then their words "
+    "share the time of their cue. -l names the language, whatever a file says of it; where neither names one, the "
+    "words decide.",
 )

@@ -298,17 +298,17 @@ def write_document(name: str, document: SubtitleDocument, options: WriteOptions 
         OptionError: no such format.
         TranscriptError: it needs the times of the words, and they have none.
     """
-    from crisp_align.formats.bridge import plain_transcript
-    from crisp_align.formats.document import plain_cue
+    from crisp_align.formats.bridge import plain_cues, plain_transcript, writes_words
+    from crisp_align.formats.merging import fitted
 
     options, format = options or WriteOptions(), find_format(name)
-    if format.document_writer:
+    document = fitted(document, format.name)
+    if document.transcript is not None and format.timed:
+        refuse_untimed(document.transcript)
+    if format.document_writer and not writes_words(document, format, options):
         text = format.document_writer(document, options)
     else:
-        transcript = plain_transcript(document)
-        if format.timed:
-            refuse_untimed(transcript)
-        text = format.writer(transcript, [plain_cue(cue) for cue in document.cues], options)
+        text = format.writer(plain_transcript(document), plain_cues(document), options)
     verbatim = format.name in ("ass", "ssa") and document.format == format.name
     if verbatim and document.newline != "\n":
         text = text.replace("\n", document.newline)

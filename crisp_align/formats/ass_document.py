@@ -42,6 +42,7 @@ _OVERRIDE = re.compile(
     r"\\(?:(an?)(\d{1,2})|(pos|move)\(\s*(-?[\d.]{1,12})\s*,\s*(-?[\d.]{1,12})[^)]*\)?|([bius])(\d{1,4})"
     r"|1?c&?[Hh]?([0-9a-fA-F]{1,8})&?|p(\d{1,2})|[kK][fot]?(\d{1,7})|(r)(?![a-z])|(1?c)(?![a-z0-9&]))"
 )
+_COMMENT = re.compile(r"^\s*Comment:", re.MULTILINE)
 _SYLLABLE = re.compile(r"(\\[kK][fot]?)(\d{1,7})")
 _LEGACY_ANCHORS = {1: 1, 2: 2, 3: 3, 5: 7, 6: 8, 7: 9, 9: 4, 10: 5, 11: 6}
 _FLAGS: dict[str, Flag] = {"b": "bold", "i": "italic", "u": "underline", "s": "strike"}
@@ -225,10 +226,22 @@ def _cue(event: _Event, file: _File, common: TextStyle, form: str) -> SubtitleCu
         origin = Origin(
             form, event.head, event.joint, event.tail, event.fields["start"], event.fields["end"],
             event.start, event.end, lines, state.position,
+            has_effects=_has_effects(event), has_comment=bool(_COMMENT.search(event.head)),
         )  # fmt: skip
     return SubtitleCue(
         event.start, event.end, lines, state.position, style=event.fields.get("style", ""), origin=origin
     )
+
+
+def _has_effects(event: _Event) -> bool:
+    """Whether an event does more than a `StyledRun` and a `Position` can say."""
+    if event.fields.get("effect", "").strip():
+        return True
+    text = event.fields.get("text", "")
+    if "{" not in text:
+        return False
+    overrides = "".join(part for part in _PIECES.split(text) if part.startswith("{"))
+    return "\\" in _OVERRIDE.sub("", overrides) or r"\move" in overrides
 
 
 def _rows(text: str, state: _State, speaker: str | None, file: _File) -> list[list[StyledRun]]:

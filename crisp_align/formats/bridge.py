@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from crisp_align.formats.cue_text import transcript_of
 from crisp_align.formats.document import Line, StyledRun, SubtitleCue, SubtitleDocument, plain_cue
+from crisp_align.formats.format import Format, WriteOptions
 from crisp_align.formats.merging import merge_equal_times, merge_frames
 from crisp_align.text.display import displayed
-from crisp_align.transcript import Transcript
+from crisp_align.transcript import Cue, Transcript, Word
 
-__all__ = ["document_of_transcript", "plain_transcript"]
+__all__ = ["document_of_transcript", "plain_cues", "plain_transcript", "writes_words"]
 
 
 def document_of_transcript(transcript: Transcript, format: str = "") -> SubtitleDocument:
@@ -59,3 +60,29 @@ def plain_transcript(document: SubtitleDocument, *, merged: bool = False) -> Tra
         cues = merge_equal_times(merge_frames(cues))
     transcript = transcript_of([plain_cue(cue) for cue in cues], document.source, document.language)
     return replace(transcript, notices=document.notices)
+
+
+def plain_cues(document: SubtitleDocument) -> list[Cue]:
+    """The cues of a document as words: with the times of its transcript, where it has one."""
+    if document.transcript is None:
+        return [plain_cue(cue) for cue in document.cues]
+    cues: list[Cue] = []
+    for segment in document.transcript.segments:
+        turns: list[list[Word]] = []
+        for word in segment.words:
+            if turns and turns[-1][0].speaker == word.speaker:
+                turns[-1].append(word)
+            else:
+                turns.append([word])
+        cues.append(Cue(segment.start, segment.end, tuple(map(tuple, turns))))
+    return cues
+
+
+def writes_words(document: SubtitleDocument, format: Format, options: WriteOptions) -> bool:
+    """Whether words are marked one by one, by times that the document does not have; its styles are lost then."""
+    if format.document_writer is None:
+        return False
+    if options.highlight_words:
+        return True
+    timed = any(run.start is not None for cue in document.cues for line in cue.lines for run in line)
+    return options.karaoke != "none" and not timed

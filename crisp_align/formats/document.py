@@ -112,6 +112,10 @@ class Origin:
     end: float
     lines: tuple[Line, ...]
     position: Position
+    has_effects: bool = False
+    """Whether it moves, fades or changes its typeface, or runs from top to bottom, which nothing here says."""
+    has_comment: bool = False
+    """Whether a comment stands before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,15 +93,20 @@ Feature: TypeAlias = Literal[
     "underline",
     "strikeout",
     "colour",
+    "transparency",
     "ruby",
     "place",
     "exact place",
+    "one speaker",
     "speakers",
     "word times",
     "line breaks",
     "overlaps",
+    "effects",
+    "comments",
+    "styles",
 ]
-"""What a cue may have that not every format holds."""
+"""What a cue may have that not every format holds; "speakers" of parts of a cue include "one speaker" of all of it."""
 
 BEGINS_NEVER = re.compile(r"(?!)")
 """How a format begins that is never known by its content."""

@@ -9,8 +9,12 @@ from itertools import pairwise
 from crisp_align.formats.document import BOTTOM, Line, SubtitleCue, SubtitleDocument
 from crisp_align.formats.markup import coarse_anchor
 
-__all__ = ["merge_equal_times", "merge_frames", "unroll"]
+__all__ = ["fitted", "merge_equal_times", "merge_frames", "stacked", "unroll"]
 
+_DRAWN = ("ass", "ssa")
+"""Formats that signs are drawn in."""
+_FRAMES = 4
+"""Pieces of a text that follow each other by frames; fewer may be cues that somebody made so."""
 _TOUCHING = 0.06
 """s between two cues that follow each other at once, as YouTube's do."""
 _FRAME = 0.26
@@ -137,3 +141,29 @@ def merge_equal_times(
         position = cue.position if above else first.position
         made[number] = replace(first, lines=lines, position=position, origin=None)
     return tuple(made)
+
+
+def fitted(document: SubtitleDocument, name: str) -> SubtitleDocument:
+    """The document as the format called `name` can show it: what SubStation draws frame by frame is one cue in others.
+
+    Two cues of one text that merely follow each other stay two.
+    """
+    if document.format == name or document.format not in _DRAWN or name in _DRAWN:
+        return document
+    cues = merge_frames(document.cues)
+    if len(cues) == len(document.cues):
+        return document
+    drawn = any(
+        cue.position.x is not None or (cue.origin is not None and cue.origin.has_effects) for cue in document.cues
+    )
+    moments = len({cue.start for cue in document.cues}) - len({cue.start for cue in cues})
+    return replace(document, cues=cues) if drawn or moments >= _FRAMES else document
+
+
+def stacked(document: SubtitleDocument) -> SubtitleDocument:
+    """The document with cues of equal time and place as one cue of several lines, and a notice that counts them."""
+    cues = merge_equal_times(document.cues)
+    if not (merged := len(document.cues) - len(cues)):
+        return document
+    notice = f"{merged} cue{'' if merged == 1 else 's'} of equal time made one of several lines with another"
+    return replace(document, cues=cues, notices=(*document.notices, notice))

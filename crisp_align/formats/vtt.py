@@ -325,7 +325,10 @@ def _cue(
     if comment or block.settings or "<" in entry.text:
         safe = entry.text.replace("\n", "").isprintable() and "\n\n" not in entry.text
         if safe and block.settings.isprintable():
-            origin = Origin("vtt", comment, block.settings, entry.text, "", "", entry.start, entry.end, lines, position)
+            origin = Origin(
+                "vtt", comment, block.settings, entry.text, "", "", entry.start, entry.end, lines, position,
+                has_effects="vertical:" in block.settings, has_comment=bool(comment),
+            )  # fmt: skip
     return SubtitleCue(entry.start, entry.end, lines, position, entry.identifier, origin=origin)
 
 
