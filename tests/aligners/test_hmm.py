@@ -345,6 +345,7 @@ def best_by_hand(lattice: Lattice, scores: Samples) -> float:
 
 
 def score_of(lattice: Lattice, path: Sequence[int], scores: Samples) -> float:
+    """The log probability of a path, without that of ending where it ends."""
     total = float(lattice.initial[path[0]] + scores[0, path[0]])
     for frame, (one, other) in enumerate(itertools.pairwise(path), 1):
         steps = [float(lattice.self_loop[one])] if one == other else []
@@ -353,7 +354,7 @@ def score_of(lattice: Lattice, path: Sequence[int], scores: Samples) -> float:
         for row in np.flatnonzero(lattice.branch_states == other):
             steps += lattice.transition_logp[row][lattice.predecessors[row] == one + 1].tolist()
         total += max(steps) + float(scores[frame, other])
-    return total + float(lattice.final[path[-1]])
+    return total
 
 
 @settings(max_examples=25, deadline=None)
@@ -367,8 +368,11 @@ def test_no_path_is_better_than_the_best_path(seed: int, frames: int, beam: floa
     path = best_path(lattice, scores, np.arange(len(lattice.senones)), beam)
     assert path is not None
     best = best_by_hand(lattice, scores)
-    assert score_of(lattice, path.states.tolist(), scores) == pytest.approx(best, abs=1e-2)
+    states = path.states.tolist()
     assert path.score == pytest.approx(best, abs=1e-2)
+    assert path.scores[-1] + lattice.final[states[-1]] == pytest.approx(best, abs=1e-2)
+    for end in range(1, len(states) + 1):
+        assert path.scores[end - 1] == pytest.approx(score_of(lattice, states[:end], scores[:end]), abs=1e-2)
     assert best_score(lattice, scores, np.arange(len(lattice.senones)), beam) == path.score
     said = lattice.unit_of_state[path.states]
     assert [owner for owner in said if owner >= 0] == sorted(owner for owner in said if owner >= 0)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pocketsphinx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crisp_align.aligners.hmm.acoustic_model import AcousticModel, load_acoustic_model
+from crisp_align.aligners.hmm.aligner import _ENOUGH, _middle
 from crisp_align.aligners.hmm.composite import CompositeModel, slots
 from crisp_align.aligners.hmm.decoys import decoys
-from crisp_align.aligners.hmm.lattice import Reading
+from crisp_align.aligners.hmm.lattice import PAUSE, Reading
 
 VOWELS = re.findall(r"\w+", "AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW")
 CONSONANTS = re.findall(r"\w+", "B CH D DH F G HH JH K L M N NG P R S SH T TH V W Y Z ZH")
@@ -65,3 +67,21 @@ def test_sounds_that_english_lacks_are_replaced_by_their_like(acoustic: Acoustic
         first, second, third, fourth = decoy[0][0][0][0]
         assert {model.nearest(second), model.nearest(fourth)} <= set(VOWELS)
         assert {model.nearest(first), model.nearest(third)} <= set(CONSONANTS)
+
+
+@given(
+    lengths=st.lists(st.tuples(st.integers(1, 200), st.booleans()), min_size=1, max_size=30),
+    voiced=st.lists(st.booleans(), min_size=1, max_size=7),
+)
+def test_of_a_long_clip_the_whole_units_in_its_middle_are_judged(
+    lengths: list[tuple[int, bool]], voiced: list[bool]
+) -> None:
+    unit_of_frame = np.repeat(
+        [PAUSE if pause else unit for unit, (_, pause) in enumerate(lengths)], [n for n, _ in lengths]
+    )
+    voice = np.resize(np.array(voiced), len(unit_of_frame))
+    judged = _middle(voice, unit_of_frame)
+    assert 0 <= judged.start < judged.stop <= len(voice)
+    assert np.count_nonzero(voice[judged]) >= min(_ENOUGH, np.count_nonzero(voice))
+    inside, outside = set(unit_of_frame[judged].tolist()), np.delete(unit_of_frame, np.r_[judged])
+    assert not (inside - {PAUSE}) & set(outside.tolist())

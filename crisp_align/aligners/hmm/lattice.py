@@ -67,8 +67,10 @@ class Path:
 
     states: Integers
     """The state of each frame: (frames,)."""
+    scores: Floats
+    """The log probability of the path up to and with each frame: float64, (frames,)."""
     score: float
-    """Its log probability."""
+    """The log probability of the whole path."""
 
 
 _Arrival: TypeAlias = tuple[int, float]  # a state left (-1: the beginning), and the log probability of leaving it
@@ -264,7 +266,7 @@ def best_path(lattice: Lattice, scores: Floats, columns: Integers, beam: float) 
     """
     chunks = _forward(lattice, scores, columns, beam)
     state, score = _best_end(lattice, chunks)
-    return None if score == -np.inf else Path(_traced(lattice, chunks, state), score)
+    return None if score == -np.inf else Path(*_traced(lattice, chunks, state), score)
 
 
 def best_score(lattice: Lattice, scores: Floats, columns: Integers, beam: float) -> float:
@@ -359,10 +361,11 @@ def _pruned(best: Floats, beam: float) -> tuple[int, Floats]:
     return first, best[first:end]
 
 
-def _traced(lattice: Lattice, chunks: Sequence[_Chunk], state: int) -> Integers:
-    """The states of the path that ends in `state`."""
+def _traced(lattice: Lattice, chunks: Sequence[_Chunk], state: int) -> tuple[Integers, Floats]:
+    """The states of the path that ends in `state`, and its log probability up to each."""
     branch_states = {branch: row for row, branch in enumerate(lattice.branch_states.tolist())}
-    states = [state]
+    level = sum(chunk.level for chunk in chunks)
+    states, scores = [state], [level + float(chunks[-1].best[-1, state - chunks[-1].low + 1])]
     for chunk in reversed(chunks):
         for before in chunk.best[-2::-1]:
             at = state - chunk.low
@@ -378,4 +381,6 @@ def _traced(lattice: Lattice, chunks: Sequence[_Chunk], state: int) -> Integers:
             if move > before[at + 1] + lattice.self_loop[state]:
                 state = source
             states.append(state)
-    return np.array(states[::-1])
+            scores.append(level + float(before[state - chunk.low + 1]))
+        level -= chunk.level
+    return np.array(states[::-1]), np.array(scores[::-1])
