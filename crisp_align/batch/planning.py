@@ -16,12 +16,14 @@ from crisp_align.batch.written_files import Ledger
 from crisp_align.errors import OptionError, OutputError
 from crisp_align.files.atomic import sweep as sweep_folder
 from crisp_align.formats import (
+    Format,
     WriteOptions,
     find_format,
     format_of_path,
     write_atomically,
     write_document,
     write_format,
+    writer_of,
 )
 from crisp_align.formats.bridge import plain_transcript
 from crisp_align.formats.document import SubtitleDocument
@@ -129,7 +131,7 @@ def _outputs(entry: Input, formats: Sequence[str], base: str | None, folder: str
         yield from (Output.at(name, STDOUT) for name in formats)
         return
     for name in formats:
-        extension = find_format(name).extension
+        extension = _writable(name).extension
         if base is not None:
             stem = base.removesuffix(extension) if base not in (extension, "") else base
             path = Path(stem + extension)
@@ -155,8 +157,14 @@ def _patterned(
 def _named(path: str, folder: str | None) -> Output:
     if path.endswith(("/", os.sep)) or os.path.isdir(path):  # noqa: PTH112
         raise OptionError("-o names a file, and this is a folder", subject=path, hint="add the file's name to it")
-    name = format_of_path(path).name
+    name = _writable(format_of_path(path).name).name
     return Output.at(name, Path(path) if folder is None else Path(folder) / path)
+
+
+def _writable(name: str) -> Format:
+    format = find_format(name)
+    writer_of(format)
+    return format
 
 
 def _refuse_clashes(jobs: Sequence[Job]) -> None:

@@ -550,6 +550,12 @@ class StyleGroup(OptionGroup):
     cue_settings: str | None = option(
         "--cue-settings", metavar="TEXT", help='WebVTT settings of every cue, e.g. "line:85%"'
     )
+    speaker_names: str | None = choice(
+        "--speaker-names",
+        choices=("NAME:", "[NAME]", "(NAME)"),
+        metavar="NAME:|[NAME]|(NAME)",
+        help="write who speaks in front of it, in one of these ways (SRT, TXT, CSV, TSV, SBV, labels)",
+    )
     json_style: str | None = choice(
         "--json-style",
         choices=("crisp-align", "whisper.cpp", "openai", "whisperx"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from crisp_align.errors import OptionError, TranscriptError
 from crisp_align.formats.builtin import BUILTIN
-from crisp_align.formats.format import Format, WriteOptions
+from crisp_align.formats.format import Format, WriteOptions, Writer
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -44,6 +45,7 @@ __all__ = [
     "write_atomically",
     "write_document",
     "write_format",
+    "writer_of",
 ]
 
 GROUP = "crisp_align.formats"
@@ -51,6 +53,9 @@ GROUP = "crisp_align.formats"
 
 FORMATS: dict[str, Format] = {format.name: format for format in BUILTIN}
 """Name → format, of those that come with this package. Where two share an extension, a path means the first."""
+
+_STL = re.compile(rb"\d{3}STL\d\d\.\d\d")
+"""How EBU STL begins: a code page, and a version."""
 
 _HOMES = {
     "transcript_from_json": "crisp_align.formats.json",
@@ -153,9 +158,25 @@ def write_format(name: str, transcript: Transcript, cues: Sequence[Cue], options
     options, format = options or WriteOptions(), find_format(name)
     if format.timed:
         refuse_untimed(transcript)
-    text = format.writer(transcript, cues, options)
+    if options.speaker_names and format.names_speakers:
+        from crisp_align.formats.speaker_names import name_cues
+
+        cues = name_cues(cues, options.speaker_names)
+    text = writer_of(format)(transcript, cues, options)
     bom = options.bom and format.has_bom
     return (b"\xef\xbb\xbf" if bom else b"") + text.encode("utf-8", "replace")
+
+
+def writer_of(format: Format) -> Writer:
+    """What writes a format.
+
+    Raises:
+        OptionError: it can only be read.
+    """
+    if format.writer is None:
+        writable = ", ".join(known.name for known in FORMATS.values() if known.writer)
+        raise OptionError(f"{format.name} files can be read but not written", hint=f"written are: {writable}")
+    return format.writer
 
 
 def refuse_untimed(transcript: Transcript) -> None:
@@ -170,7 +191,12 @@ def refuse_untimed(transcript: Transcript) -> None:
 
 
 def read_format(
-    path: str | os.PathLike[str], name: str | None = None, encoding: str | None = None, *, strict: bool = False
+    path: str | os.PathLike[str],
+    name: str | None = None,
+    encoding: str | None = None,
+    *,
+    strict: bool = False,
+    tier: str | None = None,
 ) -> Transcript:
     """The transcript that a file holds; a cue becomes a segment, and its words share its time by their width.
 
@@ -179,15 +205,18 @@ def read_format(
         name: of its format; None: what its content looks like, else what its extension says.
         encoding: of its text; None: by its byte-order mark or what fits.
         strict: refuse what would be repaired otherwise.
+        tier: name of the tier to read, where it has tiers; None: those of words.
 
     Raises:
         TranscriptError: it cannot be read, or is not what it should be; names the file and the line.
         OptionError: no such format, or none that can be read.
     """
-    return transcript_of_document(read_document(path, name, encoding, strict=strict))
+    return transcript_of_document(read_document(path, name, encoding, strict=strict, tier=tier))
 
 
-def parse_format(text: str, source: str, name: str | None = None, *, strict: bool = False) -> Transcript:
+def parse_format(
+    text: str, source: str, name: str | None = None, *, strict: bool = False, tier: str | None = None
+) -> Transcript:
     """The transcript that the text of a file holds; as `read_format`.
 
     Args:
@@ -195,16 +224,22 @@ def parse_format(text: str, source: str, name: str | None = None, *, strict: boo
         source: what to call it.
         name: of its format; None: what it looks like.
         strict: refuse what would be repaired otherwise.
+        tier: name of the tier to read, where it has tiers; None: those of words.
 
     Raises:
         TranscriptError: it is not what it should be; names the source and the line.
         OptionError: no such format, or none that can be read.
     """
-    return transcript_of_document(parse_document(text, source, name, strict=strict))
+    return transcript_of_document(parse_document(text, source, name, strict=strict, tier=tier))
 
 
 def read_document(
-    path: str | os.PathLike[str], name: str | None = None, encoding: str | None = None, *, strict: bool = False
+    path: str | os.PathLike[str],
+    name: str | None = None,
+    encoding: str | None = None,
+    *,
+    strict: bool = False,
+    tier: str | None = None,
 ) -> SubtitleDocument:
     """The subtitles that a file holds, as they are; a segment of a transcript is a cue of one line.
 
@@ -213,6 +248,7 @@ def read_document(
         name: of its format; None: what its content looks like, else what its extension says.
         encoding: of its text; None: by its byte-order mark or what fits.
         strict: refuse what would be repaired otherwise.
+        tier: name of the tier to read, where it has tiers; None: those of words.
 
     Raises:
         TranscriptError: it cannot be read, or is not what it should be; names the file and the line.
@@ -220,11 +256,17 @@ def read_document(
     """
     from crisp_align.formats.encodings import read_bytes
 
-    return decode_document(read_bytes(path), os.fsdecode(path), name, encoding, strict=strict)
+    return decode_document(read_bytes(path), os.fsdecode(path), name, encoding, strict=strict, tier=tier)
 
 
 def decode_document(
-    data: bytes, source: str, name: str | None = None, encoding: str | None = None, *, strict: bool = False
+    data: bytes,
+    source: str,
+    name: str | None = None,
+    encoding: str | None = None,
+    *,
+    strict: bool = False,
+    tier: str | None = None,
 ) -> SubtitleDocument:
     """The subtitles in the bytes of a file; as `read_document`.
 
@@ -234,6 +276,7 @@ def decode_document(
         name: of its format; None: see there.
         encoding: of its text; None: by its byte-order mark or what fits.
         strict: refuse what would be repaired otherwise.
+        tier: name of the tier to read, where it has tiers; None: those of words.
 
     Raises:
         TranscriptError: it is not text, or not what it should be.
@@ -241,10 +284,22 @@ def decode_document(
     """
     from crisp_align.formats.encodings import decode
 
+    if binary := _binary_format(data, source, name):
+        assert binary.bytes_reader  # noqa: S101 (_binary_format saw to it)
+        return binary.bytes_reader(data, source, strict)
     decoded = decode(data, source, encoding)
-    document = parse_document(decoded.text, source, name or _format_of_file(decoded.text, source), strict=strict)
+    document = parse_document(
+        decoded.text, source, name or _format_of_file(decoded.text, source), strict=strict, tier=tier
+    )
     notices = (*decoded.notices, *document.notices)
     return replace(document, newline=decoded.newline, bom=decoded.bom, notices=notices)
+
+
+def _binary_format(data: bytes, source: str, name: str | None) -> Format | None:
+    """The format of bytes that are no text: the one named, else what they begin with; None: they are text."""
+    if name is not None:
+        return found if (found := find_format(name)).bytes_reader else None
+    return FORMATS["stl"] if _STL.match(data) else None
 
 
 def _format_of_file(text: str, source: str) -> str:
@@ -259,7 +314,9 @@ def _format_of_file(text: str, source: str) -> str:
     return _readable(source, named.name).name
 
 
-def parse_document(text: str, source: str, name: str | None = None, *, strict: bool = False) -> SubtitleDocument:
+def parse_document(
+    text: str, source: str, name: str | None = None, *, strict: bool = False, tier: str | None = None
+) -> SubtitleDocument:
     """The subtitles in the text of a file; as `read_document`.
 
     Args:
@@ -267,6 +324,7 @@ def parse_document(text: str, source: str, name: str | None = None, *, strict: b
         source: what to call it.
         name: of its format; None: what it looks like.
         strict: refuse what would be repaired otherwise.
+        tier: name of the tier to read, where it has tiers; None: those of words.
 
     Raises:
         TranscriptError: it is not what it should be; names the source and the line.
@@ -277,10 +335,15 @@ def parse_document(text: str, source: str, name: str | None = None, *, strict: b
     from crisp_align.formats.merging import unroll
 
     format = _readable(source, name) if name else format_of_text(text)
-    if format.document_reader:
+    if tier is not None:
+        if format.tier_reader is None:
+            raise OptionError(f"{format.name} files have no tiers", subject=source)
+        document = document_of_transcript(format.tier_reader(text, source, tier), format.name)
+    elif format.document_reader:
         document = unroll(format.document_reader(text, source, strict))
     else:
-        assert format.transcript_reader  # noqa: S101 (_readable saw to it)
+        if format.transcript_reader is None:
+            raise TranscriptError(f"{format.name} files are not text", subject=source)
         document = document_of_transcript(format.transcript_reader(text, source), format.name)
     notice = mojibake_notice("\n".join(cue.text for cue in document.cues))
     if notice and notice not in document.notices:
@@ -302,13 +365,17 @@ def write_document(name: str, document: SubtitleDocument, options: WriteOptions 
     from crisp_align.formats.merging import fitted
 
     options, format = options or WriteOptions(), find_format(name)
+    if options.speaker_names and format.names_speakers:
+        from crisp_align.formats.speaker_names import name_subtitles
+
+        document = replace(document, cues=name_subtitles(document.cues, options.speaker_names))
     document = fitted(document, format.name)
     if document.transcript is not None and format.timed:
         refuse_untimed(document.transcript)
     if format.document_writer and not writes_words(document, format, options):
         text = format.document_writer(document, options)
     else:
-        text = format.writer(plain_transcript(document), plain_cues(document), options)
+        text = writer_of(format)(plain_transcript(document), plain_cues(document), options)
     verbatim = format.name in ("ass", "ssa") and document.format == format.name
     if verbatim and document.newline != "\n":
         text = text.replace("\n", document.newline)

@@ -17,6 +17,11 @@ _FLAGS = re.IGNORECASE | re.MULTILINE
 
 _STYLED: frozenset[Feature] = frozenset({"bold", "italic", "underline", "strikeout", "colour"})
 
+_COLUMNS = (
+    r"(?=[^\n]{0,200}\b(?:start|begin|in|from|onset)[\w ]*)(?=[^\n]{0,200}\b(?:end|stop|out|to|dur|offset)[\w ]*)"
+)
+_ROW = r"[^\n]*\n[^\n]*\d"
+
 _read_ass = lazy(f"{_HOME}.ass_document", "read_ass")
 _read_json = lazy(f"{_HOME}.json_styles", "read_json")
 _read_json_cues = lazy(f"{_HOME}.json", "read_json_cues")
@@ -28,6 +33,7 @@ BUILTIN = (
         extension=".srt",
         description="SubRip subtitles",
         writer=lazy(f"{_HOME}.srt", "write_srt"),
+        names_speakers=True,
         document_writer=lazy(f"{_HOME}.srt", "write_srt_document"),
         holds=_STYLED | {"place", "line breaks", "overlaps"},
         document_reader=lazy(f"{_HOME}.srt", "read_srt"),
@@ -70,6 +76,56 @@ BUILTIN = (
         time_step=0.01,
     ),
     Format(
+        name="srv3",
+        extension=".srv3",
+        description="YouTube's timed text",
+        document_reader=lazy(f"{_HOME}.youtube", "read_srv"),
+        begins=re.compile(r"(?:<\?xml[^>]*>\s*)?<(?:timedtext|transcript)\b", _FLAGS),
+    ),
+    Format(
+        name="json3",
+        extension=".json3",
+        description="YouTube's timed text in JSON",
+        document_reader=lazy(f"{_HOME}.youtube", "read_json3"),
+        begins=re.compile(r"\{\s*\"(?:wireMagic|events)\"", _FLAGS),
+    ),
+    Format(
+        name="sami",
+        flag="-osami",
+        extension=".smi",
+        description="SAMI",
+        writer=lazy(f"{_HOME}.sami", "write_sami"),
+        document_writer=lazy(f"{_HOME}.sami", "write_sami_document"),
+        holds=_STYLED | {"line breaks"},
+        document_reader=lazy(f"{_HOME}.sami", "read_sami"),
+        begins=re.compile(r"(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)?<SAMI\b", _FLAGS),
+    ),
+    Format(
+        name="microdvd",
+        flag="-omicrodvd",
+        extension=".sub",
+        description="MicroDVD, 25 frames a second",
+        writer=lazy(f"{_HOME}.microdvd", "write_microdvd"),
+        document_writer=lazy(f"{_HOME}.microdvd", "write_microdvd_document"),
+        holds=frozenset({"bold", "italic", "underline", "colour", "line breaks", "overlaps"}),
+        document_reader=lazy(f"{_HOME}.microdvd", "read_microdvd"),
+        begins=re.compile(r"\{\d+\} ?\{\d*\}|\[\d+\] ?\[\d+\]", _FLAGS),
+        time_step=0.04,
+    ),
+    Format(
+        name="scc",
+        extension=".scc",
+        description="Scenarist closed captions",
+        document_reader=lazy(f"{_HOME}.broadcast", "read_scc"),
+        begins=re.compile(r"Scenarist_SCC", _FLAGS),
+    ),
+    Format(
+        name="stl",
+        extension=".stl",
+        description="EBU STL",
+        bytes_reader=lazy(f"{_HOME}.broadcast", "read_stl"),
+    ),
+    Format(
         name="ttml",
         flag="-ottml",
         extension=".ttml",
@@ -102,6 +158,9 @@ BUILTIN = (
         description="YouTube SubViewer",
         writer=lazy(f"{_HOME}.tables", "write_sbv"),
         holds=frozenset({"line breaks", "overlaps"}),
+        names_speakers=True,
+        document_reader=lazy(f"{_HOME}.sbv", "read_sbv"),
+        begins=re.compile(r"\d{1,3}:\d\d:\d\d[.,]\d{1,6} *, *\d{1,3}:\d\d:\d\d[.,]\d{1,6} *$", _FLAGS),
     ),
     Format(
         name="txt",
@@ -143,6 +202,9 @@ BUILTIN = (
         description="a table: start, end, text",
         writer=lazy(f"{_HOME}.tables", "write_csv"),
         holds=frozenset({"speakers", "overlaps"}),
+        names_speakers=True,
+        document_reader=lazy(f"{_HOME}.table_reader", "read_csv"),
+        begins=re.compile(rf"{_COLUMNS}[^\n]*[,;|]{_ROW}", _FLAGS),
     ),
     Format(
         name="tsv",
@@ -151,6 +213,9 @@ BUILTIN = (
         description="the same, with tabs between the columns",
         writer=lazy(f"{_HOME}.tables", "write_tsv"),
         holds=frozenset({"overlaps"}),
+        names_speakers=True,
+        document_reader=lazy(f"{_HOME}.table_reader", "read_tsv"),
+        begins=re.compile(rf"{_COLUMNS}[^\n]*\t{_ROW}", _FLAGS),
     ),
     Format(
         name="textgrid",
@@ -160,7 +225,8 @@ BUILTIN = (
         writer=lazy(f"{_HOME}.textgrid", "write_textgrid"),
         holds=frozenset({"speakers"}),
         transcript_reader=lazy(f"{_HOME}.textgrid", "read_textgrid"),
-        begins=re.compile(r"File type *= *\"ooText", _FLAGS),
+        tier_reader=lazy(f"{_HOME}.textgrid", "read_textgrid"),
+        begins=re.compile(r"(?:File type *= *)?\"ooText", _FLAGS),
     ),
     Format(
         name="ctm",
@@ -168,6 +234,8 @@ BUILTIN = (
         extension=".ctm",
         description="NIST time-marked words",
         writer=lazy(f"{_HOME}.tables", "write_ctm"),
+        transcript_reader=lazy(f"{_HOME}.ctm", "read_ctm"),
+        begins=re.compile(r"(?:;;[^\n]*\n)*\S+ +\S+ +\d+(?:\.\d+)? +\d+(?:\.\d+)? +\S+(?: +\S+)* *$", _FLAGS),
     ),
     Format(
         name="labels",
@@ -176,6 +244,9 @@ BUILTIN = (
         description="Audacity labels",
         writer=lazy(f"{_HOME}.tables", "write_labels"),
         holds=frozenset({"overlaps"}),
+        names_speakers=True,
+        document_reader=lazy(f"{_HOME}.table_reader", "read_labels"),
+        begins=re.compile(r"\d+[.,]\d+\t\d+[.,]\d+(?:\t|$)", _FLAGS),
     ),
     Format(
         name="rttm",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BEGINS_NEVER",
+    "BytesReader",
     "CueReader",
     "DocumentReader",
     "DocumentWriter",
@@ -40,6 +41,8 @@ class WriteOptions:
     """Show each cue once a word, the word being spoken marked (SRT, WebVTT, ASS)."""
     karaoke: Literal["none", "word", "fill"] = "none"
     """Words light up as they are spoken (WebVTT, ASS, LRC): at once, or filling from the left (ASS)."""
+    speaker_names: Literal["", "NAME:", "[NAME]", "(NAME)"] = ""
+    """How the name of a speaker precedes what is said (SRT, TXT, CSV, TSV, SBV, labels); empty: it does not."""
     cue_settings: str = ""
     """WebVTT settings of every cue, e.g. "line:85% align:center"."""
     json_style: Literal["crisp-align", "whisper.cpp", "openai", "whisperx"] = "crisp-align"
@@ -60,6 +63,8 @@ class WriteOptions:
     def __post_init__(self) -> None:
         if "\n" in self.cue_settings or "\r" in self.cue_settings or "-->" in self.cue_settings:
             raise OptionError("WebVTT cue settings are words on one line", hint='e.g. "line:85% align:center"')
+        if self.speaker_names not in ("", "NAME:", "[NAME]", "(NAME)"):
+            raise OptionError(f"{self.speaker_names!r} is no way to write names", hint="NAME:, [NAME] or (NAME)")
         if not (0 < self.width < 100_000 and 0 < self.height < 100_000):
             raise OptionError(f"a picture of {self.width} × {self.height} pixels does not exist")
         if "," in self.font or not self.font.isprintable():
@@ -85,6 +90,8 @@ TranscriptReader: TypeAlias = "Callable[[str, str], Transcript]"
 DocumentReader: TypeAlias = Callable[[str, str, bool], "SubtitleDocument"]
 """(text, name of its file, strict) → the subtitles it holds; what is wrong in it is repaired and counted in notices, or
 refused where `strict`. Raises TranscriptError."""
+BytesReader: TypeAlias = Callable[[bytes, str, bool], "SubtitleDocument"]
+"""As a `DocumentReader`, of bytes."""
 DocumentWriter: TypeAlias = Callable[["SubtitleDocument", WriteOptions], str]
 """Writes subtitles as they are, as far as the format holds them."""
 Feature: TypeAlias = Literal[
@@ -129,7 +136,8 @@ class Format:
     """With its dot."""
     description: str
     """What it is, as --help shows it after "write"."""
-    writer: Writer
+    writer: Writer | None = None
+    """None: files of this format are only read."""
     flag: str = ""
     """The short option that asks for it, e.g. "-osrt"; only formats that come with this package have one."""
     document_writer: DocumentWriter | None = None
@@ -138,6 +146,10 @@ class Format:
     """What of a cue its document writer keeps."""
     document_reader: DocumentReader | None = None
     transcript_reader: TranscriptReader | None = None
+    bytes_reader: BytesReader | None = None
+    """Reads a format that is not text; such files are known by their extension, or by how their bytes begin."""
+    tier_reader: Callable[[str, str, str], Transcript] | None = None
+    """Reads the one tier that is named by its last argument, of formats that have tiers."""
     inner_cue_reader: CueReader | None = None
     """Reads the cues that a file of a transcript may hold as well, laid out by us."""
     begins: re.Pattern[str] = BEGINS_NEVER
@@ -150,13 +162,15 @@ class Format:
     """Whether the lines of a cue stay apart in it."""
     has_ends: bool = True
     """Whether it says when a cue goes out."""
+    names_speakers: bool = False
+    """Whether names of speakers can only be text in it, and `WriteOptions.speaker_names` puts them there."""
     has_bom: bool = True
     """Whether a byte-order mark may precede it."""
 
     @property
     def readable(self) -> bool:
         """Whether files of this format can be read back."""
-        return self.document_reader is not None or self.transcript_reader is not None
+        return any((self.document_reader, self.transcript_reader, self.bytes_reader))
 
     @property
     def cue_reader(self) -> CueReader | None:

@@ -20,11 +20,13 @@ from crisp_align.formats.cue_text import clock, milliseconds
 from crisp_align.formats.format import WriteOptions
 from crisp_align.formats.json import FORMAT, shared_out, transcript_from_json, transcript_to_json
 from crisp_align.formats.json_node import Node, parsed
+from crisp_align.formats.json_shapes import as_segments, json_lines
 from crisp_align.languages import NAMES
 from crisp_align.transcript import Cue, Segment, Transcript, Word
 
 __all__ = ["read_json", "write_full_json", "write_json"]
 
+_MARKS = re.compile(r"[^\w\s]+(?=\s|$)")  # marks that cling to the word before them
 _BYTES = re.compile("[\udc80-\udcff]+")  # what is left of bytes that are no UTF-8
 
 
@@ -150,15 +152,18 @@ def read_json(text: str, name: str) -> Transcript:
     Raises:
         TranscriptError: it is not JSON, or of none of these shapes; names the line or the place.
     """
-    root = parsed(text, name)
-    if root.child("format").value is not None:
+    rows = json_lines(text)
+    root = parsed(text, name) if rows is None else Node(rows, "", name)
+    if isinstance(root.value, dict) and root.child("format").value is not None:
         return transcript_from_json(text, name)
     if root.has("transcription"):
         return _read_whisper_cpp(root, name)
-    if root.has("segments"):
-        return _read_segments(root, name)
+    value = as_segments(root.value)
+    if value is not None:
+        return _read_segments(Node(value, "", name), name)
     raise TranscriptError(
-        f"not a transcript: JSON, but neither a {FORMAT!r} nor that of whisper.cpp, openai-whisper or WhisperX",
+        f"not a transcript: JSON, but neither a {FORMAT!r} nor that of whisper.cpp, openai-whisper, WhisperX, NeMo "
+        "or another program that is known here",
         subject=name,
     )
 
@@ -244,16 +249,19 @@ def _read_segments(root: Node, name: str) -> Transcript:
 
 
 def _spelled(text: str, words: list[str]) -> list[str] | None:
-    """Words as the text has them, its white space with them; None where they do not make it up."""
+    """Words as the text has them, its white space and its marks with them; None where they do not make it up."""
     pieces: list[str] = []
     at = 0
     for word in words:
         found = text.find(word.strip(), at)
-        if not word.strip() or found < 0 or text[at:found].strip():
+        if not word.strip() or found < 0 or any(map(str.isalnum, text[at:found])):
             return None
+        if pieces and (marks := _MARKS.match(text, at, found)):
+            pieces[-1] += marks.group()
+            at = marks.end()
         pieces.append(text[at : found + len(word.strip())])
         at = found + len(word.strip())
-    if not pieces or text[at:].strip():
+    if not pieces or any(map(str.isalnum, text[at:])):
         return None
     pieces[-1] += text[at:]
     return pieces

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from crisp_align.errors import TranscriptError
 from crisp_align.formats.cue_text import milliseconds
 from crisp_align.formats.format import WriteOptions
+from crisp_align.formats.json import shared_out
+from crisp_align.formats.praat_escapes import escape, unescape
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Segment, Transcript, Word
 
@@ -17,6 +20,18 @@ __all__ = ["read_textgrid", "write_textgrid"]
 
 _Interval: TypeAlias = tuple[float, float, str]
 """Start, end (s), label."""
+_Tier: TypeAlias = tuple[str, list[_Interval]]
+"""Its name, its intervals."""
+
+_WORDS = {"words", "word", "ort-mau"}
+_SEGMENTS = {"segments", "utterances", "utterance", "sentences", "sentence", "phrases"}
+_KINDS = _WORDS | _SEGMENTS
+_PHONES = {"phones", "phone", "phonemes", "phoneme", "mau", "kan-mau", "mas", "syllables", "syllable"}
+_SILENCE = {
+    *("<eps>", "sil", "<sil>", "{sl}", "sp", "<sp>", "<p>", "<p:>", "#", "##", "h#", "pau", "<pau>", "<silence>"),
+    *("[silence]", "(silence)", "silent", "<sil/>", "<nib>"),
+}
+"""Labels, in small letters, that say that nobody speaks."""
 
 
 def write_textgrid(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
@@ -39,7 +54,7 @@ def write_textgrid(transcript: Transcript, cues: Sequence[Cue], options: WriteOp
         rows += [f"    item [{number}]:", '        class = "IntervalTier" ', f'        name = "{name}" ']
         rows += ["        xmin = 0 ", f"        xmax = {last / 1000} ", f"        intervals: size = {len(intervals)} "]
         for index, (start, end, text) in enumerate(intervals, start=1):
-            quoted = text.replace('"', '""')
+            quoted = escape(text).replace('"', '""')
             rows += [f"        intervals [{index}]:", f"            xmin = {start / 1000} "]
             rows += [f"            xmax = {end / 1000} ", f'            text = "{quoted}" ']
     return "\n".join(rows) + "\n"
@@ -76,33 +91,89 @@ def _first(interval: tuple[float, float, str]) -> float:
     return interval[0]
 
 
-def read_textgrid(text: str, name: str) -> Transcript:
-    """Words from the tier `words`, parted into segments by the tier `segments`, else by pauses of half a second.
+def read_textgrid(text: str, name: str, tier: str | None = None) -> Transcript:
+    """Words from tiers called words, parted into segments by tiers called segments, else by pauses of half a second.
 
-    A tier may be called word(s), or be the only one; a file of other tiers is refused. A name before it, as in
-    "Ann - words", is the speaker, of whom there may be several.
+    A name before that, as in "Ann - words", is the speaker. Where no tier is called so, every tier is read but those of
+    phones; where these are several, their names are those of the speakers. An interval with blanks is a segment whose
+    words share its time. Labels of silence are silence, and Praat's escapes are characters.
+
+    Args:
+        text: of the file.
+        name: of the file, for messages.
+        tier: name of the one to read; None: as above.
 
     Raises:
-        TranscriptError: it is not a TextGrid, or has no tier of words.
+        TranscriptError: it is not a TextGrid, or has no such tier, or no tier but those of phones.
     """
     tiers, duration = _tiers(text, name)
-    speakers = dict.fromkeys(_parted(tier)[0] for tier, _ in tiers)
-    pieces: list[Segment] = []
-    known = False
-    for speaker in speakers:
-        words = _tier(tiers, speaker, {"words", "word"})
-        segments = _tier(tiers, speaker, {"segments", "utterances"})
-        if words is None and segments is None and len(tiers) == 1:
-            words = tiers[0][1]
-        known = known or words is not None or segments is not None
-        pieces += _grouped(words or [], segments or [], speaker)
-    if not known:
-        raise TranscriptError(f"no tier of words among {', '.join(tier for tier, _ in tiers) or 'none'}", subject=name)
+    if tier is not None:
+        pieces = _segments_of(_asked_for(tiers, tier, name), None)
+    else:
+        pieces = _known(tiers) if any(_parted(title)[1] in _KINDS for title, _ in tiers) else _others(tiers, name)
     pieces.sort(key=lambda segment: segment.start)
     return Transcript(tuple(pieces), max([duration, *(segment.end for segment in pieces)]), name)
 
 
-def _tiers(text: str, name: str) -> tuple[list[tuple[str, list[_Interval]]], float]:
+def _asked_for(tiers: Sequence[_Tier], tier: str, name: str) -> list[_Interval]:
+    exact = [entries for title, entries in tiers if title == tier]
+    near = [entries for title, entries in tiers if title.strip().lower() == tier.strip().lower()]
+    if exact or near:
+        return (exact or near)[0]
+    raise TranscriptError(f"it has no tier {tier!r} of intervals", subject=name, hint=f"its tiers: {_titles(tiers)}")
+
+
+def _titles(tiers: Sequence[_Tier]) -> str:
+    return ", ".join(title for title, _ in tiers) or "none"
+
+
+def _known(tiers: Sequence[_Tier]) -> list[Segment]:
+    """What tiers of words and of segments hold, speaker by speaker."""
+    pieces: list[Segment] = []
+    for speaker in dict.fromkeys(_parted(title)[0] for title, _ in tiers):
+        words = _tier(tiers, speaker, _WORDS)
+        segments = _tier(tiers, speaker, _SEGMENTS)
+        if segments:
+            pieces += _grouped(words or [], segments, speaker)
+        elif words:
+            pieces += _segments_of(words, speaker)
+    return pieces
+
+
+def _others(tiers: Sequence[_Tier], name: str) -> list[Segment]:
+    """What tiers hold that are called neither words nor segments."""
+    spoken = [(title, entries) for title, entries in tiers if not _is_phonetic(title, entries)]
+    if not spoken:
+        hint = "name one with --tier" if tiers else None
+        raise TranscriptError(f"no tier of words among {_titles(tiers)}", subject=name, hint=hint)
+    if len(spoken) == 1:
+        return _segments_of(spoken[0][1], None)
+    return [piece for title, entries in spoken for piece in _segments_of(entries, displayed(title) or None)]
+
+
+def _is_phonetic(title: str, entries: Sequence[_Interval]) -> bool:
+    """Whether a tier is one of phones, by its name or by how short its labels are."""
+    kind = _parted(title)[1]
+    if kind in _PHONES or kind.startswith("phon"):
+        return True
+    short = [label for _, _, label in entries if len(label) <= 2 and label.isascii()]
+    return len(entries) >= 8 and len(short) > 0.8 * len(entries)
+
+
+def _segments_of(entries: Sequence[_Interval], speaker: str | None) -> list[Segment]:
+    """Segments of a tier alone: an interval with blanks is one, words without make one up to the next pause."""
+    pieces: list[Segment] = []
+    words: list[_Interval] = []
+    for entry in sorted(entries, key=_first):
+        if len(entry[2].split()) > 1:
+            pieces += [*(_segment(*run, speaker) for run in _runs(words)), _segment(entry, [], speaker)]
+            words = []
+        else:
+            words.append(entry)
+    return [*pieces, *(_segment(*run, speaker) for run in _runs(words))]
+
+
+def _tiers(text: str, name: str) -> tuple[list[_Tier], float]:
     from praatio.utilities import errors
     from praatio.utilities.textgrid_io import parseTextgridStr
 
@@ -113,7 +184,11 @@ def _tiers(text: str, name: str) -> tuple[list[tuple[str, list[_Interval]]], flo
         tiers = [
             (
                 str(tier["name"]),
-                [(float(start), float(end), str(label)) for start, end, label in tier["entries"] if str(label).strip()],
+                [
+                    (float(start), float(end), unescape(label))
+                    for start, end, label in tier["entries"]
+                    if label.strip() and label.strip().lower() not in _SILENCE
+                ],
             )
             for tier in parsed["tiers"]
             if tier["class"] == "IntervalTier"
@@ -133,7 +208,7 @@ def _parted(tier: str) -> tuple[str | None, str]:
     return displayed(speaker) or None, kind.strip().lower()
 
 
-def _tier(tiers: Sequence[tuple[str, list[_Interval]]], speaker: str | None, kinds: set[str]) -> list[_Interval] | None:
+def _tier(tiers: Sequence[_Tier], speaker: str | None, kinds: set[str]) -> list[_Interval] | None:
     parted = ((*_parted(name), entries) for name, entries in tiers)
     return next((entries for who, kind, entries in parted if who == speaker and kind in kinds), None)
 
@@ -175,7 +250,9 @@ def _segment(segment: _Interval, inside: Sequence[_Interval], speaker: str | Non
     start, end, label = segment
     texts = _spaced(label, [displayed(text) for _, _, text in inside])
     if not inside:
-        inside, texts = [segment], [f" {displayed(label)}"]
+        spread = shared_out(f" {displayed(label)}", round(start, 3), round(end, 3))
+        words = tuple(replace(word, speaker=speaker) for word in spread)
+        return Segment("".join(word.text for word in words), round(start, 3), round(end, 3), None, words)
     words = tuple(
         Word(text, round(first, 3), round(last, 3), None, speaker)
         for text, (first, last, _) in zip(texts, inside, strict=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from crisp_align.errors import TranscriptError
 from crisp_align.formats.cue_text import words_of_line
 from crisp_align.formats.format import WriteOptions
+from crisp_align.formats.speaker_names import name_segments
 from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Segment, Transcript, Word
 
@@ -14,7 +15,9 @@ __all__ = ["read_txt", "write_txt"]
 
 
 def write_txt(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:
-    """The text of each segment on a line of its own, whatever the layout."""
+    """The text of each segment on a line of its own, whatever the layout; with names, each turn of a speaker."""
+    if options.speaker_names:
+        return "".join(f"{line}\n" for line in name_segments(transcript.segments, options.speaker_names))
     lines = [displayed(segment.text) for segment in transcript.segments]
     return "".join(f"{line}\n" for line in lines if line)
 

@@ -33,7 +33,7 @@ __all__ = ["read_vtt", "vtt_entries", "write_vtt", "write_vtt_document"]
 
 _CLOCK = r"(?:(\d{1,9}):)?([0-5]\d):([0-5]\d)\.(\d{3})(?!\d)"
 _TIMING = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}(.*)")
-_LOOSE_CLOCK = r"(?:(\d{1,9}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
+_LOOSE_CLOCK = r"(?:(\d{1,9}):)?(\d{1,9}):(\d{1,2})[.,](\d{1,3})"
 _LOOSE = re.compile(rf"\s*{_LOOSE_CLOCK}\s*-->\s*{_LOOSE_CLOCK}(.*)")
 _STAMP = re.compile(rf"<{_CLOCK}>")
 _JOINER = "\u2060"
@@ -245,6 +245,8 @@ def _timing(line: str, row: int, repairs: Repairs, loose: bool) -> tuple[float, 
 
 def _seconds(parts: Sequence[str | None]) -> float:
     hours, minutes, seconds, fraction = parts
+    if hours is None and len(minutes or "") > 2:  # as vtt.js reads it: hours and minutes
+        hours, minutes, seconds = minutes, seconds, "0"
     whole = int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0)
     return round(whole + float(f"0.{fraction or 0}"), 3)
 
