@@ -363,19 +363,21 @@ def write_document(name: str, document: SubtitleDocument, options: WriteOptions 
     """
     from crisp_align.formats.bridge import plain_cues, plain_transcript, writes_words
     from crisp_align.formats.merging import fitted
+    from crisp_align.formats.speaker_names import name_cues, name_subtitles
 
     options, format = options or WriteOptions(), find_format(name)
-    if options.speaker_names and format.names_speakers:
-        from crisp_align.formats.speaker_names import name_subtitles
-
-        document = replace(document, cues=name_subtitles(document.cues, options.speaker_names))
     document = fitted(document, format.name)
     if document.transcript is not None and format.timed:
         refuse_untimed(document.transcript)
     if format.document_writer and not writes_words(document, format, options):
+        if options.speaker_names and format.names_speakers:
+            document = replace(document, cues=name_subtitles(document.cues, options.speaker_names))
         text = format.document_writer(document, options)
     else:
-        text = writer_of(format)(plain_transcript(document), plain_cues(document), options)
+        cues = plain_cues(document)
+        if options.speaker_names and format.names_speakers:
+            cues = name_cues(cues, options.speaker_names)
+        text = writer_of(format)(plain_transcript(document), cues, options)
     verbatim = format.name in ("ass", "ssa") and document.format == format.name
     if verbatim and document.newline != "\n":
         text = text.replace("\n", document.newline)
