@@ -12,12 +12,15 @@ from crisp_align.formats.document import Line, StyledRun, SubtitleCue, SubtitleD
 from crisp_align.formats.format import WriteOptions
 from crisp_align.formats.markup import tidy_lines
 from crisp_align.formats.repairs import Repairs
+from crisp_align.languages import is_spaced, script_language
 from crisp_align.text.display import displayed
+from crisp_align.text.width import columns
 from crisp_align.transcript import Cue, Transcript, Word
 
 __all__ = ["read_lrc", "write_lrc", "write_lrc_document"]
 
 _JOINER = "\u2060"
+_WORDS = 3  # pieces of a line without blanks, from which on they are words
 _CLEAR = 1.0  # s of silence after which the line is cleared
 _STAMP = re.compile(r"\[(\d{1,4}):([0-5]?\d)(?:[.:](\d{1,3}))?\]")
 _WORD_STAMP = re.compile(r"<(\d{1,4}):([0-5]?\d)(?:[.:](\d{1,3}))?>")
@@ -143,7 +146,19 @@ def _runs(rest: str, offset: float) -> list[StyledRun]:
             start, at = _seconds(match, offset), match.end()
     if start is not None and runs:
         runs.append(StyledRun("", start=start))
-    return runs
+    return _parted(runs)
+
+
+def _parted(runs: list[StyledRun]) -> list[StyledRun]:
+    """Runs with blanks between them where only stamps part the words of a line: no blank is in it, and no wide letter.
+
+    Two pieces may be syllables of one word.
+    """
+    texts = [run.text for run in runs if run.text]
+    whole = "".join(texts)
+    if len(texts) < _WORDS or " " in whole or columns(whole) > len(whole) or not is_spaced(script_language(whole)):
+        return runs
+    return [replace(run, text=f"{run.text} ") if run.text and run.text[-1].isalnum() else run for run in runs]
 
 
 def _seconds(match: re.Match[str], offset: float) -> float:
