@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from crisp_align.backends import LoadOptions
 from crisp_align.errors import ModelError
-from crisp_align.models.devices import Placement, free_memory, place, quiet, require_torch, require_transformers
+from crisp_align.models.devices import (
+    DeviceChoice,
+    choose_device,
+    free_memory,
+    quiet,
+    require_torch,
+    require_transformers,
+)
 from crisp_align.transcript import SAMPLE_RATE
 
 from .generation import Rows, row_limits
@@ -32,7 +39,7 @@ class TransformersCanary:
 
     languages = EUROPEAN
 
-    def __init__(self, model: Any, processor: Any, placement: Placement) -> None:
+    def __init__(self, model: Any, processor: Any, placement: DeviceChoice) -> None:
         self._model, self._processor = model, processor
         self.device = placement.device
         self._room = model.config.decoder_config.max_position_embeddings
@@ -48,7 +55,7 @@ class TransformersCanary:
         held = model_type(folder)
         if held != "canary":
             raise ModelError(f"holds a model of type {held!r}, not a Canary", subject=str(folder))
-        placement = place(options, extra=_EXTRA, int8=False)
+        placement = choose_device(options, extra=_EXTRA, int8=False)
         if placement.family == "cpu":
             require_torch(_EXTRA).set_num_threads(options.cpu_threads)
         processor = load_processor(folder, "CanaryProcessor", _EXTRA)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from crisp_align.backends import LoadOptions
-from crisp_align.models.devices import Placement, free_memory
+from crisp_align.models.devices import DeviceChoice, free_memory
 
 from .nemo_loading import autocast, quiet, restore
 from .runtimes import EUROPEAN
@@ -25,7 +25,7 @@ _FLASH = frozenset({"de", "en", "es", "fr"})
 class NemoCanary:
     """A loaded EncDecMultiTaskModel."""
 
-    def __init__(self, model: Any, placement: Placement) -> None:
+    def __init__(self, model: Any, placement: DeviceChoice) -> None:
         self._model, self._placement = model, placement
         self.device = placement.device
         # Their tokenizers are put together of one for control tokens and one a language; v2 has one for all.

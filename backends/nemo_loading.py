@@ -12,7 +12,7 @@ from typing import Any
 
 from crisp_align.backends import LoadOptions
 from crisp_align.errors import MissingDependencyError, ModelError
-from crisp_align.models.devices import Placement, loading_error, place, require_torch
+from crisp_align.models.devices import DeviceChoice, choose_device, loading_error, require_torch
 
 from .nemo_archive import NemoArchive, opened
 from .runtimes import NEMO
@@ -52,7 +52,7 @@ def quiet() -> Iterator[None]:
             talker.setLevel(level)
 
 
-def restore(path: Path, classes: tuple[str, ...], options: LoadOptions) -> tuple[Any, Placement]:
+def restore(path: Path, classes: tuple[str, ...], options: LoadOptions) -> tuple[Any, DeviceChoice]:
     """A model from a .nemo file, in evaluation mode.
 
     Args:
@@ -64,11 +64,11 @@ def restore(path: Path, classes: tuple[str, ...], options: LoadOptions) -> tuple
         ModelError: not such a file, or one that is not to be trusted, or another kind of model.
         MissingDependencyError: NeMo is not installed.
     """
-    placement = place(options, extra="nemo", int8=False)
+    placement = choose_device(options, extra="nemo", int8=False)
     if placement.family == "cpu":
         require_torch("nemo").set_num_threads(options.cpu_threads)
         if options.dtype == "auto":
-            placement = Placement(placement.device, "float32")
+            placement = DeviceChoice(placement.device, "float32")
     with opened(path.resolve()) as archive:
         if archive.target not in classes:
             raise ModelError(f"holds a model of type {archive.target!r}, not {' or '.join(classes)}", subject=str(path))
@@ -77,7 +77,7 @@ def restore(path: Path, classes: tuple[str, ...], options: LoadOptions) -> tuple
     return model, placement
 
 
-def _restored(path: Path, archive: NemoArchive, placement: Placement) -> Any:
+def _restored(path: Path, archive: NemoArchive, placement: DeviceChoice) -> Any:
     try:
         from nemo.collections.asr import models
         from nemo.core.connectors.save_restore_connector import SaveRestoreConnector
@@ -101,7 +101,7 @@ def _restored(path: Path, archive: NemoArchive, placement: Placement) -> Any:
     return model.eval()
 
 
-def autocast(placement: Placement) -> contextlib.AbstractContextManager[Any]:
+def autocast(placement: DeviceChoice) -> contextlib.AbstractContextManager[Any]:
     """Compute in the type of the placement; weights and audio features stay in float32."""
     if placement.dtype == "float32":
         return contextlib.nullcontext()

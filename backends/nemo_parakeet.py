@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from crisp_align.backends import LoadOptions, Transcription
-from crisp_align.models.devices import Placement, free_memory
+from crisp_align.models.devices import DeviceChoice, free_memory
 from crisp_align.transcript import Word
 
 from .nemo_loading import autocast, quiet, restore
@@ -25,7 +25,7 @@ _BYTES_PER_SECOND = 40e6  # of audio, at the peak of the 0.6B encoder in float32
 class NemoParakeet:
     """A loaded EncDecRNNTBPEModel (RNN-T, TDT), EncDecCTCModelBPE or hybrid of both."""
 
-    def __init__(self, model: Any, placement: Placement) -> None:
+    def __init__(self, model: Any, placement: DeviceChoice) -> None:
         self._model, self._placement = model, placement
         self.device = placement.device
         # The multilingual tokenizer has a token for each language; that of the English models has none.

@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING, Any, Self
 
 from crisp_align.backends import LoadOptions, Transcription
 from crisp_align.errors import ModelError
-from crisp_align.models.devices import Placement, free_memory, place, quiet, require_torch, require_transformers
+from crisp_align.models.devices import (
+    DeviceChoice,
+    choose_device,
+    free_memory,
+    quiet,
+    require_torch,
+    require_transformers,
+)
 from crisp_align.transcript import SAMPLE_RATE
 
-from .pieces import Token, words_of
 from .runtimes import EUROPEAN
+from .token_words import Token, words_of
 from .transducer import Step, greedy_steps
 from .transformers_loading import load_model, load_processor, model_type
 
@@ -30,7 +37,7 @@ _BYTES_PER_SECOND = 40e6  # of audio, at the peak of the 0.6B encoder in float32
 class TransformersParakeet:
     """A loaded ParakeetForCTC, ParakeetForRNNT or ParakeetForTDT."""
 
-    def __init__(self, model: Any, processor: Any, kind: str, placement: Placement) -> None:
+    def __init__(self, model: Any, processor: Any, kind: str, placement: DeviceChoice) -> None:
         self._model, self._processor, self._kind = model, processor, kind
         self.device = placement.device
         self._dtype = model.dtype
@@ -55,7 +62,7 @@ class TransformersParakeet:
         held = model_type(folder)
         if held not in _KINDS:
             raise ModelError(f"holds a model of type {held!r}, not a Parakeet", subject=str(folder))
-        placement = place(options, extra=_EXTRA, int8=False)
+        placement = choose_device(options, extra=_EXTRA, int8=False)
         if placement.family == "cpu":
             require_torch(_EXTRA).set_num_threads(options.cpu_threads)
         processor = load_processor(folder, "ParakeetProcessor", _EXTRA)

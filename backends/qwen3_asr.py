@@ -12,9 +12,9 @@ from crisp_align.languages import language_name
 from crisp_align.models import store as models
 from crisp_align.models.batching import in_batches
 from crisp_align.models.devices import (
-    Placement,
+    DeviceChoice,
+    choose_device,
     free_memory,
-    place,
     quiet,
     require_torch,
     require_transformers,
@@ -47,7 +47,7 @@ class Qwen3Asr:
     max_clip: float = PROFILE.max_clip
     languages: frozenset[str] | None = LANGUAGES
 
-    def __init__(self, checkpoint: Checkpoint, network: Any, placement: Placement, model: str) -> None:
+    def __init__(self, checkpoint: Checkpoint, network: Any, placement: DeviceChoice, model: str) -> None:
         self._network = network  # transformers.Qwen3ASRForConditionalGeneration
         self.model = model
         self.device = placement.device
@@ -85,7 +85,7 @@ class Qwen3Asr:
                 "no Qwen3-ASR weights on this machine", hint="`crisp-align models pull qwen3-asr-0.6b-hf` gets them"
             )
         folder = models.ensure("qwen3-asr", name, offline=options.offline)
-        placement = place(options, extra=_EXTRA)
+        placement = choose_device(options, extra=_EXTRA)
         if placement.family == "cpu":
             require_torch(_EXTRA).set_num_threads(options.cpu_threads)
         checkpoint = inspect(folder, "asr")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from crisp_align.errors import ModelError
-from crisp_align.models.devices import Placement, loading_error, quiet, require_torch, require_transformers
+from crisp_align.models.devices import DeviceChoice, loading_error, quiet, require_torch, require_transformers
 
 __all__ = ["load_model", "load_processor", "load_tokenizer", "model_type"]
 
@@ -25,7 +25,7 @@ def model_type(folder: Path) -> str:
     return str(config.get("model_type")) if isinstance(config, dict) else "none"
 
 
-def load_model(folder: Path, kind: str, placement: Placement, extra: str) -> Any:
+def load_model(folder: Path, kind: str, placement: DeviceChoice, extra: str) -> Any:
     """A model in evaluation mode.
 
     Args:

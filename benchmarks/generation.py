@@ -19,7 +19,7 @@ from rich.table import Table
 
 from crisp_align.backends import DecodeOptions, LoadOptions
 from crisp_align.media.audio import read_audio
-from crisp_align.models.devices import place, require_torch
+from crisp_align.models.devices import choose_device, require_torch
 from crisp_align.models.qwen3_checkpoint import inspect
 from crisp_align.transcript import SAMPLE_RATE, Clip
 from crisp_align_backends import qwen3_answers, qwen3_asr
@@ -87,7 +87,7 @@ def _backend(options: LoadOptions, tokens: int, size: Size) -> qwen3_asr.Qwen3As
 
     torch.manual_seed(0)
     torch.set_num_threads(options.cpu_threads)
-    placement = place(options)
+    placement = choose_device(options)
     before = torch.get_default_dtype()
     torch.set_default_dtype(getattr(torch, placement.dtype))
     try:

@@ -21,7 +21,16 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.accuracy.labelled import CLOSE, Labelled, Timed, errors, labelled_clips, spoken_clip, utterance
-from crisp_align.aligners import Aligner, Alignment, Flagged, Refusal, Result, Utterance, aligner_class, aligner_names
+from crisp_align.aligners import (
+    Aligner,
+    Alignment,
+    AlignmentWithWarning,
+    Refusal,
+    Result,
+    Utterance,
+    aligner_class,
+    aligner_names,
+)
 from crisp_align.backends import Backend, LoadOptions
 from crisp_align.errors import ModelError
 from crisp_align.models.bundled import bundled_tiny_en, bundled_whisper
@@ -117,7 +126,7 @@ def ours(name: str, backend: Backend | None, options: LoadOptions) -> Timer:
 
 def plain(result: Result) -> Alignment | Refusal:
     """A result without its notice."""
-    return result.alignment if isinstance(result, Flagged) else result
+    return result.alignment if isinstance(result, AlignmentWithWarning) else result
 
 
 def pieces(one: Utterance, spans: Sequence[Span]) -> list[Timed]:
@@ -130,7 +139,7 @@ def untrimmed(options: LoadOptions) -> Timer:
     timer = ours("hmm", None, options)
 
     def time_words(utterances: Sequence[Utterance]) -> list[list[Timed] | str]:
-        with patch("crisp_align.aligners.hmm.aligner.trimmed", lambda spans, samples: tuple(spans)):
+        with patch("crisp_align.aligners.hmm.aligner.trim_silence", lambda spans, samples: tuple(spans)):
             return timer(utterances)
 
     return time_words

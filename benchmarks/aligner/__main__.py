@@ -38,7 +38,7 @@ from rich.table import Table
 from benchmarks.aligner.weights import build
 from crisp_align.aligners import Utterance
 from crisp_align.backends import LoadOptions
-from crisp_align.models.devices import has_amx, place
+from crisp_align.models.devices import choose_device, has_amx
 from crisp_align.models.qwen3_checkpoint import Checkpoint, inspect, load_weights
 from crisp_align.text.units import split_units
 from crisp_align.transcript import SAMPLE_RATE, Clip
@@ -123,7 +123,7 @@ def _measure(asked: argparse.Namespace, seconds: float, batch: int, dtype: str, 
 
     torch.set_num_threads(asked.threads or LoadOptions().cpu_threads)
     checkpoint = inspect(asked.folder, "aligner")
-    model = load_weights(checkpoint, place(LoadOptions(device=asked.device, dtype=dtype)))
+    model = load_weights(checkpoint, choose_device(LoadOptions(device=asked.device, dtype=dtype)))
     ready = [_ENGINES[engine](asked, checkpoint, model) for engine in engines]
     work = [_recording(seconds + i * 0.01) for i in range(batch)]
     rounds: list[list[tuple[float, float]]] = [[] for _ in engines]

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from benchmarks.aligner.weights import build
 from crisp_align.backends import LoadOptions
-from crisp_align.models.devices import place
+from crisp_align.models.devices import choose_device
 from crisp_align.models.qwen3_checkpoint import inspect, load_weights
 
 Forward = Callable[[torch.Tensor], np.ndarray]
@@ -58,7 +58,7 @@ def main() -> None:
     states = torch.randn(1, asked.positions, 1024, generator=torch.Generator().manual_seed(0)) * 0.02
     engines: dict[str, Forward] = {}
     for dtype in ("float32", "int8"):
-        model = load_weights(inspect(folder, "aligner"), place(LoadOptions(device="cpu", dtype=dtype)))
+        model = load_weights(inspect(folder, "aligner"), choose_device(LoadOptions(device="cpu", dtype=dtype)))
         engines[f"torch {dtype}"] = _torch(Decoder(model).eval())
         if dtype == "float32":
             engines |= _openvino(Decoder(model, masked=True).eval(), states, threads)

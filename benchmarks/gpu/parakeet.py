@@ -13,7 +13,7 @@ from rich.table import Table
 
 from benchmarks.gpu.clips import cost_of, speech_clips
 from crisp_align.backends import DecodeOptions, LoadOptions
-from crisp_align.models.devices import place, require_torch
+from crisp_align.models.devices import choose_device, require_torch
 from crisp_align_backends.parakeet import Parakeet
 from crisp_align_backends.parakeet_transformers import TransformersParakeet
 from tests.tiny_nvidia import balance, parakeet_model, parakeet_processor
@@ -42,7 +42,7 @@ def main() -> None:
 
 def _backend(options: LoadOptions, *, tiny: bool) -> Parakeet:
     torch = require_torch("nvidia")
-    placement = place(options, extra="nvidia", int8=False)
+    placement = choose_device(options, extra="nvidia", int8=False)
     processor = parakeet_processor("tdt")
     model = parakeet_model("tdt", processor, 0) if tiny else _full_size(processor)
     model = model.to(placement.device, getattr(torch, placement.dtype)).eval()

@@ -15,7 +15,7 @@ __all__ = [
     "Aligner",
     "AlignerProfile",
     "Alignment",
-    "Flagged",
+    "AlignmentWithWarning",
     "Refusal",
     "Result",
     "Utterance",
@@ -63,7 +63,7 @@ Alignment: TypeAlias = tuple[Span, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Flagged:
+class AlignmentWithWarning:
     """An alignment that the aligner gives with a reservation, which is reported to the user."""
 
     alignment: Alignment
@@ -71,7 +71,7 @@ class Flagged:
     """A clause whose subject is the aligner, e.g. "finds more text than can be said in the time"."""
 
 
-Result: TypeAlias = Alignment | Flagged | Refusal
+Result: TypeAlias = Alignment | AlignmentWithWarning | Refusal
 """What an aligner says to one utterance."""
 
 

@@ -11,7 +11,7 @@ from crisp_align.aligners import (
     Aligner,
     AlignerProfile,
     Alignment,
-    Flagged,
+    AlignmentWithWarning,
     Refusal,
     Result,
     Utterance,
@@ -313,11 +313,13 @@ def _may_be_model(asked: str, families: set[str]) -> bool:
 
 
 def _timed(
-    name: str, result: Alignment | Flagged, utterance: Utterance, refusals: tuple[tuple[str, str], ...]
+    name: str, result: Alignment | AlignmentWithWarning, utterance: Utterance, refusals: tuple[tuple[str, str], ...]
 ) -> Timed:
     at = f"at {utterance.clip.start:.1f} s"
     spans, notices = (
-        (result.alignment, (f"{at} {name} {result.notice}",)) if isinstance(result, Flagged) else (result, ())
+        (result.alignment, (f"{at} {name} {result.notice}",))
+        if isinstance(result, AlignmentWithWarning)
+        else (result, ())
     )
     if len(spans) != len(utterance.units):
         raise AlignmentError(

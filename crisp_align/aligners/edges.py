@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from crisp_align.transcript import Samples
 
-__all__ = ["levels", "trimmed"]
+__all__ = ["loudness_db", "trim_silence"]
 
 _STEP = 0.005  # s between two levels
 _WINDOW = 0.010  # s that a level is taken over
@@ -27,7 +27,7 @@ _BELOW_SPEECH = 28.0  # dB
 _MOST_AT_START, _MOST_AT_END = 0.030, 0.060  # s
 
 
-def trimmed(spans: Sequence[Span], samples: Samples) -> tuple[Span, ...]:
+def trim_silence(spans: Sequence[Span], samples: Samples) -> tuple[Span, ...]:
     """The spans without the quiet before words that follow a pause, or after words that precede one.
 
     In noise, which is louder than what is looked for, nothing is changed.
@@ -36,7 +36,7 @@ def trimmed(spans: Sequence[Span], samples: Samples) -> tuple[Span, ...]:
         spans: in order, s; those without length are left alone.
         samples: float32, shape (n,), 16 kHz mono.
     """
-    loudness = levels(samples)
+    loudness = loudness_db(samples)
     voiced = [span for span in spans if span.end > span.start]
     if not voiced or not len(loudness):
         return tuple(spans)
@@ -57,7 +57,7 @@ def trimmed(spans: Sequence[Span], samples: Samples) -> tuple[Span, ...]:
     return tuple(cut.get(id(span), span) for span in spans)
 
 
-def levels(samples: Samples) -> NDArray[np.float64]:
+def loudness_db(samples: Samples) -> NDArray[np.float64]:
     """Loudness every 5 ms, of the 10 ms around, in dB of full scale, -120 at least: shape (n // 80,)."""
     step, window = int(_STEP * SAMPLE_RATE), int(_WINDOW * SAMPLE_RATE)
     padded = np.pad(np.square(samples, dtype=np.float64), ((window - step) // 2, window))

@@ -28,7 +28,7 @@ from crisp_align.errors import CrispAlignError, ModelError, OptionError, WorkerD
 from crisp_align.events import ClipDone, Event, Failed, Finished, Noticed, Ready, Staged
 from crisp_align.files.atomic import sweep, temporary
 from crisp_align.files.process_identity import resident_memory
-from crisp_align.pipeline.prefetch import ROOM, Feed, Task
+from crisp_align.pipeline.prefetch import BUFFER_BYTES, Feed, Task
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -121,7 +121,7 @@ class _Worker:
     """A worker process as its owner sees it."""
 
     settings: Settings
-    room: int
+    buffer_bytes: int
     """Bytes of sound that may wait in it."""
     process: SpawnProcess
     connection: Connection
@@ -141,15 +141,17 @@ class _Worker:
     """When it last gave a sign of life."""
 
     @classmethod
-    def start(cls, settings: Settings, room: int) -> _Worker:
+    def start(cls, settings: Settings, buffer_bytes: int) -> _Worker:
         ours, theirs = get_context("spawn").Pipe()
         sweep(tempfile.gettempdir())
         log = temporary(tempfile.gettempdir())
-        process = get_context("spawn").Process(target=_serve, args=(theirs, settings, room, str(log)), daemon=True)
+        process = get_context("spawn").Process(
+            target=_serve, args=(theirs, settings, buffer_bytes, str(log)), daemon=True
+        )
         with _limited_env(settings.backend.load.cpu_threads):
             process.start()
         theirs.close()
-        return cls(settings, room, process, ours, log)
+        return cls(settings, buffer_bytes, process, ours, log)
 
     def send(self, task: Task) -> None:
         self.tasks[task.source] = task
@@ -229,8 +231,8 @@ class _WorkerPool:
             yield None
         divided = shares(self.settings, self.options.count)
         memory = self.options.share(len(divided))
-        room = ROOM if memory is None else min(memory // _SOUND, ROOM)
-        self.workers = [_Worker.start(share, room) for share in divided]
+        buffer_bytes = BUFFER_BYTES if memory is None else min(memory // _SOUND, BUFFER_BYTES)
+        self.workers = [_Worker.start(share, buffer_bytes) for share in divided]
         while True:
             self.hand_out()
             if not self.more() and not any(worker.tasks for worker in self.workers):
@@ -361,7 +363,7 @@ class _WorkerPool:
     def restart(self, worker: _Worker) -> None:
         with suppress(OSError, ValueError):
             worker.terminate()
-        self.workers[self.workers.index(worker)] = _Worker.start(worker.settings, worker.room)
+        self.workers[self.workers.index(worker)] = _Worker.start(worker.settings, worker.buffer_bytes)
 
     def shutdown(self) -> None:
         """End all workers; those that are still at work at once."""
@@ -424,7 +426,7 @@ class _Piped:
         return task
 
 
-def _serve(connection: Connection, settings: Settings, room: int, log: str) -> None:
+def _serve(connection: Connection, settings: Settings, buffer_bytes: int, log: str) -> None:
     """A worker process."""
     import faulthandler
 
@@ -445,7 +447,7 @@ def _serve(connection: Connection, settings: Settings, room: int, log: str) -> N
             connection.send(message)
 
     try:
-        for event in pipeline.run(settings, _Piped(connection, emit), room):
+        for event in pipeline.run(settings, _Piped(connection, emit), buffer_bytes):
             emit(event)
     except CrispAlignError as error:
         emit(error)

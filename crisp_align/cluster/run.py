@@ -92,7 +92,7 @@ class _File:
     """Nothing more of it counts in this round."""
     losses: int = 0
 
-    def again(self) -> Task:
+    def remaining(self) -> Task:
         """What is left of it."""
         self.base, self.closed = len(self.assembly.results), False
         self.parts.clear()
@@ -151,7 +151,7 @@ class _Run:
                     yield self.models.ready
                 whole = True
                 while whole:
-                    whole = yield from self.round(ray, number, [file.again() for file in left])
+                    whole = yield from self.round(ray, number, [file.remaining() for file in left])
                     number += 1
                     yield from self.retry_lost()
                     left = list(self.files.values())

@@ -16,13 +16,13 @@ from crisp_align.errors import MissingDependencyError, ModelError, OptionError
 from crisp_align.models.options import LoadOptions
 
 __all__ = [
+    "DeviceChoice",
     "Dtype",
-    "Placement",
+    "choose_device",
     "free_memory",
     "has_amx",
     "is_out_of_memory",
     "loading_error",
-    "place",
     "quiet",
     "release_memory",
     "require_torch",
@@ -42,7 +42,7 @@ Dtype: TypeAlias = Literal["float32", "bfloat16", "float16", "int8"]
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class DeviceChoice:
     """Where and in which type a model runs."""
 
     device: str
@@ -56,7 +56,7 @@ class Placement:
         return self.device.partition(":")[0]
 
 
-def place(options: LoadOptions, *, extra: str = "all", int8: bool = True) -> Placement:
+def choose_device(options: LoadOptions, *, extra: str = "all", int8: bool = True) -> DeviceChoice:
     """Choose device and type: CUDA, else MPS, else the CPU; bfloat16 where the hardware multiplies it, else float32.
 
     Without AMX a CPU computes bfloat16 two to eight times slower than float32.
@@ -80,13 +80,13 @@ def place(options: LoadOptions, *, extra: str = "all", int8: bool = True) -> Pla
     if not (number.isdecimal() or device == family) or int(number or 0) >= present.get(family, 0):
         raise OptionError(f"no device {device!r} here", hint=f"use {', '.join(k for k, v in present.items() if v)}")
     if options.dtype == "auto":
-        return Placement(device, "bfloat16" if _has_bfloat16(torch, device, family) else "float32")
+        return DeviceChoice(device, "bfloat16" if _has_bfloat16(torch, device, family) else "float32")
     names: dict[str, Dtype] = {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16"}
     if int8 and family == "cpu":
         names["int8"] = "int8"
     if options.dtype not in names:
         raise OptionError(f"dtype {options.dtype!r} does not work on {device}", hint=f"use {', '.join(sorted(names))}")
-    return Placement(device, names[options.dtype])
+    return DeviceChoice(device, names[options.dtype])
 
 
 def has_amx() -> bool:

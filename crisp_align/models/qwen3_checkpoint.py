@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from crisp_align.errors import ModelError
-from crisp_align.models.devices import Placement, loading_error, place, quiet, require_torch, require_transformers
+from crisp_align.models.devices import (
+    DeviceChoice,
+    choose_device,
+    loading_error,
+    quiet,
+    require_torch,
+    require_transformers,
+)
 from crisp_align.models.gguf import GgufFile, read_gguf
 from crisp_align.models.mlx_weights import unpack_mlx
 from crisp_align.models.qwen3_gguf import Head, gguf_config, gguf_head, gguf_tensors
@@ -29,12 +36,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Checkpoint",
+    "DeviceChoice",
     "Head",
     "Layout",
-    "Placement",
+    "choose_device",
     "inspect",
     "load_weights",
-    "place",
     "thinker_config",
 ]
 
@@ -175,7 +182,7 @@ def _least_bits(config: dict[str, Any]) -> int:
     return bits if bits in (2, 4, 8) else 4
 
 
-def load_weights(checkpoint: Checkpoint, placement: Placement) -> torch.nn.Module:
+def load_weights(checkpoint: Checkpoint, placement: DeviceChoice) -> torch.nn.Module:
     """The transformers model of a checkpoint, in evaluation mode.
 
     Returns:
@@ -223,7 +230,7 @@ def load_weights(checkpoint: Checkpoint, placement: Placement) -> torch.nn.Modul
     raise trouble
 
 
-def _load_unpacked(checkpoint: Checkpoint, placement: Placement, kind: Any) -> torch.nn.Module:
+def _load_unpacked(checkpoint: Checkpoint, placement: DeviceChoice, kind: Any) -> torch.nn.Module:
     """A network filled from a GGUF file or from what MLX tools have packed."""
     if checkpoint.gguf is not None:
         config = gguf_config(checkpoint.gguf, checkpoint.head)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crisp_align.errors import ModelError
-from crisp_align.models.devices import Placement, require_torch
+from crisp_align.models.devices import DeviceChoice, require_torch
 from crisp_align.models.tensors import StoredTensor
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _parameters_on_meta() -> Iterator[None]:
 def fill_network(
     network: torch.nn.Module,
     tensors: Mapping[str, StoredTensor],
-    placement: Placement,
+    placement: DeviceChoice,
     path: Path,
     *,
     tied: Mapping[str, str] | None = None,

@@ -15,7 +15,7 @@ from crisp_align.aligners.chain import AlignerChain
 from crisp_align.backends import Backend
 from crisp_align.events import Event, Ready
 from crisp_align.formats.document import SubtitleDocument
-from crisp_align.pipeline.prefetch import ROOM, Feed, Listed, Reading, Task
+from crisp_align.pipeline.prefetch import BUFFER_BYTES, Feed, ListFeed, Prefetcher, Task
 from crisp_align.pipeline.residency import ModelResidency
 from crisp_align.pipeline.scheduler import Scheduler
 from crisp_align.pipeline.settings import Settings
@@ -90,11 +90,11 @@ class Pipeline:
         limit: Future[float] = Future()
         limit.set_result(self.max_clip)
         listed = [sources] if isinstance(sources, str | os.PathLike) else sources
-        feed = Listed(Task(os.fspath(source)) for source in listed)
-        with Reading(feed, self.settings.media, self.settings.vad, limit) as reading:
+        feed = ListFeed(Task(os.fspath(source)) for source in listed)
+        with Prefetcher(feed, self.settings.media, self.settings.vad, limit) as reading:
             yield from self.route(reading)
 
-    def route(self, reading: Reading) -> Iterator[Event]:
+    def route(self, reading: Prefetcher) -> Iterator[Event]:
         """What `transcribe` does, with sources that are being read already."""
         yield from Scheduler(self.models, self.settings).run(reading)
 
@@ -131,13 +131,13 @@ class Pipeline:
         yield from align_document(self.models, os.fspath(source), document, unspoken)
 
 
-def run(settings: Settings, feed: Feed, room: int = ROOM) -> Generator[Ready | Event]:
+def run(settings: Settings, feed: Feed, buffer_bytes: int = BUFFER_BYTES) -> Generator[Ready | Event]:
     """Load the models and run a feed of tasks through them; the first files are decoded meanwhile.
 
     Args:
         settings: what the user asked for.
         feed: of tasks.
-        room: bytes of sound that may wait for the models.
+        buffer_bytes: bytes of sound that may wait for the models.
 
     Yields:
         Ready, then what `Pipeline.transcribe` gives.
@@ -147,7 +147,7 @@ def run(settings: Settings, feed: Feed, room: int = ROOM) -> Generator[Ready | E
         ModelError: weights missing, damaged or of the wrong kind; an engine not installed.
     """
     limit: Future[float] = Future()
-    with Reading(feed, settings.media, settings.vad, limit, room) as reading:
+    with Prefetcher(feed, settings.media, settings.vad, limit, buffer_bytes) as reading:
         pipeline = Pipeline.load(settings)
         reading.batch_size = pipeline.batch_size
         limit.set_result(pipeline.max_clip)

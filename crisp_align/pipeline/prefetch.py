@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
     from crisp_align.transcript import Samples
 
-__all__ = ["ROOM", "Feed", "Listed", "Read", "Reading", "Step", "Task", "read"]
+__all__ = ["BUFFER_BYTES", "Feed", "ListFeed", "Prefetcher", "Read", "Step", "Task", "read"]
 
 _FILES = 3  # read at once: while one is being cut, the next are opened
 _NO_SPEECH = "there is sound, but no speech was found in it: try --channel best, another --audio-track, or --no-vad"
 _CLOSE_TIMEOUT = 5.0  # s for a file that is just being opened
 _CLIPS = 16  # of a file that may wait
 _CLIP = 30 * SAMPLE_RATE * 4  # bytes of a long one
-_HELD = 32  # blocks of sound that may wait for the models to be loaded
+_MAX_BUFFERED = 32  # blocks of sound that may wait for the models to be loaded
 _BLOCK = 10 * SAMPLE_RATE * 4  # bytes of one
 _BATCHES = 2  # clips that are to wait, so that files of one clip fill the next batch while a batch is transcribed
-ROOM = _FILES * _CLIPS * _CLIP
+BUFFER_BYTES = _FILES * _CLIPS * _CLIP
 """Bytes of sound that may wait: 92 MB."""
 
 
@@ -83,7 +83,7 @@ class Feed(Protocol):
         ...
 
 
-class Listed:
+class ListFeed:
     """A feed of tasks that are all known."""
 
     def __init__(self, tasks: Iterable[Task]) -> None:
@@ -98,7 +98,7 @@ class Listed:
 
 
 @dataclass(slots=True, eq=False)
-class _Ahead:
+class _Prefetched:
     """A task that is read ahead."""
 
     task: Task
@@ -106,8 +106,8 @@ class _Ahead:
     """That it gave so far."""
 
 
-class Reading:
-    """Tasks of a feed with what is read of them, in order. Reading begins at once, cutting when `max_clip` is known.
+class Prefetcher:
+    """Tasks of a feed with what is read of them, in order. Prefetcher begins at once, cutting when `max_clip` is known.
 
     Iterating gives a task and its steps, which are to be used up, or left, before the next; they raise what went wrong
     with their source. None instead means that no task is there now. As soon as a file is read the next is begun, in
@@ -118,29 +118,34 @@ class Reading:
         media: which sound of each file.
         vad: how it is cut.
         max_clip: s, the longest clip; may be set later, from any thread.
-        room: bytes of sound that may wait; one clip may always.
+        buffer_bytes: bytes of sound that may wait; one clip may always.
     """
 
     def __init__(
-        self, feed: Feed, media: MediaOptions, vad: VadOptions, max_clip: Future[float], room: int = ROOM
+        self,
+        feed: Feed,
+        media: MediaOptions,
+        vad: VadOptions,
+        max_clip: Future[float],
+        buffer_bytes: int = BUFFER_BYTES,
     ) -> None:
         self._feed, self._media, self._vad, self._max_clip = feed, media, vad, max_clip
-        clips = max(room // _CLIP, 1)
+        clips = max(buffer_bytes // _CLIP, 1)
         self._files = min(clips, _FILES)
         self._clips = min(clips // self._files, _CLIPS)
-        self._held = min(max(room // self._files // _BLOCK, 1), _HELD)
+        self._max_buffered = min(max(buffer_bytes // self._files // _BLOCK, 1), _MAX_BUFFERED)
         self.batch_size = 8
         """Clips in one call of the models, as far as known."""
-        self._open: deque[tuple[_Ahead, Background[Step]]] = deque()
+        self._open: deque[tuple[_Prefetched, Background[Step]]] = deque()
         self._being_read = 0
         self._closed = False
         self._trouble: BaseException | None = None
         self._filling = Lock()
-        self._top_up()
+        self._refill()
 
     def __iter__(self) -> Iterator[tuple[Task, Background[Step]] | None]:
         while True:
-            self._top_up(needed=True)
+            self._refill(needed=True)
             if self._open:
                 file, steps = self._open.popleft()
                 with steps:
@@ -149,9 +154,9 @@ class Reading:
                 return
             else:
                 yield None
-                self._top_up(needed=True, wait=True)
+                self._refill(needed=True, wait=True)
 
-    def _top_up(self, *, needed: bool = False, wait: bool = False) -> None:
+    def _refill(self, *, needed: bool = False, wait: bool = False) -> None:
         with self._filling:
             if self._trouble is not None:
                 raise self._trouble
@@ -161,7 +166,7 @@ class Reading:
                 task = self._feed.take(wait=wait and not self._open)
                 if task is None:
                     return
-                file = _Ahead(task)
+                file = _Prefetched(task)
                 self._being_read += 1
                 self._open.append((file, Background(self._read(file), self._clips)))
 
@@ -169,16 +174,16 @@ class Reading:
         waiting = sum(file.clips for file, _ in list(self._open))
         return self._being_read < self._files and waiting < _BATCHES * self.batch_size
 
-    def _read(self, file: _Ahead) -> Generator[Step]:
+    def _read(self, file: _Prefetched) -> Generator[Step]:
         try:
-            for step in read(file.task, self._media, self._vad, self._max_clip, self._held):
+            for step in read(file.task, self._media, self._vad, self._max_clip, self._max_buffered):
                 file.clips += isinstance(step, tuple)
                 yield step
         finally:
             with self._filling:
                 self._being_read -= 1
             try:
-                self._top_up()
+                self._refill()
             except BaseException as error:  # the feed's; raised where it is waited for
                 self._trouble = error
 
@@ -203,7 +208,7 @@ def read(
     media: MediaOptions,
     vad: VadOptions,
     max_clip: Future[float],
-    held: int = _HELD,
+    buffered: int = _MAX_BUFFERED,
     *,
     overlap: bool = True,
 ) -> Generator[Step]:
@@ -214,7 +219,7 @@ def read(
         media: which sound of it.
         vad: how it is cut.
         max_clip: s, the longest clip; until it is known sound is held.
-        held: blocks of it, 10 s each, at most.
+        buffered: blocks of it, 10 s each, at most.
         overlap: clips overlap where speech has to be cut without a pause.
 
     Yields:
@@ -238,7 +243,7 @@ def read(
                     yield block
 
             limit = max_clip if channel == 0 else _known(max_clip.result())
-            blocks = _held(counted(), limit, held)
+            blocks = _buffer(counted(), limit, buffered)
             first = number
             for clip in clips(
                 blocks, task.source, start=stream.start, max_clip=limit.result(), options=vad, overlap=overlap
@@ -279,12 +284,12 @@ def _known(value: float) -> Future[float]:
     return known
 
 
-def _held(blocks: Iterator[Samples], awaited: Future[float], most: int) -> Iterator[Samples]:
+def _buffer(blocks: Iterator[Samples], awaited: Future[float], most: int) -> Iterator[Samples]:
     """The same blocks; some are taken at once, while something else is awaited."""
-    held: deque[Samples] = deque()
-    while not awaited.done() and len(held) < most:
+    buffered: deque[Samples] = deque()
+    while not awaited.done() and len(buffered) < most:
         block = next(blocks, None)
         if block is None:
             break
-        held.append(block)
-    return chain((held.popleft() for _ in range(len(held))), blocks)
+        buffered.append(block)
+    return chain((buffered.popleft() for _ in range(len(buffered))), blocks)

@@ -28,7 +28,7 @@ from crisp_align.aligners.chain import Timed
 from crisp_align.errors import CrispAlignError
 from crisp_align.events import Advanced, ClipResult, Event, Failed, Stage, Staged, Started
 from crisp_align.pipeline.assembly import FileAssembly, conclude
-from crisp_align.pipeline.prefetch import Read, Reading, Step, Task
+from crisp_align.pipeline.prefetch import Prefetcher, Read, Step, Task
 from crisp_align.pipeline.residency import ModelResidency
 from crisp_align.pipeline.second_look import is_worth_timing, look_again, needs_second_look
 from crisp_align.pipeline.settings import Settings
@@ -93,7 +93,7 @@ class Scheduler:
         concurrently = concurrently and settings.aligner.load.cpu_threads > 1  # else they only slow each other down
         self._thread = ThreadPoolExecutor(1, "aligning") if concurrently else None
 
-    def run(self, reading: Reading) -> Iterator[Event]:
+    def run(self, reading: Prefetcher) -> Iterator[Event]:
         """Give the events of everything that is read, in order."""
         try:
             for entry in reading:

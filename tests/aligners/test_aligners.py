@@ -12,7 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crisp_align.aligners import Aligner, Alignment, Flagged, Refusal, Result, Utterance, aligner_class, aligner_names
+from crisp_align.aligners import (
+    Aligner,
+    Alignment,
+    AlignmentWithWarning,
+    Refusal,
+    Result,
+    Utterance,
+    aligner_class,
+    aligner_names,
+)
 from crisp_align.aligners.attention import AttentionAligner, snapped, spoken_pieces
 from crisp_align.aligners.chain import INTERPOLATED, AlignerChain, aligner_load, load_aligner
 from crisp_align.aligners.native import NativeAligner, by_letters
@@ -252,7 +261,7 @@ class TestChain:
         [
             ([], "native gave 0 results, not 1"),
             ([(Span(0.0, 1.0),)], "at 0.0 s native gave 1 times for 2 words"),
-            ([Flagged((), "is not sure")], "at 0.0 s native gave 0 times for 2 words"),
+            ([AlignmentWithWarning((), "is not sure")], "at 0.0 s native gave 0 times for 2 words"),
         ],
     )
     def test_an_answer_of_the_wrong_size_is_an_error(self, sample: Sample, answer: list[Result], said: str) -> None:

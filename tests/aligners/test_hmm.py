@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from praatio import textgrid
 
 from crisp_align.aligners import Alignment, Refusal, Utterance
-from crisp_align.aligners.edges import trimmed
+from crisp_align.aligners.edges import trim_silence
 from crisp_align.aligners.hmm.acoustic_model import AcousticModel, Position, load_acoustic_model
 from crisp_align.aligners.hmm.aligner import HmmAligner
 from crisp_align.aligners.hmm.lattice import Lattice, best_path, best_score, build_lattice
@@ -395,7 +395,7 @@ def tone(*parts: tuple[float, float]) -> Samples:
 
 def test_quiet_at_the_edges_of_a_pause_is_trimmed() -> None:
     samples = tone((0.5, 0.0001), (0.3, 0.5), (0.5, 0.0001), (0.3, 0.5))
-    first, second = trimmed([Span(0.48, 0.85), Span(1.29, 1.6)], samples)
+    first, second = trim_silence([Span(0.48, 0.85), Span(1.29, 1.6)], samples)
     assert first.start == pytest.approx(0.5, abs=0.006)
     assert first.end == pytest.approx(0.8, abs=0.006)
     assert second == Span(pytest.approx(1.3, abs=0.006), 1.6)
@@ -403,16 +403,16 @@ def test_quiet_at_the_edges_of_a_pause_is_trimmed() -> None:
 
 def test_noise_words_that_touch_and_words_without_length_are_not_trimmed() -> None:
     noisy = tone((0.5, 0.1), (0.3, 0.5), (0.5, 0.1))
-    assert trimmed([Span(0.48, 0.85)], noisy) == (Span(0.48, 0.85),)
+    assert trim_silence([Span(0.48, 0.85)], noisy) == (Span(0.48, 0.85),)
     samples = tone((0.3, 0.5), (0.1, 0.0001), (0.3, 0.5))
     touching = (Span(0.0, 0.35), Span(0.35, 0.35), Span(0.35, 0.7))
-    assert trimmed(touching, samples) == touching
+    assert trim_silence(touching, samples) == touching
 
 
 @given(st.lists(st.floats(0, 1.2), min_size=2, max_size=12), st.integers(0, SAMPLE_RATE))
 def test_trimming_only_ever_shortens(edges: list[float], length: int) -> None:
     spans = [Span(start, end, 0.5) for start, end in itertools.pairwise(sorted(edges))][::2]
-    after = trimmed(spans, tone((0.3, 0.0001), (0.3, 0.5), (0.4, 0.0001))[:length])
+    after = trim_silence(spans, tone((0.3, 0.0001), (0.3, 0.5), (0.4, 0.0001))[:length])
     assert len(after) == len(spans)
     for old, new in zip(spans, after, strict=True):
         assert old.start <= new.start <= new.end <= old.end

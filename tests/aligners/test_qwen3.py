@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from crisp_align.aligners import Flagged, Refusal, Result, Utterance
+from crisp_align.aligners import AlignmentWithWarning, Refusal, Result, Utterance
 from crisp_align.aligners.qwen3.aligner import Qwen3Aligner
 from crisp_align.aligners.qwen3.prompt import audio_positions
 from crisp_align.aligners.qwen3.torch_engine import TorchEngine, show_warm_up
@@ -27,14 +27,14 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers", minversion="5.17")
 
 from crisp_align.aligners.qwen3.network import WARM_UPS, Encoded, Network  # noqa: E402
-from crisp_align.models.devices import Placement  # noqa: E402
+from crisp_align.models.devices import DeviceChoice  # noqa: E402
 from crisp_align.models.qwen3_checkpoint import inspect, load_weights  # noqa: E402
 from tests.tiny import qwen3_aligner  # noqa: E402
 
 if TYPE_CHECKING:
     from crisp_align.transcript import Samples
 
-CPU = Placement("cpu", "float32")
+CPU = DeviceChoice("cpu", "float32")
 SPOKEN = {  # lengths in samples: whole and broken chunks and windows, and less than the half second that is padded
     "en": (176_000, "And so, my fellow Americans: isn't it a well-known fact? 3.14!"),
     "de": (86_400, "Das erschien mir nicht sinnvoll; es war ganz gewiss nicht fair."),
@@ -109,7 +109,7 @@ def utterance(language: str) -> Utterance:
 def times(results: Sequence[Result]) -> list[list[tuple[float, float]]]:
     assert not [result for result in results if isinstance(result, Refusal)]
     return [
-        [(span.start, span.end) for span in (result.alignment if isinstance(result, Flagged) else result)]
+        [(span.start, span.end) for span in (result.alignment if isinstance(result, AlignmentWithWarning) else result)]
         for result in results
         if not isinstance(result, Refusal)
     ]
@@ -265,7 +265,7 @@ def test_a_clip_that_takes_too_much_memory_alone_is_cut_at_a_pause(
 ) -> None:
     aligner, _ = cramped(folders["original"], tokens=150)  # the clip of 11 s has 143 of audio alone
     large, small = aligner.align([utterance("en"), utterance("it")])
-    assert isinstance(large, Flagged)
+    assert isinstance(large, AlignmentWithWarning)
     assert large.notice == "ran out of memory; cut at a pause, the clip was timed in parts"
     assert len(large.alignment) == len(utterance("en").units)
     assert [small] == upstream.align([utterance("it")])
@@ -308,7 +308,7 @@ def test_refined_times_stay_in_order_within_two_classes(folders: dict[str, Path]
 
 def test_int8_runs_on_a_cpu_and_stays_near_float32(folders: dict[str, Path], networks: dict[str, Network]) -> None:
     checkpoint = inspect(folders["hf"], "aligner")
-    small = Network(checkpoint, load_weights(checkpoint, Placement("cpu", "int8")))
+    small = Network(checkpoint, load_weights(checkpoint, DeviceChoice("cpu", "int8")))
     (rough,) = small.logits([encoded(small, "it")])
     (exact,) = networks["hf"].logits([encoded(networks["hf"], "it")])
     assert torch.corrcoef(torch.stack([rough.flatten(), exact.flatten()]))[0, 1] > 0.9
@@ -381,7 +381,7 @@ def test_text_that_does_not_fit_its_clip_is_timed_and_flagged(
     aligner: Qwen3Aligner, changes: dict[str, Any], notice: str
 ) -> None:
     (result,) = aligner.align([replace(utterance("en"), **changes)])
-    assert isinstance(result, Flagged)
+    assert isinstance(result, AlignmentWithWarning)
     assert result.notice == notice
     assert len(result.alignment) == 1
     assert all((span.score or 0.0) <= 0.5 for span in result.alignment)
@@ -409,7 +409,7 @@ def test_words_that_pile_up_are_parted_by_a_cut_and_it_is_said(folders: dict[str
         lambda _, __, logits: torch.zeros_like(logits) if len(logits) >= limit else None
     )  # as a model that puts all words of a long clip on one moment
     (result,) = failing.align([whole])
-    assert isinstance(result, Flagged)
+    assert isinstance(result, AlignmentWithWarning)
     assert len(result.alignment) == len(whole.units)
     assert f"put {len(whole.units)} of {len(whole.units)} words on one moment" in result.notice
     starts = [span.start for span in result.alignment]

@@ -19,7 +19,7 @@ from crisp_align.aligners.qwen3.mel import log_mel  # noqa: E402
 from crisp_align.backends import LoadOptions  # noqa: E402
 from crisp_align.errors import ModelError  # noqa: E402
 from crisp_align.media.audio import read_audio  # noqa: E402
-from crisp_align.models.devices import Placement  # noqa: E402
+from crisp_align.models.devices import DeviceChoice  # noqa: E402
 from crisp_align.models.qwen3_checkpoint import inspect, load_weights  # noqa: E402
 from tests.aligners.test_qwen3 import noise  # noqa: E402
 from tests.gguf_files import to_gguf  # noqa: E402
@@ -31,7 +31,7 @@ WORDS = ("And", "so", "my", "fellow", "Americans", "ask", "not", "what", "your",
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    model = load_weights(inspect(JFK, "aligner"), Placement("cpu", "float32"))
+    model = load_weights(inspect(JFK, "aligner"), DeviceChoice("cpu", "float32"))
     tokenizer = transformers.AutoTokenizer.from_pretrained(JFK)
     return to_gguf(model, tokenizer, tmp_path_factory.mktemp("ggml") / "aligner.gguf", "F16")
 

@@ -180,11 +180,11 @@ def test_a_type_or_a_device_that_mlx_has_not_is_refused(folders: dict[str, Path]
 
 def test_a_gguf_file_is_refused_with_the_runtimes_that_read_it(folders: dict[str, Path], tmp_path: Path) -> None:
     pytest.importorskip("gguf")
-    from crisp_align.models.devices import Placement
+    from crisp_align.models.devices import DeviceChoice
     from crisp_align.models.qwen3_checkpoint import load_weights
     from tests.gguf_files import to_gguf
 
-    model = load_weights(inspect(folders["hf"], "aligner"), Placement("cpu", "float32"))
+    model = load_weights(inspect(folders["hf"], "aligner"), DeviceChoice("cpu", "float32"))
     file = to_gguf(model, transformers.AutoTokenizer.from_pretrained(folders["hf"]), tmp_path / "aligner.gguf")
     with pytest.raises(CrispAlignError, match="torch or ggml"):
         load(file, "mlx")

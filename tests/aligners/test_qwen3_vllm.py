@@ -33,10 +33,10 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 @pytest.fixture(scope="module")
 def parts() -> tuple[Any, Callable[[list[int], Any], Any]]:
     """A tokenizer, and transformers' own pass over all tokens."""
-    from crisp_align.models.devices import Placement
+    from crisp_align.models.devices import DeviceChoice
     from crisp_align.models.qwen3_checkpoint import inspect, load_weights
 
-    model = load_weights(inspect(JFK, "aligner"), Placement("cpu", "float32"))
+    model = load_weights(inspect(JFK, "aligner"), DeviceChoice("cpu", "float32"))
     tokenizer = transformers.AutoTokenizer.from_pretrained(JFK)
     extractor = transformers.Qwen3ASRFeatureExtractor()
 

@@ -17,7 +17,7 @@ from crisp_align.batch import workers
 from crisp_align.errors import ModelError, OptionError
 from crisp_align.events import Event, Failed, Finished, Noticed, Ready, Staged
 from crisp_align.pipeline.pipeline import Pipeline, Settings
-from crisp_align.pipeline.prefetch import Listed, Task
+from crisp_align.pipeline.prefetch import ListFeed, Task
 from crisp_align.speech.voice import VadOptions
 from crisp_align.transcript import SAMPLE_RATE, Transcript
 from tests.plugin import install_plugin
@@ -115,7 +115,7 @@ def tones(folder: Path, names: Iterable[str]) -> list[str]:
 
 def run(settings: Settings, sources: Sequence[str], **options: float) -> list[Ready | Event]:
     chosen = workers.WorkerOptions(**options)  # type: ignore[arg-type]
-    feed = Listed(Task(source) for source in sources)
+    feed = ListFeed(Task(source) for source in sources)
     return [event for event in workers.run(settings, feed, chosen) if event is not None]
 
 
@@ -228,7 +228,7 @@ def test_memory_that_does_not_hold_the_models_is_refused(tmp_path: Path, gauge: 
 
 
 def test_leaving_early_ends_the_workers(tmp_path: Path, gauge: Settings) -> None:
-    work = workers.run(gauge, Listed(Task(source) for source in tones(tmp_path, "abcdef")))
+    work = workers.run(gauge, ListFeed(Task(source) for source in tones(tmp_path, "abcdef")))
     assert isinstance(next(event for event in work if event is not None), Ready)
     next(work)
     work.close()
@@ -253,7 +253,7 @@ def test_the_libraries_in_a_worker_keep_to_its_share_of_the_threads(
     settings = gauge.placed(2, lambda _: "cpu")
     sources = tones(tmp_path, ["threads-a", "threads-b"])
     options = workers.WorkerOptions(count=2)
-    for _ in workers.run(settings, Listed(Task(source) for source in sources), options):
+    for _ in workers.run(settings, ListFeed(Task(source) for source in sources), options):
         pass
     for source in sources:
         pools = json.loads(Path(source + ".threads").read_text())

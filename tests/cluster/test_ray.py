@@ -23,7 +23,7 @@ from crisp_align.cluster.tracker import TaskTracker
 from crisp_align.errors import MissingDependencyError, OptionError
 from crisp_align.events import ClipDone, ClipResult, Event, Failed, Finished, Noticed, Ready, Started
 from crisp_align.pipeline.pipeline import Settings
-from crisp_align.pipeline.prefetch import Listed, Read, Task
+from crisp_align.pipeline.prefetch import ListFeed, Read, Task
 from crisp_align.transcript import Segment, Word
 from tests.batch.test_workers import tone
 from tests.command import COMMAND, excerpt
@@ -281,7 +281,7 @@ class TestAccount:
         assert not any(isinstance(event, ClipDone) for event in account.take(1, ["en?", "de"]))
         assert account.take(3, ["de"], ended=True) == []
         (file,) = account.run.files.values()
-        task = file.again()
+        task = file.remaining()
         assert len(task.finished) == 1 and task.language == "de"
         events = account.take(1, ["de?", "de"]) + account.take(3, ["de"], ended=True)
         assert isinstance(events[-1], Finished)
@@ -341,7 +341,7 @@ class Account:
     """A run with one file, whose parts are handed to it."""
 
     def __init__(self) -> None:
-        self.run = cluster._Run(Settings(decode=DecodeOptions()), Listed([]), ClusterOptions(), Task("a.wav"))
+        self.run = cluster._Run(Settings(decode=DecodeOptions()), ListFeed([]), ClusterOptions(), Task("a.wav"))
         self.run.models = Models(Ready("", None, 4), 30.0, "meter", "meter", "native")
         self.run.more(1)
 
@@ -380,9 +380,9 @@ class TestOptions:
     def test_a_cluster_that_does_not_answer_is_named(self) -> None:
         pytest.importorskip("ray", reason="the extra `ray` is not installed")
         with pytest.raises(OptionError, match="127.0.0.1:1: no Ray cluster answers"):
-            list(cluster.run(Settings(), Listed([Task("a.wav")]), ClusterOptions("127.0.0.1:1")))
+            list(cluster.run(Settings(), ListFeed([Task("a.wav")]), ClusterOptions("127.0.0.1:1")))
 
     def test_without_ray_the_message_names_the_command_that_installs_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(__import__("sys").modules, "ray", None)
         with pytest.raises(MissingDependencyError, match=r'pip install "crisp-align\[ray\]"'):
-            list(cluster.run(Settings(), Listed([Task("a.wav")])))
+            list(cluster.run(Settings(), ListFeed([Task("a.wav")])))

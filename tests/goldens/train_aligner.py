@@ -20,7 +20,7 @@ from crisp_align.aligners import Utterance
 from crisp_align.aligners.chain import load_aligner
 from crisp_align.aligners.qwen3.network import Network
 from crisp_align.media.audio import read_audio
-from crisp_align.models.devices import Placement
+from crisp_align.models.devices import DeviceChoice
 from crisp_align.models.qwen3_checkpoint import inspect, load_weights
 from crisp_align.text.units import split_units
 from crisp_align.transcript import SAMPLE_RATE, Clip, Span, Unit
@@ -48,7 +48,7 @@ def main() -> None:
     tokenizer = qwen_tokenizer()
     save_qwen3_aligner(FOLDER, "original", _model(tokenizer), tokenizer)
     checkpoint = inspect(FOLDER, "aligner")
-    network = Network(checkpoint, load_weights(checkpoint, Placement("cpu", "float32")))
+    network = Network(checkpoint, load_weights(checkpoint, DeviceChoice("cpu", "float32")))
     optimizer = torch.optim.AdamW(network.model.parameters(), lr=3e-3, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
     losses = []

@@ -16,7 +16,7 @@ pytest.importorskip("transformers")
 from crisp_align.backends import LoadOptions  # noqa: E402
 from crisp_align.errors import ModelError  # noqa: E402
 from crisp_align.models import devices  # noqa: E402
-from crisp_align.models.devices import free_memory, place  # noqa: E402
+from crisp_align.models.devices import choose_device, free_memory  # noqa: E402
 from crisp_align.models.qwen3_checkpoint import inspect, load_weights  # noqa: E402
 from crisp_align_backends.transformers_loading import load_model  # noqa: E402
 from tests import tiny, tiny_nvidia  # noqa: E402
@@ -35,13 +35,13 @@ def gpus(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("gpus")
 @pytest.mark.parametrize(("device", "dtype"), [("auto", "bfloat16"), ("cuda:0", "bfloat16"), ("cuda:1", "float32")])
 def test_bfloat16_is_chosen_where_that_very_gpu_multiplies_it(device: str, dtype: str) -> None:
-    assert place(LoadOptions(device=device)).dtype == dtype
+    assert choose_device(LoadOptions(device=device)).dtype == dtype
 
 
 @pytest.mark.usefixtures("gpus")
 def test_amd_says_itself_whether_it_multiplies_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.version, "hip", "6.2")
-    assert place(LoadOptions(device="cuda:0")).dtype == "float32"
+    assert choose_device(LoadOptions(device="cuda:0")).dtype == "float32"
 
 
 def test_no_more_is_free_than_the_system_calls_available(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +70,7 @@ def test_a_model_too_large_for_its_device_is_reported_in_one_line_and_let_go(
         moved.append(weakref.ref(model))
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    placement = place(LoadOptions(device="cpu", dtype="float32"))
+    placement = choose_device(LoadOptions(device="cpu", dtype="float32"))
     if kind == "qwen3":
         tiny.qwen3_aligner(tmp_path / kind)
         checkpoint = inspect(tmp_path / kind, "aligner")

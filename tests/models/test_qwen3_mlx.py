@@ -17,7 +17,7 @@ from crisp_align.aligners.qwen3.network import Network  # noqa: E402
 from crisp_align.backends import DecodeOptions, LoadOptions  # noqa: E402
 from crisp_align.errors import ModelError  # noqa: E402
 from crisp_align.models import store as models  # noqa: E402
-from crisp_align.models.devices import Placement  # noqa: E402
+from crisp_align.models.devices import DeviceChoice  # noqa: E402
 from crisp_align.models.qwen3_checkpoint import inspect, load_weights  # noqa: E402
 from crisp_align.transcript import Clip  # noqa: E402
 from crisp_align_backends.qwen3_asr import Qwen3Asr  # noqa: E402
@@ -25,7 +25,7 @@ from tests.aligners.test_qwen3 import noise, utterance  # noqa: E402
 from tests.mlx_folders import GROUP, pack, to_mlx  # noqa: E402
 from tests.tiny import qwen3_aligner, qwen3_asr  # noqa: E402
 
-CPU = Placement("cpu", "float32")
+CPU = DeviceChoice("cpu", "float32")
 STYLES = ("mlx-audio", "speech-swift")
 
 

@@ -17,7 +17,7 @@ from crisp_align.aligners.qwen3.aligner import Qwen3Aligner  # noqa: E402
 from crisp_align.aligners.qwen3.network import Network  # noqa: E402
 from crisp_align.backends import DecodeOptions, LoadOptions  # noqa: E402
 from crisp_align.errors import ModelError  # noqa: E402
-from crisp_align.models.devices import Placement  # noqa: E402
+from crisp_align.models.devices import DeviceChoice  # noqa: E402
 from crisp_align.models.gguf import read_gguf  # noqa: E402
 from crisp_align.models.qwen3_checkpoint import inspect, load_weights  # noqa: E402
 from crisp_align.transcript import Clip  # noqa: E402
@@ -27,7 +27,7 @@ from tests.command import run  # noqa: E402
 from tests.gguf_files import Tensor, ggml_library, gguf_bytes, metadata_of, to_gguf  # noqa: E402
 from tests.tiny import Size, qwen3_aligner, qwen3_asr  # noqa: E402
 
-CPU = Placement("cpu", "float32")
+CPU = DeviceChoice("cpu", "float32")
 FLOAT32 = LoadOptions(device="cpu", dtype="float32", threads=1)
 BLOCKS_OF_256 = Size(audio_width=256, audio_ffn=256, width=256, ffn=256, head_dim=64)
 KINDS = ("F16", "BF16", "Q8_0", "Q5_0", "Q5_1", "Q4_0", "Q4_1", "Q4_K", "Q5_K", "Q6_K")

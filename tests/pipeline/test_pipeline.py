@@ -16,7 +16,7 @@ from crisp_align.events import Advanced, ClipDone, ClipResult, Event, Failed, Fi
 from crisp_align.media.audio import MediaOptions
 from crisp_align.pipeline.background import Background
 from crisp_align.pipeline.pipeline import Pipeline, Settings
-from crisp_align.pipeline.prefetch import Listed, Reading, Task, read
+from crisp_align.pipeline.prefetch import ListFeed, Prefetcher, Task, read
 from crisp_align.speech.clips import VadOptions
 from crisp_align.transcript import MIN_WORD, SAMPLE_RATE, Clip, Transcript
 from tests.conftest import SAMPLES
@@ -252,7 +252,7 @@ class TestGivenText:
 def events_of(pipeline: Pipeline, *tasks: Task) -> list[Event]:
     limit: Future[float] = Future()
     limit.set_result(pipeline.max_clip)
-    with Reading(Listed(tasks), pipeline.settings.media, pipeline.settings.vad, limit) as reading:
+    with Prefetcher(ListFeed(tasks), pipeline.settings.media, pipeline.settings.vad, limit) as reading:
         return list(pipeline.route(reading))
 
 
@@ -295,7 +295,7 @@ def test_a_feed_that_runs_dry_gets_its_files_finished_before_the_next_come(tmp_p
     feed, limit = Trickle(), Future()  # type: ignore[var-annotated]
     limit.set_result(30.0)
     pipeline = route(Parrot())
-    with Reading(feed, pipeline.settings.media, pipeline.settings.vad, limit) as reading:
+    with Prefetcher(feed, pipeline.settings.media, pipeline.settings.vad, limit) as reading:
         for event in pipeline.route(reading):
             if isinstance(event, Finished):
                 feed.done.append(event.source)

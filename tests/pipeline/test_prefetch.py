@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from crisp_align.media.audio import MediaOptions
-from crisp_align.pipeline.prefetch import Listed, Reading, Task
+from crisp_align.pipeline.prefetch import ListFeed, Prefetcher, Task
 from crisp_align.speech.voice import VadOptions
 from crisp_align.transcript import SAMPLE_RATE
 
@@ -30,7 +30,7 @@ def limit(seconds: float) -> Future[float]:
     return known
 
 
-class Counted(Listed):
+class Counted(ListFeed):
     """A feed that counts what is taken."""
 
     taken = 0
@@ -52,18 +52,18 @@ def taken(feed: Counted, expected: int) -> int:
 
 def test_files_of_one_clip_are_read_until_two_batches_wait(tmp_path: Path) -> None:
     feed = Counted(Task(silence(tmp_path / f"{number}.wav", 0.5)) for number in range(40))
-    with Reading(feed, MediaOptions(), WHOLE, limit(30.0)) as reading:
+    with Prefetcher(feed, MediaOptions(), WHOLE, limit(30.0)) as reading:
         wanted = 2 * reading.batch_size
         assert wanted <= taken(feed, wanted) <= wanted + 3
         entries = [entry for entry in reading if entry is not None and list(entry[1])]
     assert len(entries) == 40
 
 
-@pytest.mark.parametrize(("room", "files", "clips"), [(0, 1, 1), (4_000_000, 2, 1), (10**9, 3, 16)])
-def test_little_room_holds_little_sound(tmp_path: Path, room: int, files: int, clips: int) -> None:
+@pytest.mark.parametrize(("buffer_bytes", "files", "clips"), [(0, 1, 1), (4_000_000, 2, 1), (10**9, 3, 16)])
+def test_little_room_holds_little_sound(tmp_path: Path, buffer_bytes: int, files: int, clips: int) -> None:
     feed = Counted(Task(silence(tmp_path / f"{number}.wav", 30.0)) for number in range(5))
     longest: Future[float] = Future()
-    with Reading(feed, MediaOptions(), WHOLE, longest, room) as reading:
+    with Prefetcher(feed, MediaOptions(), WHOLE, longest, buffer_bytes) as reading:
         assert taken(feed, files) == files
         longest.set_result(1.0)
         assert reading._clips == clips
@@ -79,7 +79,7 @@ def test_what_goes_wrong_with_a_feed_is_raised_to_whoever_reads(tmp_path: Path) 
         raise KeyError("a mistake")
 
     with (
-        Reading(Listed(tasks()), MediaOptions(), WHOLE, limit(30.0)) as reading,  # type: ignore[arg-type]
+        Prefetcher(ListFeed(tasks()), MediaOptions(), WHOLE, limit(30.0)) as reading,  # type: ignore[arg-type]
         pytest.raises(KeyError),
     ):
         for entry in reading:

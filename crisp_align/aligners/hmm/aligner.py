@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from crisp_align.aligners import AlignerProfile, Alignment, Refusal, Utterance
-from crisp_align.aligners.edges import levels, trimmed
+from crisp_align.aligners.edges import loudness_db, trim_silence
 from crisp_align.aligners.hmm.acoustic_model import (
     STATES,
     AcousticModel,
@@ -190,7 +190,7 @@ class HmmAligner:
             or (score < _SURE_SCORE and not _beats_decoys(model, frames, silent, units, unit_of_frame, path.scores))
         ):
             return Refusal("found that the text does not fit the audio")
-        return trimmed(spans, samples)
+        return trim_silence(spans, samples)
 
 
 def _log_likelihood(
@@ -260,7 +260,7 @@ def _middle(voiced: NDArray[np.bool_], unit_of_frame: Integers) -> slice:
 
 def _silent(samples: Samples, speech: Sequence[tuple[float, float]] | None, frames: int) -> NDArray[np.bool_]:
     """Mark the frames clearly outside voice activity, where there is any, and those that are nearly digital silence."""
-    loudness = levels(samples)[: frames * 2].reshape(frames, 2).max(axis=1)
+    loudness = loudness_db(samples)[: frames * 2].reshape(frames, 2).max(axis=1)
     voiceless = np.full(frames, bool(speech))
     for start, end in speech or ():
         voiceless[max(round((start - _MARGIN) / FRAME), 0) : round((end + _MARGIN) / FRAME)] = False

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self, get_args
 
-from crisp_align.aligners import AlignerProfile, Alignment, Flagged, Refusal, Result, Utterance
+from crisp_align.aligners import AlignerProfile, Alignment, AlignmentWithWarning, Refusal, Result, Utterance
 from crisp_align.aligners.division import expected, respread, split, split_in_two
 from crisp_align.aligners.qwen3.decoding import agreement, best_path, collapsed_runs, refine, repair
 from crisp_align.aligners.qwen3.engine import CLASS_S, EngineFailure, MarkerEngine, MarkerLogits, SpokenClip
 from crisp_align.backends import Backend, Engine, LoadOptions
 from crisp_align.languages import language_name
 from crisp_align.models import store as models
-from crisp_align.models.devices import Dtype, Placement, place
+from crisp_align.models.devices import DeviceChoice, Dtype, choose_device
 from crisp_align.text.units import SPLITTER_LANGUAGES
 from crisp_align.transcript import Span
 
@@ -233,7 +233,7 @@ def _refusal(utterance: Utterance) -> Refusal | None:
 
 def _result(
     utterance: Utterance, found: list[tuple[float, Alignment]], failures: list[_AlignmentFailure]
-) -> Alignment | Flagged:
+) -> Alignment | AlignmentWithWarning:
     """The spans of all parts, s from the clip's start, with what the user must know about them."""
     spans = tuple(
         replace(span, start=round(offset + span.start, 3), end=round(offset + span.end, 3)) if offset else span
@@ -251,7 +251,7 @@ def _result(
         notices.append(f"put {collapsed} of {total} words on one moment; cut at a pause, they were parted")
     if not all(failure.collapsed for failure in failures):
         notices.append("ran out of memory; cut at a pause, the clip was timed in parts")
-    return Flagged(spans, "; ".join(notices)) if notices else spans
+    return AlignmentWithWarning(spans, "; ".join(notices)) if notices else spans
 
 
 def _misfit(utterance: Utterance) -> str | None:
@@ -297,15 +297,15 @@ def _checkpoint(model: str, options: LoadOptions) -> tuple[str, Checkpoint]:
     return name, inspect(models.ensure("qwen3-aligner", name, offline=options.offline), "aligner")
 
 
-def _placement(options: LoadOptions, checkpoint: Checkpoint) -> Placement:
+def _placement(options: LoadOptions, checkpoint: Checkpoint) -> DeviceChoice:
     """Device and type; `auto` keeps the matrices of a file of few bits in few bits on a CPU."""
-    placement = place(options, extra="qwen")
-    if options.dtype == "auto" and placement == Placement("cpu", "float32") and checkpoint.is_quantized:
-        return Placement("cpu", "int8")
+    placement = choose_device(options, extra="qwen")
+    if options.dtype == "auto" and placement == DeviceChoice("cpu", "float32") and checkpoint.is_quantized:
+        return DeviceChoice("cpu", "int8")
     return placement
 
 
-def _bytes_a_weight(placement: Placement, checkpoint: Checkpoint) -> float:
+def _bytes_a_weight(placement: DeviceChoice, checkpoint: Checkpoint) -> float:
     """Most memory that a weight takes while the network is loaded and once it is."""
     if placement.dtype == "int8":
         return 1.75 if checkpoint.layout in ("gguf", "mlx") else 4.0  # the embedding stays in float32

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from crisp_align.aligners.qwen3.network import Encoded, Network
-    from crisp_align.models.devices import Placement
+    from crisp_align.models.devices import DeviceChoice
     from crisp_align.models.qwen3_checkpoint import Checkpoint
 
 __all__ = ["TorchEngine"]
@@ -35,7 +35,7 @@ class TorchEngine:
         self.token_budget = _token_budget(str(network.device))
 
     @classmethod
-    def load(cls, checkpoint: Checkpoint, placement: Placement, *, threads: int = 0, compiled: bool = False) -> Self:
+    def load(cls, checkpoint: Checkpoint, placement: DeviceChoice, *, threads: int = 0, compiled: bool = False) -> Self:
         """Load weights of any layout that is read.
 
         Args:
