@@ -47,11 +47,11 @@ def read_subtitles(source: str, reading: ReadingGroup, language: str | None = No
     """
     from crisp_align.formats import decode_document, read_document
 
-    name, encoding, strict = reading.format, reading.encoding, reading.strict
+    name, encoding, strict, tier = reading.format, reading.encoding, reading.strict, reading.tier
     if source == "-":
-        document = decode_document(sys.stdin.buffer.read(), _STDIN, name, encoding, strict=strict)
+        document = decode_document(sys.stdin.buffer.read(), _STDIN, name, encoding, strict=strict, tier=tier)
     else:
-        document = read_document(source, name, encoding, strict=strict)
+        document = read_document(source, name, encoding, strict=strict, tier=tier)
     if language is None:
         return document
     transcript = document.transcript

@@ -287,6 +287,7 @@ class ReadingGroup(EncodingGroup):
 
     read_as: str | None = option("--from", metavar="FORMAT", help="of the input, whatever its content looks like")
     strict: bool = flag("--strict", help="refuse what would be repaired or passed over")
+    tier: str | None = option("--tier", metavar="NAME", help="the tier of a TextGrid to read; else those of words")
 
     @property
     def format(self) -> str | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from crisp_align.cli import main
+from tests.formats.test_subtitles import textgrid
 
 STYLED = (
     "1\n00:00:01,000 --> 00:00:03,000\n{\\an8}<i>Above</i>\n\n"
@@ -161,3 +162,12 @@ def test_what_is_drawn_frame_by_frame_is_one_cue(folder: Path, capfd: pytest.Cap
     assert "19 cues of one text drawn frame by frame made one" in err
     assert main(["convert", "frames.ass", "-oass", "-of", "same"]) == 0
     assert (folder / "same.ass").read_bytes() == (folder / "frames.ass").read_bytes()
+
+
+def test_a_tier_of_a_textgrid_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.TextGrid"
+    path.write_text(textgrid({"words": [(0, 1, "hello")], "gloss": [(0, 1, "a greeting")]}), encoding="utf-8")
+    assert main(["convert", str(path), "--tier", "gloss", "-osrt", "-np"]) == 0
+    assert "a greeting" in (tmp_path / "a.srt").read_text(encoding="utf-8")
+    assert main(["convert", str(path), "--tier", "other", "-ovtt", "-np"]) == 1
+    assert "its tiers: words, gloss" in capsys.readouterr().err
