@@ -93,6 +93,9 @@ class BackendProfile(Profile):
     """s, the longest clip."""
     has_cross_attention: bool = False
     """Whether it is a `CrossAttention`, so that an aligner may share its model."""
+    trusted_unrated: bool = False
+    """Whether a second look at voice without words may believe it where it gives no log-probability: it seldom writes
+    what nobody says. Its text must fit the voice in length, and the aligner that was asked for must time it."""
 
 
 P = TypeVar("P", bound=Profile)

@@ -188,8 +188,11 @@ class Scheduler:
             yield Advanced(file.assembly.source, end)
 
     def _second_look(self, clip: Clip, first: ClipTranscript, result: ClipResult) -> ClipResult:
-        """Return the result with what a second look at uncovered speech finds; the backend must rate its texts."""
-        if first.transcription.log_prob is None or first.utterance.translated or not needs_second_look(clip, result):
+        """Return the result with what a second look at uncovered speech finds, where the backend is to be believed."""
+        if first.utterance.translated or not needs_second_look(clip, result):
+            return result
+        rated = first.transcription.log_prob is not None
+        if not rated and not self._models.use_backend().backend.profile.trusted_unrated:
             return result
 
         def align(clip: Clip, text: str, language: str | None) -> tuple[list[Word], str] | None:

@@ -10,12 +10,16 @@ from crisp_align.events import ClipResult
 from crisp_align.pipeline.segments import split_segments
 from crisp_align.pipeline.stages import ClipTranscript, with_coverage
 from crisp_align.speech.coverage import (
+    CLOSE_LOOK_S,
+    SECOND_LOOK_S,
     clip_of_core,
     clip_of_gap,
     clip_of_strewn,
     gaps,
     going_on,
+    is_fuller,
     is_likely,
+    is_sparse,
     is_strewn,
     merge,
     pieces,
@@ -41,6 +45,8 @@ _ROUNDS = 3  # what a look adds may leave a smaller gap
 _SEAM = 3.0  # s; what begins so much earlier is another channel, no overlap
 _NAMED = 20  # stretches that a notice names
 _OVERLAID = "words lay over speech that they do not hold"
+_LONGEST_PIECE = 12.0  # s
+_SPARSE_SHARE = 0.6  # of a clip whose words are sparse, which a part of it may hold
 _BETTER = 0.6  # share of the uncovered voice that a clip transcribed anew may still leave
 
 Recognize: TypeAlias = Callable[[Sequence[Clip], str | None], list[tuple[list[Word], float | None]]]
@@ -52,7 +58,7 @@ that one cannot time it."""
 
 def needs_second_look(clip: Clip, result: ClipResult) -> bool:
     """Whether voice in the clip has no words, or words lie over voice that they cannot hold."""
-    return bool(result.uncovered) or is_strewn(clip, result.words)
+    return bool(result.uncovered) or is_strewn(clip, result.words) or is_sparse(clip, result.words)
 
 
 def is_worth_timing(transcript: ClipTranscript) -> bool:
@@ -92,7 +98,9 @@ def look_again(clip: Clip, result: ClipResult, recognize: Recognize, align: Alig
         look.at_gaps()
     segments = tuple(split_segments(look.words, language, aligner))
     segments = segments if clip.speaker is None else with_speaker(segments, clip.speaker)
-    return with_coverage(clip, replace(result, segments=segments, notices=(*result.notices, *look.notices)))
+    return with_coverage(
+        clip, replace(result, segments=segments, notices=(*result.notices, *look.notices)), CLOSE_LOOK_S
+    )
 
 
 class _Look:
@@ -122,11 +130,14 @@ class _Look:
 
     def in_parts(self) -> None:
         """Transcribe the whole clip in parts, where words still lie over speech that they do not hold."""
-        if not is_strewn(self._clip, self.words):
+        sparse = is_sparse(self._clip, self.words)
+        if not sparse and not is_strewn(self._clip, self.words):
             return
-        changed = words_of_core(self._parts(self._clip), self._clip)
+        longest = _SPARSE_SHARE * self._clip.duration if sparse else _LONGEST_PIECE
+        changed = words_of_core(self._parts(self._clip, min(longest, _LONGEST_PIECE)), self._clip)
         left = uncovered_s(self._clip, self.words)
-        if len(changed) >= len(self.words) and uncovered_s(self._clip, changed) <= _BETTER * left:
+        fewer = len(changed) >= len(self.words) and uncovered_s(self._clip, changed) <= _BETTER * left
+        if fewer or (sparse and is_fuller(self._clip, changed, self.words)):
             self.notices.append(f"transcribed in parts from {self._clip.start:.1f} s: {_OVERLAID}")
             self.words = changed
 
@@ -134,7 +145,9 @@ class _Look:
         """Transcribe each stretch of voice without words alone, and put what is likely between the words."""
         tried: set[tuple[float, float]] = set()
         for _ in range(_ROUNDS):
-            open_gaps = [gap for gap in gaps(self._clip, self.words) if (gap.start, gap.end) not in tried]
+            shortest = CLOSE_LOOK_S if self.notices else SECOND_LOOK_S
+            found_gaps = gaps(self._clip, self.words, shortest)
+            open_gaps = [gap for gap in found_gaps if (gap.start, gap.end) not in tried]
             if not open_gaps:
                 return
             tried.update((gap.start, gap.end) for gap in open_gaps)
@@ -149,10 +162,10 @@ class _Look:
     def _is_better(self, words: Sequence[Word]) -> bool:
         return uncovered_s(self._clip, words) < uncovered_s(self._clip, self.words)
 
-    def _parts(self, clip: Clip) -> list[Word]:
+    def _parts(self, clip: Clip, longest: float = _LONGEST_PIECE) -> list[Word]:
         """What is said in a stretch of sound, cut anew; nothing at all where one of its parts is not likely."""
         words: list[Word] = []
-        parts = pieces(clip)
+        parts = pieces(clip, longest)
         for part, (found, log_prob) in zip(parts, self._recognize(parts, self._language), strict=True):
             if found and not is_likely("".join(word.text for word in found), log_prob, voice_s(part)):
                 return []

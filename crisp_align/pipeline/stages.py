@@ -18,7 +18,7 @@ from crisp_align.events import ClipResult
 from crisp_align.languages import language_code
 from crisp_align.models.devices import is_out_of_memory
 from crisp_align.pipeline.segments import normalize_text, split_segments
-from crisp_align.speech.coverage import gaps
+from crisp_align.speech.coverage import SECOND_LOOK_S, as_long_as_said, gaps, is_sparse
 from crisp_align.speech.seams import words_of_core
 from crisp_align.speech.speakers import with_speaker
 from crisp_align.text.units import UnitMode, split_units
@@ -173,6 +173,7 @@ def timed_words(utterance: Utterance, timed: Timed) -> list[Word]:
     ]
 
 
-def with_coverage(clip: Clip, result: ClipResult) -> ClipResult:
-    """Return a clip's result with the stretches of its voice that no word covers."""
-    return replace(result, uncovered=tuple((gap.start, gap.end) for gap in gaps(clip, result.words)))
+def with_coverage(clip: Clip, result: ClipResult, shortest: float = SECOND_LOOK_S) -> ClipResult:
+    """Return a clip's result with the stretches of its voice, of more than `shortest` s, that no word covers."""
+    words = as_long_as_said(result.words) if is_sparse(clip, result.words) else result.words
+    return replace(result, uncovered=tuple((gap.start, gap.end) for gap in gaps(clip, words, shortest)))

@@ -22,15 +22,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "CLOSE_LOOK_S",
     "SECOND_LOOK_S",
     "Gap",
     "Strewn",
+    "as_long_as_said",
     "clip_of_core",
     "clip_of_gap",
     "clip_of_strewn",
     "gaps",
     "going_on",
+    "is_fuller",
     "is_likely",
+    "is_sparse",
     "is_strewn",
     "merge",
     "pieces",
@@ -41,6 +45,8 @@ __all__ = [
 
 SECOND_LOOK_S = 0.6
 """s of voice without words that are transcribed again."""
+CLOSE_LOOK_S = 0.36
+"""s of the same in a clip that was found to lack words."""
 
 _HOP = 0.01  # s
 _BELOW_VOICE = 25.0  # dB below the voice of the clip; what is softer is no voice
@@ -54,9 +60,14 @@ _STREWN_S = 2.0  # s of voice under words beyond what their letters can take; su
 _BETWEEN_STREWN = 3  # words between two that last too long; their times are as doubtful
 _LONGEST_PIECE = 12.0  # s
 _CLEAR_PAUSE = 1.0  # s
+_USUAL_S, _USUAL_LETTER_S = 0.2, 0.08  # s that a word takes in ordinary speech
+_SPARSE_S = 3.0  # s of voice; less says too little of how fast somebody speaks
+_SLOWEST = 5.0  # letters a second of voice; slow speech has 8
+_FULLER = 1.5  # times the letters of sparse words
+_OPEN_SHARE = 0.25  # of the voice, which fuller words may leave
 _SOFT_HOPS = 5  # over which loudness is averaged where no pause is
 _LIKELY = -0.8  # mean log-probability a token from which a second look is believed
-_DENSEST = 28.0  # letters a second of voice
+_SPARSEST, _DENSEST = 4.0, 28.0  # letters a second of voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,21 +189,48 @@ def clip_of_gap(clip: Clip, gap: Gap) -> Clip:
     return _slice(clip, max(gap.start - 2 * _EDGE, gap.earliest - _EDGE), min(gap.end + 2 * _EDGE, gap.latest + _EDGE))
 
 
-def pieces(clip: Clip) -> list[Clip]:
+def is_sparse(clip: Clip, words: Sequence[Word]) -> bool:
+    """Whether words hold fewer letters than the slowest speaker says in the time of the clip's voice.
+
+    An aligner may spread the words of a part over all of a clip, each a little longer than it is said.
+    """
+    voice = voice_s(clip)
+    letters = sum(columns(_letters(word)) for word in words)
+    return bool(words) and voice > _SPARSE_S and letters < _SLOWEST * voice
+
+
+def as_long_as_said(words: Sequence[Word]) -> list[Word]:
+    """Return words that last no longer than their letters take in ordinary speech."""
+    return [replace(w, end=min(w.end, w.start + _USUAL_S + _USUAL_LETTER_S * columns(_letters(w)))) for w in words]
+
+
+def is_fuller(clip: Clip, words: Sequence[Word], before: Sequence[Word]) -> bool:
+    """Whether words hold far more of a clip's voice than the ones `before`, which were sparse."""
+    old, new = (sum(columns(_letters(word)) for word in text) for text in (before, words))
+    return new >= _FULLER * old and uncovered_s(clip, words) <= max(
+        _OPEN_SHARE * voice_s(clip), uncovered_s(clip, before)
+    )
+
+
+def pieces(clip: Clip, longest_piece: float = _LONGEST_PIECE) -> list[Clip]:
     """A clip cut anew: at its longest pauses into parts of at most 12 s, and at every pause of a second.
 
     Speech without a pause is cut where it is softest, near its middle.
+
+    Args:
+        clip: with its voice activity, which is looked for where it is None.
+        longest_piece: s.
     """
     regions = clip.speech or voice_activity(clip.samples)
     pauses = [(after[0] - before[1], (before[1] + after[0]) / 2) for before, after in pairwise(regions)]
     longest, middle = max(pauses, default=(0.0, 0.0))
-    if clip.duration <= _LONGEST_PIECE and longest < _CLEAR_PAUSE:
+    if clip.duration <= longest_piece and longest < _CLEAR_PAUSE:
         return [clip]
     if not pauses:
         middle = _softest(clip)
     return [
-        *pieces(_slice(clip, clip.start, clip.start + middle)),
-        *pieces(_slice(clip, clip.start + middle, clip.end)),
+        *pieces(_slice(clip, clip.start, clip.start + middle), longest_piece),
+        *pieces(_slice(clip, clip.start + middle, clip.end), longest_piece),
     ]
 
 
@@ -209,11 +247,14 @@ def is_likely(text: str, log_prob: float | None, voice: float) -> bool:
 
     Args:
         text: what was decoded.
-        log_prob: mean log-probability a token; None: the backend does not say, and nothing is believed.
+        log_prob: mean log-probability a token; None: the backend does not say, and the text must not be sparse, as
+            what is written over noise is.
         voice: s of voice that it was decoded from.
     """
     letters = columns("".join(char for char in text if char.isalnum()))
-    return 0 < letters <= _DENSEST * max(voice, 0.3) and log_prob is not None and log_prob >= _LIKELY
+    if log_prob is None:
+        return _SPARSEST * voice <= letters <= _DENSEST * voice
+    return 0 < letters <= _DENSEST * max(voice, 0.3) and log_prob >= _LIKELY
 
 
 def merge(words: Sequence[Word], found: Sequence[Word], gap: Gap) -> list[Word]:

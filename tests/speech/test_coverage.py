@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 
 from crisp_align.speech.coverage import (
+    as_long_as_said,
     clip_of_core,
     clip_of_gap,
     clip_of_strewn,
     gaps,
     going_on,
+    is_fuller,
     is_likely,
+    is_sparse,
     is_strewn,
     merge,
     pieces,
@@ -175,9 +178,40 @@ def test_the_sound_of_the_core_is_without_the_neighbours() -> None:
     assert (sound.start, sound.end) == pytest.approx((100.88, 103.12))
 
 
+def test_words_that_hold_few_letters_for_the_time_of_the_voice_are_sparse() -> None:
+    clip = voiced((0.0, 10.0), length=10.0)
+    few = [word("town", 0.0, 2.0), word("hall", 2.0, 4.0), word("meeting", 4.0, 7.0), word("today", 7.0, 10.0)]
+    many = [word("somebody", i / 2, i / 2 + 0.5) for i in range(20)]
+    assert is_sparse(clip, few)
+    assert not is_sparse(clip, many)
+    assert not is_sparse(voiced((0.0, 2.0)), few[:1])
+    assert is_fuller(clip, many, few)
+    assert not is_fuller(clip, few, few)
+    assert not is_fuller(clip, many[:6], few)
+
+
+def test_a_word_as_long_as_it_is_said_leaves_the_rest_of_its_time_uncovered() -> None:
+    clip = voiced((0.0, 10.0), length=10.0)
+    (gap,) = gaps(clip, as_long_as_said([word("ask", 0.0, 10.0)]))
+    assert gap.start < 101.0
+
+
+def test_a_clip_may_be_cut_anew_into_smaller_parts() -> None:
+    clip = voiced((0.0, 4.0), (4.5, 10.0), length=10.0)
+    assert [(p.start, p.end) for p in pieces(clip, 6.0)] == [(100.0, 104.25), (104.25, 110.0)]
+
+
 @pytest.mark.parametrize(
     ("text", "log_prob", "likely"),
-    [("Ask.", -0.4, True), ("Ask.", None, False), ("Ask.", -1.2, False), ("", -0.1, False), ("la " * 60, -0.1, False)],
+    [
+        ("Ask.", -0.4, True),
+        ("Ask.", None, False),
+        ("Ask not what", None, True),
+        ("la " * 20, None, False),
+        ("Ask.", -1.2, False),
+        ("", -0.1, False),
+        ("la " * 60, -0.1, False),
+    ],
 )
 def test_a_second_look_is_believed_where_it_is_likely_and_fits(text: str, log_prob: float | None, likely: bool) -> None:
     assert is_likely(text, log_prob, voice=1.0) is likely
