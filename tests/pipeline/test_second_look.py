@@ -96,7 +96,7 @@ def pipeline() -> Pipeline:
 
 @pytest.mark.parametrize(
     "situation",
-    [MADE[name] for name in ("repeat-2", "pause-5-silence", "inverted", "only-music")],
+    [MADE[name] for name in ("repeat-2", "inverted", "only-music")],
     ids=lambda situation: situation.name,
 )
 def test_every_word_comes_once_and_at_its_time(pipeline: Pipeline, situation: Situation, tmp_path: Path) -> None:
