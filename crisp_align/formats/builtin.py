@@ -17,8 +17,10 @@ _FLAGS = re.IGNORECASE | re.MULTILINE
 
 _STYLED: frozenset[Feature] = frozenset({"bold", "italic", "underline", "strikeout", "colour"})
 
+_CELL = r"(?:[^\n]{0,200}[,;|\t])?\"?(?:(?:sub)?title )?"
 _COLUMNS = (
-    r"(?=[^\n]{0,200}\b(?:start|begin|in|from|onset)[\w ]*)(?=[^\n]{0,200}\b(?:end|stop|out|to|dur|offset)[\w ]*)"
+    rf"(?={_CELL}(?:start|begin|onset)\w*(?: ?\(?\w+\)?)?\"? ?[,;|\t])"
+    rf"(?={_CELL}(?:end|stop|dur|offset)\w*(?: ?\(?\w+\)?)?\"? ?[,;|\t\n])"
 )
 _ROW = r"[^\n]*\n[^\n]*\d"
 
@@ -235,7 +237,7 @@ BUILTIN = (
         description="NIST time-marked words",
         writer=lazy(f"{_HOME}.tables", "write_ctm"),
         transcript_reader=lazy(f"{_HOME}.ctm", "read_ctm"),
-        begins=re.compile(r"(?:;;[^\n]*\n)*\S+ +\S+ +\d+(?:\.\d+)? +\d+(?:\.\d+)? +\S+(?: +\S+)* *$", _FLAGS),
+        begins=re.compile(r"(?:;;[^\n]*\n)*\S+ +\S+ +\d+\.\d+ +\d+\.\d+ +\S+(?: +\S+)* *$", _FLAGS),
     ),
     Format(
         name="labels",

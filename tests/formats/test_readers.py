@@ -184,3 +184,11 @@ def test_damaged_files_are_read_or_refused_in_one_line(sample: str, data: st.Dat
     )
     damaged = raw[:first] + patch + raw[last:] if data.draw(st.booleans()) else raw[:first]
     reads_or_refuses(damaged, data.draw(st.sampled_from([None, format_of_text(sample).name])))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["From Paris, I go to Rome,\nin 2020.\n", "We sold 10 20 times.\n", "In the end, start again, 3\n4 times\n"],
+)
+def test_plain_text_is_no_table(text: str) -> None:
+    assert format_of_text(text).name == "txt"
