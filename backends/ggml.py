@@ -19,6 +19,14 @@ from .runtimes import require
 __all__ = ["Ggml"]
 
 _ENGINE = Engine("ggml", ("crispasr",), 'pip install "crisp-align[gguf]"')
+_KINDS = frozenset(
+    {
+        "canary", "canary-qwen", "cohere", "fastconformer-ctc", "firered-asr", "funasr", "gigaam", "glm-asr", "granite",
+        "granite-4.1", "kyutai-stt", "moonshine", "nemotron", "omniasr", "paraformer", "parakeet", "sensevoice",
+        "vibevoice", "voxtral", "voxtral4b", "wav2vec2", "whisper",
+    }
+)  # fmt: skip
+"""As the engine calls them; those that transcribe."""
 _MAX_CLIP = 30.0  # s, what every model takes
 _SHORTEST = 0.1  # s
 
@@ -34,6 +42,7 @@ class Ggml:
         capabilities=Capabilities("ggml"),
         engines=(_ENGINE,),
         max_clip=_MAX_CLIP,
+        gguf_of=_KINDS,
         family="ggml",
         default_model="parakeet-tdt-0.6b-v3-gguf:q4_k",
     )

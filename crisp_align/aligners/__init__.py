@@ -87,6 +87,9 @@ class AlignerProfile(Profile):
     """Whether it carries over the backend's own word times, and so is of use only where the backend gives them."""
     footprint: Callable[[str, LoadOptions], tuple[str, int]] | None = None
     """Returns, for a model, its device and the bytes that it takes there, loaded; None: too little to ask."""
+    engine_for: Callable[[str, LoadOptions], str] | None = None
+    """Returns the name of the engine that runs a model, and raises OptionError where the one that was asked for does
+    not read it; nothing is loaded. None: there is one engine."""
 
 
 @runtime_checkable

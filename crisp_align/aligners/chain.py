@@ -27,7 +27,16 @@ from crisp_align.models.catalogue import CATALOGUE, lookup
 from crisp_align.models.devices import free_memory
 from crisp_align.timing import distribute
 
-__all__ = ["COMMON_MAX_CLIP", "INTERPOLATED", "AlignerChain", "Timed", "aligner_load", "fits_in_memory", "load_aligner"]
+__all__ = [
+    "COMMON_MAX_CLIP",
+    "INTERPOLATED",
+    "AlignerChain",
+    "Timed",
+    "aligner_load",
+    "check_pairing",
+    "fits_in_memory",
+    "load_aligner",
+]
 
 INTERPOLATED = "spread"
 """Name of the last resort in `Segment.aligner`: words share the voice activity evenly."""
@@ -213,6 +222,20 @@ def fits_in_memory(choice: ModelChoice, *, native_words: bool) -> bool:
             raise
         return True
     return size <= free_memory(device)
+
+
+def check_pairing(choice: ModelChoice) -> None:
+    """Refuse an engine that was asked for and does not read the aligner's model; nothing is loaded.
+
+    Raises:
+        OptionError: naming the engines that do.
+        ModelError: the model is missing or of the wrong kind.
+    """
+    if choice.name == "auto" or choice.load.runtime == "auto" or choice.load.servers:
+        return
+    profile = aligner_class(_order(choice.name, native_words=False)[0]).profile
+    if profile.engine_for is not None and choice.load.runtime in {engine.name for engine in profile.engines}:
+        profile.engine_for(_named_model(choice), choice.load)
 
 
 def aligner_load(

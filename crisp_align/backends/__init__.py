@@ -134,13 +134,16 @@ def backend_class(name: str, model: str = "auto") -> type[Backend]:
     Args:
         name: as typed; "auto": the one of the highest rank that has weights here, or, where a model is named or none
             has any, the one of the highest rank.
-        model: what it will be asked to load.
+        model: what it will be asked to load. A GGUF file goes to the backend that runs GGUF files of that name.
 
     Raises:
         OptionError: no installed package publishes it.
         MissingDependencyError: its module does not import.
     """
     from crisp_align.backends.profile import best_here
+
+    if name not in ("auto", *backend_names()) or model.lower().partition(":")[0].endswith(("gguf", ".ggml")):
+        name = next((each for each, held in backend_profiles().items() if name in held.gguf_of), name)
 
     if name == "auto":
         ranked = backend_profiles()

@@ -91,6 +91,8 @@ class BackendProfile(Profile):
     """What none of its models can do is refused before weights are looked for."""
     max_clip: float
     """s, the longest clip."""
+    gguf_of: frozenset[str] = frozenset()
+    """Names of kinds of models whose GGUF files it runs; see `backend_class`."""
     has_cross_attention: bool = False
     """Whether it is a `CrossAttention`, so that an aligner may share its model."""
     trusted_unrated: bool = False

@@ -104,7 +104,7 @@ class Program(click.Group):
         """Put the default command in front where no command is named."""
         own = {opt for param in self.get_params(ctx) for opt in param.opts}
         if args and args[0] not in self.homes and args[0] not in own:
-            meant = [] if args[0].startswith("@") else _close_matches(args[0], self.homes, 1)
+            meant = [] if args[0].startswith(("@", "-")) else _close_matches(args[0], self.homes, 1)
             if meant and not ctx.resilient_parsing and not os.path.lexists(args[0]):
                 raise click.UsageError(f"no such file or command: {args[0]}; did you mean {meant[0]}?", ctx)
             args = [self.default, *args]

@@ -23,6 +23,7 @@ from crisp_align.errors import CrispAlignError, printable
 
 if TYPE_CHECKING:
     from crisp_align.backends import Engine
+    from crisp_align.backends.profile import Profile
 
 __all__ = ["Finding", "command"]
 
@@ -203,7 +204,20 @@ def _models() -> Iterator[Finding]:
             yield Finding(family, bad, "none on this machine", profile.bundled_by or better)
             continue
         more = f"; a better one: {better}" if models.better_model(family, name) else ""
-        yield Finding(family, "ok", f"{name} ({models.source_of(path)}){more}")
+        yield Finding(family, "ok", f"{name} ({models.source_of(path)}){_engine_of(profile, name)}{more}")
+
+
+def _engine_of(profile: Profile, model: str) -> str:
+    """Which engine `auto` takes for a model, where there are several."""
+    from crisp_align.aligners import AlignerProfile
+    from crisp_align.backends import LoadOptions
+
+    if not isinstance(profile, AlignerProfile) or profile.engine_for is None:
+        return ""
+    try:
+        return f", runs on {profile.engine_for(model, LoadOptions(offline=True))}"
+    except CrispAlignError as error:
+        return f", does not run ({error.what})"
 
 
 def _servers(urls: Sequence[str]) -> Iterator[Finding]:

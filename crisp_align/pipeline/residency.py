@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import crisp_align
 from crisp_align.aligners import aligner_profiles
-from crisp_align.aligners.chain import AlignerChain, fits_in_memory
+from crisp_align.aligners.chain import AlignerChain, check_pairing, fits_in_memory
 from crisp_align.backends import Backend, backend_class, load_backend
 from crisp_align.backends.profile import check_runtime
 from crisp_align.events import Ready
@@ -67,6 +67,7 @@ class ModelResidency:
         """
         profile = backend_class(settings.backend.name, settings.backend.model).profile
         check_runtime(profile.capabilities.title, profile, settings.backend.load.runtime)
+        check_pairing(settings.aligner)
         aligner = aligner_profiles().get(settings.aligner.name)
         shared = aligner is not None and aligner.shares_backend_model and profile.has_cross_attention
         if settings.sequential and not shared:

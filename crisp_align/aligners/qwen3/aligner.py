@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Self, get_args
@@ -11,9 +13,10 @@ from crisp_align.aligners.division import expected, respread, split, split_in_tw
 from crisp_align.aligners.qwen3.decoding import agreement, best_path, collapsed_runs, refine, repair
 from crisp_align.aligners.qwen3.engine import CLASS_S, EngineFailure, MarkerEngine, MarkerLogits, SpokenClip
 from crisp_align.backends import Backend, Engine, LoadOptions
+from crisp_align.errors import OptionError
 from crisp_align.languages import language_name
 from crisp_align.models import store as models
-from crisp_align.models.devices import DeviceChoice, Dtype, choose_device
+from crisp_align.models.devices import DeviceChoice, Dtype, choose_device, free_memory
 from crisp_align.text.units import SPLITTER_LANGUAGES
 from crisp_align.transcript import Span
 
@@ -47,10 +50,55 @@ def _footprint(model: str, options: LoadOptions) -> tuple[str, int]:
     if options.servers:
         return "cpu", 0
     checkpoint = _checkpoint(model, options)[1]
-    if options.runtime == "ggml":
+    runtime = _runtime(checkpoint, options)
+    if runtime == "ggml":
         return "cpu", checkpoint.path.stat().st_size + _WORKING_SPACE
+    if runtime == "mlx":
+        return "cpu", (4 if options.dtype == "float32" else 2) * checkpoint.size + _WORKING_SPACE
     placement = _placement(options, checkpoint)
-    return placement.device, int(checkpoint.size * _bytes_a_weight(placement, checkpoint)) + _WORKING_SPACE
+    return placement.device, _torch_bytes(placement, checkpoint)
+
+
+def _torch_bytes(placement: DeviceChoice, checkpoint: Checkpoint) -> int:
+    return int(checkpoint.size * _bytes_a_weight(placement, checkpoint)) + _WORKING_SPACE
+
+
+def _engine_for(model: str, options: LoadOptions) -> str:
+    """The engine that runs a model; see `AlignerProfile.engine_for`."""
+    return _runtime(_checkpoint(model, options)[1], options)
+
+
+def _runtime(checkpoint: Checkpoint, options: LoadOptions) -> str:
+    """The engine that was asked for, else the one that suits file and machine.
+
+    That is ggml for a GGUF file where torch is not installed, or has not the memory that it needs for it; MLX for a
+    folder that MLX tools have packed, on Apple's processors; torch for all else.
+
+    Raises:
+        OptionError: the engine that was asked for does not read the file.
+    """
+    is_gguf = checkpoint.gguf is not None
+    if options.runtime in ("ggml", "mlx"):
+        if is_gguf != (options.runtime == "ggml"):
+            kind, readers = ("a GGUF file", "ggml or torch") if is_gguf else ("a folder", "torch or mlx")
+            raise OptionError(
+                f"{checkpoint.path} is {kind}, which {options.runtime} does not read",
+                hint=f"use --align-runtime {readers}",
+            )
+        return options.runtime
+    if options.runtime != "auto":
+        return "torch"
+    here = {engine.name: engine.is_installed for engine in Qwen3Aligner.profile.engines}
+    if is_gguf and here["ggml"] and options.dtype == "auto" and options.device in ("auto", "cpu"):
+        return "torch" if here["torch"] and _fits_torch(checkpoint, options) else "ggml"
+    apple = sys.platform == "darwin" and platform.machine() == "arm64"
+    packed = checkpoint.layout == "mlx" and checkpoint.is_quantized
+    return "mlx" if apple and packed and here["mlx"] and options.device in ("auto", "mps") else "torch"
+
+
+def _fits_torch(checkpoint: Checkpoint, options: LoadOptions) -> bool:
+    placement = _placement(options, checkpoint)
+    return _torch_bytes(placement, checkpoint) <= free_memory(placement.device)
 
 
 class Qwen3Aligner:
@@ -86,6 +134,7 @@ class Qwen3Aligner:
         family="qwen3-aligner",
         default_model="qwen3-forcedaligner-0.6b-hf",
         footprint=_footprint,
+        engine_for=_engine_for,
     )
 
     def __init__(self, engine: MarkerEngine, model: str, options: LoadOptions) -> None:
@@ -118,11 +167,12 @@ class Qwen3Aligner:
         from crisp_align.aligners.qwen3.torch_engine import TorchEngine
 
         name, checkpoint = _checkpoint(model, options)
-        if options.runtime == "ggml":
+        runtime = _runtime(checkpoint, options)
+        if runtime == "ggml":
             from crisp_align.aligners.qwen3.ggml_engine import GgmlEngine
 
             return cls(GgmlEngine.load(checkpoint, options.cpu_threads), name, options)
-        if options.runtime == "mlx":
+        if runtime == "mlx":
             from crisp_align.aligners.qwen3.mlx_engine import MlxEngine
 
             return cls(MlxEngine.load(checkpoint, options), name, options)
