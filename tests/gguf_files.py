@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crisp_align.aligners.qwen3.mel import _filters
+
 TYPES = {
     "F32": 0, "F16": 1, "Q4_0": 2, "Q4_1": 3, "Q5_0": 6, "Q5_1": 7, "Q8_0": 8, "Q4_K": 12, "Q5_K": 13, "Q6_K": 14,
     "BF16": 30,
@@ -182,19 +184,52 @@ def metadata_of(config: Any, tokenizer: Any) -> dict[str, Any]:
     }
 
 
-def to_gguf(model: Any, tokenizer: Any, path: Path, kind: str = "F32") -> Path:
-    """A transformers model of either head as a GGUF file."""
+REAL_IDS = {
+    "<|endoftext|>": 151_643, "<|im_start|>": 151_644, "<|im_end|>": 151_645, "<|audio_start|>": 151_669,
+    "<|audio_end|>": 151_670, "<|audio_pad|>": 151_676, "<asr_text>": 151_704, "<timestamp>": 151_705,
+}  # fmt: skip
+REAL_SIZE = 151_936
+
+
+def to_gguf(model: Any, tokenizer: Any, path: Path, kind: str = "F32", *, real_ids: bool = False) -> Path:
+    """A transformers model of either head as a GGUF file.
+
+    With `real_ids` its special tokens have the numbers of the published models, which crispasr takes for granted, and
+    its vocabulary their size.
+    """
     import torch
 
+    metadata = metadata_of(model.config, tokenizer)
+    tokens = metadata["tokenizer.ggml.tokens"]
+    numbers = [REAL_IDS.get(token, number) for number, token in enumerate(tokens)]
+    if real_ids:
+        named = [f"unused{number}" for number in range(REAL_SIZE)]
+        for token, number in zip(tokens, numbers, strict=True):
+            named[number] = token
+        metadata |= {
+            "tokenizer.ggml.tokens": named,
+            "qwen3asr.llm.vocab_size": REAL_SIZE,
+            "qwen3asr.audio_start_token_id": REAL_IDS["<|audio_start|>"],
+            "qwen3asr.audio_end_token_id": REAL_IDS["<|audio_end|>"],
+            "qwen3asr.audio_pad_token_id": REAL_IDS["<|audio_pad|>"],
+            "qwen3asr.eos_token_id": REAL_IDS["<|im_end|>"],
+            "qwen3asr.pad_token_id": REAL_IDS["<|endoftext|>"],
+        }
     tensors = []
     tied = bool(getattr(model.config, "tie_word_embeddings", False))
     for native, value in model.state_dict().items():
         if tied and native == "lm_head.weight":
             continue
         name, weights = gguf_name(native), value.detach().to(torch.float32).numpy()
+        if real_ids and native.endswith(("embed_tokens.weight", "lm_head.weight")):
+            spread = np.zeros((REAL_SIZE, weights.shape[1]), np.float32)
+            spread[numbers] = weights[: len(numbers)]
+            weights = spread
         chosen = kind_for(name, weights.shape, kind)
         data = encode(weights if weights.ndim > 1 else weights[None], chosen)
         tensors.append(Tensor(name, weights.shape, TYPES[chosen], data))
-    tensors.append(Tensor("audio.mel_window", (400,), 0, np.hanning(400).astype("<f4").tobytes()))
-    path.write_bytes(gguf_bytes(metadata_of(model.config, tokenizer), tensors))
+    filters = np.ascontiguousarray(_filters().T, "<f4")  # shape (bins, bands)
+    tensors.append(Tensor("audio.mel_filters", filters.shape, 0, filters.tobytes()))
+    tensors.append(Tensor("audio.mel_window", (400,), 0, np.hanning(401)[:-1].astype("<f4").tobytes()))
+    path.write_bytes(gguf_bytes(metadata, tensors))
     return path

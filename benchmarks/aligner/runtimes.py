@@ -41,15 +41,15 @@ def main() -> None:
     if asked.one:
         _measure(asked)
         return
-    files(build(asked.folder))
+    files(build(asked.folder), {case.split()[1] for case in asked.cases} & set(KINDS))
     print("engine and file", "load s", "load CPU s", "audio", "s", "CPU s", "peak MB", sep="\t", flush=True)
     for case in asked.cases:
         subprocess.run([sys.executable, "-m", "benchmarks.aligner.runtimes", *sys.argv[1:], "--one", case], check=False)
 
 
-def files(folder: Path) -> None:
-    """The weights of a folder as GGUF, in every kind."""
-    missing = [kind for kind in KINDS if not _file(folder, kind).is_file()]
+def files(folder: Path, kinds: set[str]) -> None:
+    """The weights of a folder as GGUF, in some kinds."""
+    missing = [kind for kind in sorted(kinds) if not _file(folder, kind).is_file()]
     if not missing:
         return
     from transformers import AutoTokenizer
