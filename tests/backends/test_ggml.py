@@ -14,14 +14,14 @@ pytest.importorskip("crispasr", reason="crispasr is not installed")
 pytest.importorskip("gguf")
 
 from crisp_align.backends import DecodeOptions, LoadOptions, backend_class  # noqa: E402
-from crisp_align.errors import CrispAlignError, ModelError  # noqa: E402
+from crisp_align.errors import CrispAlignError  # noqa: E402
 from crisp_align.media.audio import read_audio  # noqa: E402
 from crisp_align.models.devices import Placement  # noqa: E402
 from crisp_align.models.qwen3_checkpoint import inspect, load_weights  # noqa: E402
 from crisp_align.transcript import Clip  # noqa: E402
 from crisp_align_backends.ggml import Ggml  # noqa: E402
 from crisp_align_backends.qwen3_asr import Qwen3Asr  # noqa: E402
-from tests.command import JFK, run  # noqa: E402
+from tests.command import JFK  # noqa: E402
 from tests.gguf_files import to_gguf  # noqa: E402
 from tests.tiny import Size, qwen3_asr  # noqa: E402
 
@@ -77,60 +77,6 @@ def test_a_clip_of_a_few_samples_is_no_text(recogniser: Path) -> None:
 )  # fmt: skip
 def test_the_names_of_crispasrs_models_and_their_gguf_files_mean_it(name: str, model: str, expected: str) -> None:
     assert backend_class(name, model).name == expected
-
-
-@pytest.mark.parametrize("backend", ["voxtral", "parakeet"])
-def test_crispasrs_command_lines_work_as_they_stand(
-    recogniser: Path, aligner: Path, tmp_path: Path, backend: str
-) -> None:
-    (tmp_path / "my_audio.wav").write_bytes(JFK.read_bytes())
-    done = run(
-        "--backend", backend, "-m", str(recogniser), "-f", "my_audio.wav", "-am", str(aligner), "-osrt", "-ml", "1",
-        cwd=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "-->" in (tmp_path / "my_audio.srt").read_text()
-
-
-def test_a_forced_aligner_a_folder_and_a_damaged_file_are_refused_in_one_line(aligner: Path, tmp_path: Path) -> None:
-    (tmp_path / "broken.gguf").write_bytes(aligner.read_bytes()[:100_000])
-    for model, said in ((aligner, "-am"), (TRAINED, "is a folder"), (tmp_path / "broken.gguf", "damaged|cut|bytes")):
-        with pytest.raises(ModelError) as caught:
-            Ggml.load(str(model), OPTIONS)
-        assert len(str(caught.value).splitlines()) == 1
-        assert any(part in f"{caught.value} {caught.value.hint}" for part in said.split("|"))
-
-
-def test_crispasr_reads_our_f16_file_and_gives_the_same_times_under_8_s(aligner: Path) -> None:
-    import crispasr
-
-    from crisp_align.aligners import Utterance
-    from crisp_align.aligners.qwen3.aligner import Qwen3Aligner
-    from crisp_align.text.units import split_units
-
-    text = "And so my fellow Americans ask not what your country"
-    samples = read_audio(JFK)[: int(7.8 * 16_000)]
-    theirs = crispasr.align_words(str(aligner), text, samples, n_threads=1)
-    (ours,) = Qwen3Aligner.load(
-        str(aligner), LoadOptions(device="cpu", dtype="float32", align_decode="upstream"), None
-    ).align([Utterance(Clip(samples, 0.0, "jfk.wav"), tuple(split_units(text, "en")), "en")])
-    assert isinstance(ours, tuple)
-    assert [word.text.strip() for word in theirs] == text.split()
-    assert [(round(w.start, 2), round(w.end, 2)) for w in theirs] == [
-        (round(s.start, 2), round(s.end, 2)) for s in ours
-    ]
-
-
-@pytest.mark.parametrize(("runtime", "said"), [("mlx", "ggml or torch"), ("ggml", None)])
-def test_a_wrong_pairing_is_refused_before_anything_loads(
-    aligner: Path, tmp_path: Path, runtime: str, said: str | None
-) -> None:
-    model = aligner if said else TRAINED
-    (tmp_path / "noise.wav").write_bytes(bytes(range(256)))
-    done = run(str(tmp_path / "noise.wav"), "-am", str(model), "--align-runtime", runtime, "-osrt")
-    assert done.returncode == 2, done.stderr
-    assert (said or "torch or mlx") in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_auto_takes_ggml_where_torch_has_not_the_memory(aligner: Path, monkeypatch: pytest.MonkeyPatch) -> None:
