@@ -54,11 +54,11 @@ def files(folder: Path, kinds: set[str]) -> None:
         return
     from transformers import AutoTokenizer
 
-    from crisp_align.models.devices import Placement
+    from crisp_align.models.devices import DeviceChoice
     from crisp_align.models.qwen3_checkpoint import inspect, load_weights
     from tests.gguf_files import to_gguf
 
-    model = load_weights(inspect(folder, "aligner"), Placement("cpu", "bfloat16"))
+    model = load_weights(inspect(folder, "aligner"), DeviceChoice("cpu", "bfloat16"))
     tokenizer = AutoTokenizer.from_pretrained(folder)
     for kind in missing:
         part = _file(folder, kind).with_suffix(".part")

@@ -16,7 +16,7 @@ pytest.importorskip("gguf")
 from crisp_align.backends import DecodeOptions, LoadOptions, backend_class  # noqa: E402
 from crisp_align.errors import CrispAlignError  # noqa: E402
 from crisp_align.media.audio import read_audio  # noqa: E402
-from crisp_align.models.devices import Placement  # noqa: E402
+from crisp_align.models.devices import DeviceChoice  # noqa: E402
 from crisp_align.models.qwen3_checkpoint import inspect, load_weights  # noqa: E402
 from crisp_align.transcript import Clip  # noqa: E402
 from crisp_align_backends.ggml import Ggml  # noqa: E402
@@ -34,14 +34,14 @@ OPTIONS = LoadOptions(device="cpu", dtype="float32", threads=1)
 def recogniser(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ggml-asr")
     qwen3_asr(folder / "asr", size=SIZE)
-    model = load_weights(inspect(folder / "asr", "asr"), Placement("cpu", "float32"))
+    model = load_weights(inspect(folder / "asr", "asr"), DeviceChoice("cpu", "float32"))
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder / "asr")
     return to_gguf(model, tokenizer, folder / "voxtral-tiny.gguf", "F16", real_ids=True)
 
 
 @pytest.fixture(scope="module")
 def aligner(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    model = load_weights(inspect(TRAINED, "aligner"), Placement("cpu", "float32"))
+    model = load_weights(inspect(TRAINED, "aligner"), DeviceChoice("cpu", "float32"))
     tokenizer = transformers.AutoTokenizer.from_pretrained(TRAINED)
     file = tmp_path_factory.mktemp("ggml-aligner") / "qwen3-forced-aligner-f16.gguf"
     return to_gguf(model, tokenizer, file, "F16", real_ids=True)
