@@ -147,14 +147,16 @@ def _work(settings: Settings, feed: JournalFeed, options: BatchOptions) -> Itera
     elif options.workers is not None:
         from crisp_align.batch import workers
 
-        work = workers.run(settings, feed, options.workers)
+        work = workers.run(settings, feed, options.workers, texts=options.texts)
     else:
         from crisp_align.pipeline.pipeline import run as run_pipeline
+        from crisp_align.pipeline.pipeline import run_texts
 
         first = None
         while first is None and not feed.ended:  # without work no models are loaded
             first = feed.take(wait=True)
-        with Background(run_pipeline(settings, _WithFirst(first, feed))) if first else nullcontext(()) as events:
+        go = run_texts if options.texts else run_pipeline
+        with Background(go(settings, _WithFirst(first, feed))) if first else nullcontext(()) as events:
             yield events
         return
     try:

@@ -166,7 +166,7 @@ class JournalFeed:
         if not all(output.is_resolved for output in job.outputs):
             # A claim forgets them; outputs whose names are known were asked about before.
             self._ledger.import_digests(journal.announced_outputs(key))
-        layout = outputs_fingerprint(self._layout, job.outputs)
+        layout = outputs_fingerprint(self._layout, job.outputs, job.text)
         answer = journal.claim(key, stamp, self._settings, layout, retry_failed=self._retry_failed)
         self._unclaimed = None
         if isinstance(answer, Claim):
@@ -180,8 +180,10 @@ class JournalFeed:
     def _taken(self, job: Job, key: str | None = None, clips: tuple[ClipResult, ...] = ()) -> Task:
         self._unclaimed = None
         self._known_busy.discard(job.source)
+        if job.text is not None:  # it is timed as a whole
+            clips = ()
         self._writer.add(job, key, _end(clips))
-        return Task(job.source, clips)
+        return Task(job.source, clips, job.text)
 
 
 def _event(source: str, answer: JournalRefusal) -> Skipped | Refused:

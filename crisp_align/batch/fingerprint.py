@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from crisp_align.aligners import aligner_profiles
@@ -18,10 +18,12 @@ from crisp_align.backends import backend_class, backend_profiles
 from crisp_align.batch.naming import Output
 from crisp_align.batch.options import OutputLayout
 from crisp_align.errors import CrispAlignError, ModelError
+from crisp_align.formats.encodings import read_bytes
 from crisp_align.languages import NAMES
 from crisp_align.layout import LanguageRules, default_profile, profile_rules
 from crisp_align.models.catalogue import Family
 from crisp_align.models.store import best_local
+from crisp_align.sync.given import GivenText
 
 if TYPE_CHECKING:
     from crisp_align.pipeline.pipeline import Settings
@@ -83,11 +85,16 @@ def layout_fingerprint(layout: OutputLayout) -> str:
     )
 
 
-def outputs_fingerprint(layout: str, outputs: Sequence[Output]) -> str:
-    """Digest of what more decides the outputs of a file: `layout_fingerprint`, formats and names."""
-    return fingerprint(
-        layout=layout, places=[(output.format, output.address, output.parts[1::2]) for output in outputs]
-    )
+def outputs_fingerprint(layout: str, outputs: Sequence[Output], text: GivenText | None = None) -> str:
+    """Digest of what more decides the outputs of a file: `layout_fingerprint`, formats and names, a text to time."""
+    places = [(output.format, output.address, output.parts[1::2]) for output in outputs]
+    if text is None:
+        return fingerprint(layout=layout, places=places)
+    try:
+        content = hashlib.sha256(read_bytes(text.source) if text.content is None else text.content).hexdigest()
+    except CrispAlignError:  # whoever times it will report it
+        content = ""
+    return fingerprint(layout=layout, places=places, text=replace(text, content=None), content=content)
 
 
 def _resolve_auto(settings: Settings) -> list[object]:

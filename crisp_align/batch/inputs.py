@@ -14,7 +14,7 @@ from crisp_align.errors import CrispAlignError, MediaError, OptionError
 from crisp_align.media.folders import fixed_head, is_media, media_files
 from crisp_align.media.remote import files, is_url, url
 
-__all__ = ["STDIN", "Input", "gather", "listed", "read_list"]
+__all__ = ["STDIN", "Input", "companions", "gather", "listed", "read_list"]
 
 STDIN = "-"
 """The source that is standard input."""
@@ -184,3 +184,22 @@ def _real(source: str) -> str:
         return os.path.realpath(source)
     except ValueError:
         return source
+
+
+def companions(media: str, pattern: str, option: str) -> list[str]:
+    """The files that belong to a recording by their names, in order; the recording itself is none of them.
+
+    Args:
+        media: path of the recording.
+        pattern: with {stem}, which is the recording's name without extension; in its folder unless it is absolute.
+        option: which the pattern was given with.
+
+    Raises:
+        OptionError: the pattern names no {stem}.
+    """
+    if "{stem}" not in pattern:
+        raise OptionError(f"{option} names no {{stem}}", hint=f"e.g. {option} '{{stem}}.*'")
+    path = Path(media)
+    named = pattern.replace("{stem}", glob.escape(path.stem))
+    found = Path(os.sep).glob(named.lstrip(os.sep)) if named.startswith(os.sep) else path.parent.glob(named)
+    return sorted(os.fspath(file) for file in found if file.is_file() and file != path)

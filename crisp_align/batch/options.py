@@ -61,5 +61,7 @@ class BatchOptions:
     """Whether files are written over that crisp-align did not write, or that were edited since."""
     make_folders: bool = False
     """Whether folders of outputs are made that are not there."""
+    texts: bool = False
+    """Whether jobs have texts to be timed, in place of being transcribed."""
     retry_timeout: float = 3600.0
     """s to wait for a full disk or a vanished folder to be mended."""

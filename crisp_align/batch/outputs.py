@@ -188,7 +188,8 @@ class OutputWriter:
                 yield replace(event, resumed_at=self._resumed_at(file))
             case ClipDone(source, number, result):
                 yield event
-                if (journal := self._journal) is not None and (key := self._files[source].key):
+                file = self._files[source]
+                if (journal := self._journal) is not None and (key := file.key) and file.job.text is None:
                     yield from self._retry(lambda: journal.clip_done(key, number, result))
             case Finished(source):
                 yield event
@@ -263,6 +264,8 @@ class OutputWriter:
             words=len(transcript.words),
             score=sum(scores) / len(scores) if scores else None,
             warnings=(*transcript.notices, *([summary] if summary else [])),
+            unspoken=tuple((s.start, s.end, s.text.strip()) for s in transcript.segments if s.match == "unspoken"),
+            extra_speech=tuple((part.start, part.end, part.text) for part in transcript.extra_speech),
         )
 
     def _resumed_at(self, file: _File) -> float:

@@ -29,6 +29,7 @@ from crisp_align.formats.bridge import plain_transcript
 from crisp_align.formats.document import SubtitleDocument
 from crisp_align.media.remote import is_url, write_bytes
 from crisp_align.media.remote import write_problem as url_write_problem
+from crisp_align.sync.given import GivenText
 from crisp_align.transcript import Cue, Transcript
 
 __all__ = [
@@ -59,6 +60,8 @@ class Job:
     source: str
     outputs: tuple[Output, ...]
     """Empty: lines on the screen only."""
+    text: GivenText | None = None
+    """What is said in it, where that is to be timed."""
 
     @property
     def pipes(self) -> bool:
@@ -219,6 +222,8 @@ def missing_outputs(job: Job, ledger: Ledger) -> Job | None:
     """
     try:
         changed = None if job.source == STDIN else Stamp.of(job.source).mtime_ns
+        if changed is not None and job.text is not None and job.text.content is None:
+            changed = max(changed, Stamp.of(job.text.source).mtime_ns)
     except (OSError, ValueError):
         changed = None  # whoever opens it will report it
     if changed is None or not job.outputs:

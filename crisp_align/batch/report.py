@@ -67,6 +67,10 @@ class Row:
     """Mean score of its words, [0, 1]."""
     warnings: tuple[str, ...] = ()
     error: str | None = None
+    unspoken: tuple[tuple[float, float, str], ...] = ()
+    """(start, end, text), s, of the lines of a given text that nobody says, where they are shown."""
+    extra_speech: tuple[tuple[float, float, str], ...] = ()
+    """(start, end, text), s, of what is said that a given text lacks."""
 
     @property
     def speed(self) -> float | None:
@@ -169,7 +173,9 @@ def row_from_json(text: str) -> Row | None:
     """The row that `row_to_json` wrote; None where it is none, or one of another version."""
     try:
         value = json.loads(text)
-        return Row(**{**value, "outputs": tuple(value["outputs"]), "warnings": tuple(value["warnings"])})
+        lists = {name: tuple(value[name]) for name in ("outputs", "warnings")}
+        stretches = {name: tuple(map(tuple, value.get(name, ()))) for name in ("unspoken", "extra_speech")}
+        return Row(**{**value, **lists, **stretches})
     except (ValueError, TypeError, KeyError):
         return None
 
@@ -189,6 +195,17 @@ def _values(row: Row) -> dict[str, Any]:
         "score": short(row.score, 4),
         "warnings": list(row.warnings),
         "error": row.error,
+        **_stretches(row),
+    }
+
+
+def _stretches(row: Row) -> dict[str, list[dict[str, object]]]:
+    """Where a given text and what is said differ; nothing where they do not."""
+    named = {"unspoken": row.unspoken, "extra_speech": row.extra_speech}
+    return {
+        name: [{"start": start, "end": end, "text": text} for start, end, text in found]
+        for name, found in named.items()
+        if found
     }
 
 
@@ -274,6 +291,8 @@ def _row(row: Row, columns: Sequence[str]) -> str:
         text = "<br>".join(html.escape(_cell(value)) for value in values[name]) if name == "outputs" else ""
         if name == "error":
             lines = [row.error, *row.warnings] if row.error else list(row.warnings)
+            lines += [f"not spoken, {_duration(start)}: {text}" for start, _, text in row.unspoken]
+            lines += [f"not in the text, {_duration(a)} to {_duration(b)}: {text}" for a, b, text in row.extra_speech]
             text = "<br>".join(html.escape(printable(line)) for line in lines)
         elif name != "outputs":
             text = html.escape(_cell(values[name]))

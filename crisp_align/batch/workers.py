@@ -58,13 +58,16 @@ _STARTS = 2  # times that a worker may die while it loads its models
 _Message: TypeAlias = Ready | Event | CrispAlignError
 
 
-def run(settings: Settings, feed: Feed, options: WorkerOptions | None = None) -> Generator[Ready | Event | None]:
+def run(
+    settings: Settings, feed: Feed, options: WorkerOptions | None = None, *, texts: bool = False
+) -> Generator[Ready | Event | None]:
     """Run a feed of tasks through worker processes.
 
     Args:
         settings: for each worker, but that the CPU threads are divided among them and each has a GPU of its own.
         feed: of tasks, each source once.
         options: how many workers, and what is asked of them.
+        texts: whether the tasks have texts to be timed.
 
     Yields:
         Ready, when the first worker is; then what `Pipeline.transcribe` gives. Files of one worker come in order. None:
@@ -73,7 +76,7 @@ def run(settings: Settings, feed: Feed, options: WorkerOptions | None = None) ->
     Raises:
         CrispAlignError: the models do not load, or do not fit into the workers' share of the memory.
     """
-    pool = _WorkerPool(settings, feed, options or WorkerOptions())
+    pool = _WorkerPool(settings, feed, options or WorkerOptions(), texts=texts)
     try:
         yield from pool.work()
     finally:
@@ -141,12 +144,12 @@ class _Worker:
     """When it last gave a sign of life."""
 
     @classmethod
-    def start(cls, settings: Settings, buffer_bytes: int) -> _Worker:
+    def start(cls, settings: Settings, buffer_bytes: int, *, texts: bool) -> _Worker:
         ours, theirs = get_context("spawn").Pipe()
         sweep(tempfile.gettempdir())
         log = temporary(tempfile.gettempdir())
         process = get_context("spawn").Process(
-            target=_serve, args=(theirs, settings, buffer_bytes, str(log)), daemon=True
+            target=_serve, args=(theirs, settings, buffer_bytes, str(log), texts), daemon=True
         )
         with _limited_env(settings.backend.load.cpu_threads):
             process.start()
@@ -210,8 +213,8 @@ class _Worker:
 class _WorkerPool:
     """The workers, and what is still to do."""
 
-    def __init__(self, settings: Settings, feed: Feed, options: WorkerOptions) -> None:
-        self.feed, self.options = feed, options
+    def __init__(self, settings: Settings, feed: Feed, options: WorkerOptions, *, texts: bool) -> None:
+        self.feed, self.options, self.texts = feed, options, texts
         self.retry_alone: deque[Task] = deque()
         self.deaths_at_start = 0
         """In a row, of workers that were loading their models."""
@@ -232,7 +235,7 @@ class _WorkerPool:
         divided = shares(self.settings, self.options.count)
         memory = self.options.share(len(divided))
         buffer_bytes = BUFFER_BYTES if memory is None else min(memory // _SOUND, BUFFER_BYTES)
-        self.workers = [_Worker.start(share, buffer_bytes) for share in divided]
+        self.workers = [_Worker.start(share, buffer_bytes, texts=self.texts) for share in divided]
         while True:
             self.hand_out()
             if not self.more() and not any(worker.tasks for worker in self.workers):
@@ -363,7 +366,7 @@ class _WorkerPool:
     def restart(self, worker: _Worker) -> None:
         with suppress(OSError, ValueError):
             worker.terminate()
-        self.workers[self.workers.index(worker)] = _Worker.start(worker.settings, worker.buffer_bytes)
+        self.workers[self.workers.index(worker)] = _Worker.start(worker.settings, worker.buffer_bytes, texts=self.texts)
 
     def shutdown(self) -> None:
         """End all workers; those that are still at work at once."""
@@ -426,7 +429,7 @@ class _Piped:
         return task
 
 
-def _serve(connection: Connection, settings: Settings, buffer_bytes: int, log: str) -> None:
+def _serve(connection: Connection, settings: Settings, buffer_bytes: int, log: str, texts: bool) -> None:
     """A worker process."""
     import faulthandler
 
@@ -447,7 +450,8 @@ def _serve(connection: Connection, settings: Settings, buffer_bytes: int, log: s
             connection.send(message)
 
     try:
-        for event in pipeline.run(settings, _Piped(connection, emit), buffer_bytes):
+        feed = _Piped(connection, emit)
+        for event in pipeline.run_texts(settings, feed) if texts else pipeline.run(settings, feed, room):
             emit(event)
     except CrispAlignError as error:
         emit(error)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from crisp_align.cli.command import Command
-from crisp_align.cli.fields import argument, group
+from crisp_align.cli.fields import OptionGroup, argument, flag, group, option
 from crisp_align.cli.fields import given as typed
 from crisp_align.cli.options import (
+    BatchGroup,
     ConsoleGroup,
     EncodingGroup,
     LanguageGroup,
@@ -26,22 +27,35 @@ from crisp_align.cli.options import (
     settings,
 )
 from crisp_align.cli.start import check_input, start
-from crisp_align.errors import OptionError
+from crisp_align.errors import CrispAlignError, OptionError, TranscriptError
 
 if TYPE_CHECKING:
-    from crisp_align.events import Event, Ready
-    from crisp_align.pipeline.pipeline import Settings
+    from crisp_align.batch.planning import Input, Job
     from crisp_align.sync.given import GivenText, Unspoken
 
 __all__ = ["AlignOptions", "command", "run"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class TextsGroup(OptionGroup):
+    """Which text belongs to each of many recordings."""
+
+    texts_pattern: str | None = option(
+        "--texts",
+        metavar="PATTERN",
+        help="for many recordings: where the text of each is, e.g. '{stem}.txt', in its folder; {stem} is its name "
+        "without extension",
+    )
+    recursive: bool = flag("-R", "-r", "--recursive", help="look into the subfolders of folders, too")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class AlignOptions:
     """Which text to time against which recording, and how."""
 
-    media: str = argument(metavar="MEDIA")
+    media: tuple[str, ...] = argument(nargs=-1, required=True, metavar="MEDIA...")
     text: TextGroup = group(TextGroup, "Text")
+    texts: TextsGroup = group(TextsGroup, "Text")
     reading: EncodingGroup = group(EncodingGroup, "Text")
     sound: MediaGroup = group(MediaGroup, "Input")
     output: OutputGroup = group(OutputGroup, "Output")
@@ -51,58 +65,100 @@ class AlignOptions:
     speech: LanguageGroup = group(LanguageGroup, "Speech")
     voice: VoiceGroup = group(VoiceGroup, "Voice activity")
     timing: TimingGroup = group(TimingGroup, "Word times")
+    batch: BatchGroup = group(BatchGroup, "Batch")
     console: ConsoleGroup = group(ConsoleGroup, "Screen")
 
 
 def run(options: AlignOptions) -> int:
-    """Time the text; the exit code."""
-    media = options.media
-    check_input(media)
+    """Time the text of each recording; the exit code."""
+    for name in options.media:
+        check_input(name)
     chosen = settings(options.models, options.sound, options.voice, options.timing, options.speech)
     rules, style = options.layout.rules(), options.style.write_options()
-    text = _text(options, media)
+    batch = replace(batch_options(options.output, options.batch), texts=True)
+    texts, errors = _texts(options)
 
-    from crisp_align.batch.driver import write_outputs
+    from crisp_align.batch.driver import run as run_batch
     from crisp_align.batch.options import OutputLayout
-    from crisp_align.batch.planning import Input, Job, gather
+    from crisp_align.batch.planning import Job
     from crisp_align.batch.preparation import prepare
     from crisp_align.batch.summary import RunSummary
-    from crisp_align.cli.show import show
-    from crisp_align.pipeline.background import Background
+    from crisp_align.cli.show import refuse, reported, show
 
-    inputs = [entry for entry in gather([media]) if isinstance(entry, Input)]
-    if len(inputs) != 1:
-        raise OptionError("a text is timed against one file, not a folder", subject=media)
-    jobs = options.output.plan(inputs, options.speech.output_code)
-    display, summary = start(options.console, jobs, 1, options.sound.origin), RunSummary(keep_rows=False)
-    entries = list(prepare(jobs, batch_options(options.output)))
-    todo = [entry for entry in entries if isinstance(entry, Job)]
-    show((entry for entry in entries if not isinstance(entry, Job)), display, summary, rules, writes=True)
-    if todo:
-        layout, overwrite = OutputLayout(rules, style), options.output.overwrite
-        with Background(_work(chosen, media, text)) as work:
-            events = write_outputs(work, todo, layout, overwrite=overwrite, origin=options.sound.origin)
-            show(events, display, summary, rules, writes=bool(todo[0].outputs))
+    plain = options.output.plan([entry for entry, _ in texts], options.speech.output_code)
+    jobs = [replace(job, text=text) for job, (_, text) in zip(plain, texts, strict=True)]
+    display = start(options.console, jobs, len(jobs) + len(errors), options.sound.origin)
+    summary = RunSummary(len(jobs) + len(errors), keep_rows=options.batch.report is not None)
+    refuse(summary, display, errors)
+    with reported(options.batch.report, summary, display, overwrite=options.output.overwrite):
+        entries = list(prepare(jobs, batch))
+        todo = [entry for entry in entries if isinstance(entry, Job)]
+        if not _in_workers(todo, options):
+            batch = replace(batch, workers=None)
+        events = run_batch(iter(entries), chosen, OutputLayout(rules, style), batch)
+        show(events, display, summary, rules, writes=any(job.outputs for job in jobs))
+    display.finished()
     return summary.exit_code
 
 
-def _work(settings: Settings, media: str, text: GivenText) -> Generator[Ready | Event]:
-    from crisp_align.pipeline.pipeline import Pipeline
+def _in_workers(jobs: Sequence[Job], options: AlignOptions) -> bool:
+    """Whether files are done in processes of their own. One file is not, unless that is asked for.
 
-    pipeline = Pipeline.load(settings, transcribes=False)
-    yield pipeline.ready
-    yield from pipeline.align_given(media, text)
+    Raises:
+        OptionError: that is asked for and cannot be.
+    """
+    names = ("journal", "workers", "timeout", "memory")
+    asked = next((name for name in names if getattr(options.batch, name) is not None), None)
+    piped = any(job.source == "-" for job in jobs)
+    if asked and piped:
+        raise OptionError(f"--{asked} is for files, not for standard input")
+    if options.batch.journal is not None and any(job.pipes or not job.outputs for job in jobs):
+        raise OptionError("--journal is for outputs that are files", hint="add e.g. -osrt")
+    return not piped and (asked is not None or len(jobs) > 1)
 
 
-def _text(options: AlignOptions, media: str) -> GivenText:
-    """The text to time, read once to see that it can be.
+def _texts(options: AlignOptions) -> tuple[list[tuple[Input, GivenText]], list[CrispAlignError]]:
+    """Each recording with its text; and what has none, or cannot be read.
+
+    Raises:
+        OptionError: texts and recordings do not belong together.
+    """
+    from crisp_align.batch.inputs import Input, companions, gather
+    from crisp_align.sync.given import GivenText
+
+    pattern, media = options.texts.texts_pattern, options.media
+    unspoken, keeps_cues = cast("Unspoken", options.text.unspoken or "keep"), not typed(options.layout)
+    found = list(gather(media, recursive=options.texts.recursive))
+    inputs = [entry for entry in found if isinstance(entry, Input)]
+    errors: list[CrispAlignError] = [entry for entry in found if not isinstance(entry, Input)]
+    if pattern is None:
+        if len(inputs) + len(errors) != 1:
+            raise OptionError(
+                f"one text is timed against one file, and there are {len(inputs) + len(errors)}",
+                hint="for many: crisp-align align talks/ --texts '{stem}.txt'",
+            )
+        text = _text(options, media[0], GivenText("", None, options.reading.encoding, unspoken, keeps_cues))
+        return [(entry, text) for entry in inputs], errors
+    if options.text.text is not None or options.text.text_file is not None:
+        raise OptionError("--texts names the text of each recording", hint="leave out --text and --text-file")
+    pairs: list[tuple[Input, GivenText]] = []
+    for entry in inputs:
+        names = companions(entry.source, pattern, "--texts")
+        if len(names) == 1:
+            pairs.append((entry, GivenText(names[0], None, options.reading.encoding, unspoken, keeps_cues)))
+        else:
+            what = "no text fits" if not names else f"{len(names)} texts fit"
+            errors.append(TranscriptError(f"{what} {pattern}", subject=entry.source))
+    return pairs, errors
+
+
+def _text(options: AlignOptions, media: str, text: GivenText) -> GivenText:
+    """The one text to time, read once to see that it can be.
 
     Raises:
         OptionError: none was given, or two.
         TranscriptError: the file cannot be read or holds no text.
     """
-    from crisp_align.sync.given import GivenText
-
     given, file = options.text.text, options.text.text_file
     if (given is None) == (file is None):
         raise OptionError("give the text with --text or --text-file" + (", not both" if file is not None else ""))
@@ -112,8 +168,7 @@ def _text(options: AlignOptions, media: str) -> GivenText:
             raise OptionError("the recording and the text cannot both come from standard input")
         content = sys.stdin.buffer.read()
     name = "--text" if file is None else "standard input" if file == "-" else str(file)
-    keeps_cues, unspoken = not typed(options.layout), cast("Unspoken", options.text.unspoken or "keep")
-    text = GivenText(name, content, options.reading.encoding, unspoken, keeps_cues)
+    text = replace(text, source=name, content=content)
     text.read()
     return text
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -239,34 +239,24 @@ def _pairs(options: SyncOptions) -> tuple[list[_Pair], list[CrispAlignError]]:
 
 
 def _matched(files: Sequence[str], how: SyncGroup) -> tuple[list[_Pair], list[CrispAlignError]]:
-    from crisp_align.batch.inputs import Input, gather
+    from crisp_align.batch.inputs import Input, companions, gather
 
     pattern = how.subtitles or ""
-    if "{stem}" not in pattern:
-        raise OptionError("--subtitles names no {stem}", hint="e.g. --subtitles '{stem}*.srt'")
     pairs: list[_Pair] = []
     errors: list[CrispAlignError] = []
     for entry in gather(files, recursive=how.recursive):
         if not isinstance(entry, Input):
             errors.append(entry)
             continue
-        found = sorted(_found(entry.source, pattern))
+        found = [
+            name for name in companions(entry.source, pattern, "--subtitles") if _SUFFIX not in Path(name).suffixes
+        ]
         pairs += [_Pair(entry.source, name, _target(name, how, 2)) for name in found]
         if not found:
             errors.append(TranscriptError(f"no subtitles fit {pattern}", subject=entry.source))
     if how.output is not None and len(pairs) > 1:
         raise OptionError(f"-o names one new file, and there are {len(pairs)}", hint="use --output-dir")
     return pairs, errors
-
-
-def _found(media: str, pattern: str) -> Iterator[str]:
-    import glob
-
-    path = Path(media)
-    named = pattern.replace("{stem}", glob.escape(path.stem))
-    for found in path.parent.glob(named) if not named.startswith(os.sep) else Path(os.sep).glob(named.lstrip(os.sep)):
-        if found.is_file() and _SUFFIX not in found.suffixes and found != path:
-            yield os.fspath(found)
 
 
 def _target(subtitles: str, how: SyncGroup, count: int) -> str:

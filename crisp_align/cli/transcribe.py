@@ -190,7 +190,7 @@ def _align_options(options: TranscribeOptions) -> AlignOptions:
     if len(names) != 1:
         raise OptionError(f"--align-only times one text against one file, and there are {len(names)}")
     return AlignOptions(
-        media=names[0],
+        media=(names[0],),
         text=options.text,
         reading=options.reading,
         sound=options.sound,
@@ -201,6 +201,7 @@ def _align_options(options: TranscribeOptions) -> AlignOptions:
         speech=options.speech,
         voice=options.voice,
         timing=options.timing,
+        batch=options.batch,
         console=options.console,
     )
 

@@ -22,7 +22,7 @@ from crisp_align.pipeline.settings import Settings
 from crisp_align.pipeline.text_alignment import align_document, align_given, align_text
 from crisp_align.sync.given import GivenText, Unspoken
 
-__all__ = ["Pipeline", "Settings", "run"]
+__all__ = ["Pipeline", "Settings", "run", "run_texts"]
 
 Source: TypeAlias = str | os.PathLike[str]
 
@@ -153,3 +153,25 @@ def run(settings: Settings, feed: Feed, buffer_bytes: int = BUFFER_BYTES) -> Gen
         limit.set_result(pipeline.max_clip)
         yield pipeline.ready
         yield from pipeline.route(reading)
+
+
+def run_texts(settings: Settings, feed: Feed) -> Generator[Ready | Event]:
+    """Load the models and time the texts of a feed of tasks, one after the other.
+
+    Args:
+        settings: what the user asked for.
+        feed: of tasks that have texts.
+
+    Yields:
+        Ready, then what `Pipeline.align_given` gives.
+
+    Raises:
+        OptionError: no such backend or aligner, or an option it cannot honour.
+        ModelError: weights missing, damaged or of the wrong kind; an engine not installed.
+    """
+    pipeline = Pipeline.load(settings, transcribes=False)
+    yield pipeline.ready
+    while not feed.ended:
+        task = feed.take(wait=True)
+        if task is not None and task.text is not None:
+            yield from pipeline.align_given(task.source, task.text)

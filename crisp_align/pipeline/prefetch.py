@@ -18,6 +18,7 @@ from crisp_align.media.audio import AudioStream, MediaOptions, open_audio
 from crisp_align.media.channels import channel_count, channel_name
 from crisp_align.pipeline.background import Background
 from crisp_align.speech.clips import VadOptions, clips
+from crisp_align.sync.given import GivenText
 from crisp_align.transcript import SAMPLE_RATE, Clip
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Task:
     source: str
     finished: tuple[ClipResult, ...] = ()
     """What came of its first clips already."""
+    text: GivenText | None = None
+    """What is said in it, where that is to be timed."""
 
     @property
     def language(self) -> str | None:

@@ -8,7 +8,7 @@ the text lacks. Lines that nobody says get a moment of free time.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Literal
@@ -18,7 +18,7 @@ import numpy as np
 from crisp_align.aligners import Utterance
 from crisp_align.aligners.chain import COMMON_MAX_CLIP
 from crisp_align.errors import AlignmentError, CrispAlignError, ModelError
-from crisp_align.events import ClipResult, Event, Failed, Finished, Noticed, Started
+from crisp_align.events import ClipResult, Event, Failed, Finished, Noticed, Staged, Started
 from crisp_align.formats.document import SubtitleDocument
 from crisp_align.languages import script_language
 from crisp_align.pipeline.assembly import FileAssembly, conclude
@@ -181,7 +181,7 @@ class _TextAlignment:
             if not mismatch_notices(segments, 1.0) or not self._can_transcribe():
                 yield from self._report(segments, reference, 1.0)
                 return
-        transcripts, language = self._transcribe(given)
+        transcripts, language = yield from self._transcribe(given)
         reference = self._reference(language)
         if transcripts is None:
             numbers = assign_by_duration(reference.units, reference.line_ends, self._all_clips())
@@ -195,7 +195,7 @@ class _TextAlignment:
             return
         self._fallbacks.clear()
         self._notices.clear()
-        words, extra, aligners = self._time(plan, language)
+        words, extra, aligners = yield from self._time(plan, language)
         segments = self._segments(reference, plan, words, aligners, language)
         file.extra_speech = extra
         yield from self._report(segments, reference, plan.share)
@@ -213,8 +213,11 @@ class _TextAlignment:
             return False
         return True
 
-    def _transcribe(self, language: str | None) -> tuple[list[list[Unit]] | None, str | None]:
-        """The units transcribed in each clip, and the language; None where no backend's weights are here."""
+    def _transcribe(self, language: str | None) -> Generator[Event, None, tuple[list[list[Unit]] | None, str | None]]:
+        """The units transcribed in each clip, and the language; None where no backend's weights are here.
+
+        Each batch gives an event: a sign of life.
+        """
         try:
             transcriber = self._models.use_backend()
         except ModelError:
@@ -224,6 +227,7 @@ class _TextAlignment:
         found: list[ClipTranscript | CrispAlignError] = []
         for first in range(0, len(self._clips), self._models.backend_info.batch_size):
             last = min(first + self._models.backend_info.batch_size, len(self._clips))
+            yield Staged(self._file.source, "transcribing")
             batch = transcriber.transcribe([self._clips.load(number) for number in range(first, last)])
             found += [_without_sound(result) for result in batch]
         texts = [result.transcription.text if isinstance(result, ClipTranscript) else "" for result in found]
@@ -317,7 +321,7 @@ class _TextAlignment:
 
     def _time(
         self, plan: TextPlan, language: str | None
-    ) -> tuple[list[Word | None], tuple[ExtraSpeech, ...], list[str]]:
+    ) -> Generator[Event, None, tuple[list[Word | None], tuple[ExtraSpeech, ...], list[str]]]:
         """The words of the text, None where they are not spoken; speech that the text lacks; who timed each word."""
         count = 1 + max(
             (item.given for clip in plan.clips for item in clip.items if item.given is not None), default=-1
@@ -330,6 +334,7 @@ class _TextAlignment:
             for clip in plan.clips
         )
         for clip, (found, aligner) in zip(plan.clips, self._aligned(utterances), strict=True):
+            yield Staged(self._file.source, "aligning")
             for item, word in zip(clip.items, found, strict=True):
                 if item.given is None:
                     extra[-1].append(word)
