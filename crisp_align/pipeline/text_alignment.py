@@ -27,6 +27,7 @@ from crisp_align.pipeline.prefetch import Read, Task, read
 from crisp_align.pipeline.reference_text import ReferenceText, mismatch_notices
 from crisp_align.pipeline.residency import ModelResidency
 from crisp_align.pipeline.stages import ClipTranscript, Transcriber, timed_words
+from crisp_align.speech.coverage import gaps
 from crisp_align.sync.given import GivenText, Unspoken
 from crisp_align.sync.placing import UNSPOKEN_MARK, place_silent_lines, room_after, silent_words
 from crisp_align.sync.plan import TextPlan, plan_text
@@ -178,7 +179,9 @@ class _TextAlignment:
         if given is not None and len(self._clips) == 1:  # nothing to find out, unless the text does not fit
             reference = self._reference(given)
             segments = self._by_number(reference, [0] * len(reference.units), given)
-            if not mismatch_notices(segments, 1.0) or not self._can_transcribe():
+            spoken = [word for segment in segments if segment.match != "sound" for word in segment.words]
+            fits = not mismatch_notices(segments, 1.0) and not gaps(self._clips.load(0), spoken)
+            if fits or not self._can_transcribe():
                 yield from self._report(segments, reference, 1.0)
                 return
         transcripts, language = yield from self._transcribe(given)

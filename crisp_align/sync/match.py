@@ -26,7 +26,7 @@ __all__ = ["Pair", "match_tokens", "similarity"]
 _MISMATCH = -0.8  # two tokens that have nothing in common
 _ALIKE = 0.6  # similarity from which two spellings may be one word
 _OPEN = -1.6  # a run of unspoken text that begins inside a line, or of speech that is not in the text
-_OPEN_LINE = -0.9  # the same at the start of a line
+_OPEN_LINE = -0.9  # the same at the start of a line, or between two
 _LEAVE = -0.8  # a run of unspoken text that ends inside a line
 _EXTEND = -0.08  # every further token of such a run
 _WEIGHTS = (0.3, 0.45, 0.6, 0.8, 1.0)  # of tokens of 0, 1, 2, 3, more letters
@@ -212,8 +212,10 @@ class _Block:
         # Speech that is not in the text: the best place in this row to begin it.
         source = np.maximum(new_paired, new_unspoken + leave * np.float32(0.5))
         running = np.maximum.accumulate(source - self._ramp)
-        last = number == len(self._given) - 1
-        begin = np.float32(_EXTEND if last else _OPEN)
+        if number == len(self._given) - 1:
+            begin = np.float32(_EXTEND)
+        else:  # a line is rather said in one piece: of words that come twice, those next to the rest of it count
+            begin = np.float32(_OPEN_LINE if self._starts[number + 1] else _OPEN)
         new_extra = np.full_like(paired, _NEVER)
         new_extra[1:] = running[:-1] + self._ramp[1:] + begin
         fresh = np.empty(len(paired), bool)

@@ -125,3 +125,11 @@ def test_cues_stay_cues_with_their_lines_and_labels_and_move_to_their_words(reco
 def test_cues_that_nobody_says_are_marked_or_dropped_where_that_is_asked_for(recording: Path, tmp_path: Path) -> None:
     assert retimed(recording, tmp_path, unspoken="mark").document.cues[3].text == f"[unspoken] {ADDED}"
     assert len(retimed(recording, tmp_path, unspoken="drop").document.cues) == 4
+
+
+def test_speech_that_a_short_text_lacks_is_named_though_its_words_could_be_strewn_over_it() -> None:
+    lines = ("And so, my fellow Americans,", "ask what you can do for your country.")
+    transcript = timed(SAMPLES / "jfk.wav", *lines)
+    assert transcript.segments[1].start == pytest.approx(8.2, abs=0.1)
+    (extra,) = transcript.extra_speech
+    assert "what your country can do for you" in extra.text

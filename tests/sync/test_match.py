@@ -92,3 +92,12 @@ def test_pairs_rise_on_both_sides(text: list[str], spoken: list[str]) -> None:
     pairs = match_tokens(text, spoken, [n % 3 == 0 for n in range(len(text))])
     assert [pair.given for pair in pairs] == sorted({pair.given for pair in pairs})
     assert [pair.recognized for pair in pairs] == sorted({pair.recognized for pair in pairs})
+
+
+def test_a_line_is_said_in_one_piece_where_its_first_words_come_twice() -> None:
+    first, last = "and so my fellow americans", "ask what you can do for your country"
+    given = f"{first} {last}".split(" ")
+    recognized = f"{first} ask not what your country can do for you {last}".split(" ")
+    starts = [number in (0, 5) for number in range(len(given))]
+    pairs = {pair.given: pair.recognized for pair in match_tokens(given, recognized, starts)}
+    assert [pairs[number] for number in range(5, len(given))] == list(range(14, 22))
