@@ -284,6 +284,10 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
     return tiles
 
 
+def _clock(seconds: float) -> str:
+    return hms(round(seconds), hours=True)
+
+
 def _row(row: Row, columns: Sequence[str]) -> str:
     values = _values(row)
     cells = []
@@ -291,8 +295,8 @@ def _row(row: Row, columns: Sequence[str]) -> str:
         text = "<br>".join(html.escape(_cell(value)) for value in values[name]) if name == "outputs" else ""
         if name == "error":
             lines = [row.error, *row.warnings] if row.error else list(row.warnings)
-            lines += [f"not spoken, {_duration(start)}: {text}" for start, _, text in row.unspoken]
-            lines += [f"not in the text, {_duration(a)} to {_duration(b)}: {text}" for a, b, text in row.extra_speech]
+            lines += [f"not spoken, {_clock(start)}: {text}" for start, _, text in row.unspoken]
+            lines += [f"not in the text, {_clock(a)} to {_clock(b)}: {text}" for a, b, text in row.extra_speech]
             text = "<br>".join(html.escape(printable(line)) for line in lines)
         elif name != "outputs":
             text = html.escape(_cell(values[name]))

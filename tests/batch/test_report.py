@@ -148,3 +148,14 @@ class TestFile:
         for row in (DONE, FAILED, replace(DONE, source="\udcff\n")):
             assert row_from_json(row_to_json(row)) == row
         assert row_from_json("") is None and row_from_json('{"source": 1}') is None and row_from_json("[]") is None
+
+
+def test_lines_that_nobody_says_and_speech_that_a_text_lacks_are_listed_with_their_times() -> None:
+    row = Row("a.wav", "done", unspoken=((61.0, 62.0, "Heading"),), extra_speech=((3.5, 7.0, "ask not"),))
+    assert row_from_json(row_to_json(row)) == row
+    (entry,) = json.loads(report_bytes("json", Report((row,))))["files"]
+    assert entry["unspoken"] == [{"start": 61.0, "end": 62.0, "text": "Heading"}]
+    assert entry["extra_speech"] == [{"start": 3.5, "end": 7.0, "text": "ask not"}]
+    page = report_bytes("html", Report((row,))).decode()
+    assert "0:01:01: Heading" in page
+    assert "ask not" in page
