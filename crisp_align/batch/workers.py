@@ -451,7 +451,7 @@ def _serve(connection: Connection, settings: Settings, buffer_bytes: int, log: s
 
     try:
         feed = _Piped(connection, emit)
-        for event in pipeline.run_texts(settings, feed) if texts else pipeline.run(settings, feed, room):
+        for event in pipeline.run_texts(settings, feed) if texts else pipeline.run(settings, feed, buffer_bytes):
             emit(event)
     except CrispAlignError as error:
         emit(error)
