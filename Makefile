@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-nemo fuzz check bench clean
+.PHONY: demo test test-fast test-nemo fuzz check bench clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +29,15 @@ demo: $(VENV)/demo.stamp
 test: $(VENV)/dev.stamp $(VENV)-nemo/dev.stamp
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 	$(MAKE) test-nemo
+
+# What needs no torch, no speech model and no browser, in an environment without them: for the hand that is writing.
+$(VENV)-fast/dev.stamp: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)-fast
+	$(VENV)-fast/bin/python -m pip install --quiet -c constraints.txt -e ".[test]"
+	touch $@
+
+test-fast: $(VENV)-fast/dev.stamp
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(VENV)-fast/bin/python -m pytest -n 2 -m "not slow and not engine and not browser"
 
 # NeMo is 150 packages and 2.2 GB: it has an environment of its own, and a target that runs its tests alone.
 $(VENV)-nemo/dev.stamp: pyproject.toml constraints.txt
@@ -55,4 +64,4 @@ bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.layout
 
 clean:
-	rm -rf $(VENV) $(VENV)-nemo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-fast $(VENV)-nemo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -37,6 +37,14 @@ def pytest_configure() -> None:
             signal.signal(number, handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs Whisper or a browser, so that `make test-fast` leaves it out."""
+    for item in items:
+        for fixture, mark in (("whisper", pytest.mark.engine), ("browser", pytest.mark.browser)):
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(mark)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder for what runs remember, in place of the user's own."""

@@ -266,6 +266,7 @@ def rules_of(profile: str, transcript: Transcript, fps: float) -> Rules:
     return replace(profile_rules(profile), fps=fps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["auto", *SUBTITLES])
 @given(transcript=transcripts(), fps=FPS)
 @settings(max_examples=50, deadline=None)
@@ -275,6 +276,7 @@ def test_what_we_lay_out_breaks_no_rule_that_could_be_kept(profile: str, transcr
     assert [violation for violation in check(laid, rules) if not violation.unavoidable] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["auto", *SUBTITLES])
 @given(transcript=transcripts(), fps=FPS)
 @settings(max_examples=30, deadline=None)

@@ -141,6 +141,7 @@ def test_native_times_are_kept_whatever_the_split() -> None:
     ]
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=12), st.lists(st.integers(1, 6), min_size=1, max_size=12))
 @settings(max_examples=200)
 def test_native_times_never_run_backwards(word_sizes: list[int], unit_sizes: list[int]) -> None:
@@ -164,6 +165,7 @@ def documented(fence: str) -> str:
     return found[1]
 
 
+@pytest.mark.slow
 def test_an_aligner_from_another_package_works_by_name(tmp_path: Path) -> None:
     """The one on the page about aligners, installed."""
     site = tmp_path / "site"

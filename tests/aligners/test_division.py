@@ -3,6 +3,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +40,7 @@ UTTERANCES = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(UTTERANCES, st.floats(2.5, 21))
 @settings(max_examples=150, deadline=None)
 def test_no_unit_is_lost_and_no_part_is_too_long(whole: Utterance, longest: float) -> None:

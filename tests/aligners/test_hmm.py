@@ -120,6 +120,7 @@ def test_it_agrees_with_pocketsphinx_own_aligner(jfk: Alignment, sample: Sample)
     assert max(apart) <= 0.06
 
 
+@pytest.mark.slow
 def test_the_same_clip_gives_the_same_spans_alone_in_a_batch_and_in_threads(hmm: HmmAligner, sample: Sample) -> None:
     batch = [
         utterance(sample("jfk.wav"), JFK),
@@ -180,6 +181,7 @@ def test_digital_silence_moves_no_word_without_voice_activity(hmm: HmmAligner, s
     assert furthest(aligned(hmm, Clip(samples, 0.0, "edited"), JFK), later) < 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("written", "shown"),
     [

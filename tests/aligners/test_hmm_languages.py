@@ -76,6 +76,7 @@ def test_every_sound_of_every_rule_is_in_the_table_of_sounds(name: str) -> None:
     assert all(rules.pronunciations(word.lower()) for ways in rules.signs.values() for words in ways for word in words)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("language", "text", "sounds"),
     [
@@ -112,6 +113,7 @@ def test_spelling_gives_the_sounds(language: str, text: str, sounds: str, langua
     assert spoken(languages[language].readings([text])[0][0]) == sounds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("language", "text", "sounds"),
     [
@@ -150,6 +152,7 @@ def test_letters_of_a_foreign_script_are_unpronounceable(languages: Languages) -
     assert languages["de"].readings([" привет"]) == [[(UNPRONOUNCEABLE,)]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", sorted(LANGUAGES))
 @settings(max_examples=20, deadline=None)
 @given(texts=st.lists(st.text(max_size=12), min_size=1, max_size=4))
@@ -191,6 +194,7 @@ def in_noise(clip: Clip, decibels: float) -> Clip:
     return Clip(samples, 0.0, clip.source, voice_activity(samples))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SPOKEN))
 def test_in_noise_too_the_right_text_is_taken_and_another_not(name: str, hmm: HmmAligner, sample: Sample) -> None:
     language, text = SPOKEN[name]
@@ -203,6 +207,7 @@ def test_in_noise_too_the_right_text_is_taken_and_another_not(name: str, hmm: Hm
     assert isinstance(wrong, Refusal) or np.mean([span.score for span in wrong if span.score is not None]) < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SPOKEN))
 def test_the_right_text_is_taken_and_another_refused_or_scored_low(name: str, hmm: HmmAligner, sample: Sample) -> None:
     language, text = SPOKEN[name]

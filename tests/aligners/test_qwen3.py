@@ -31,6 +31,8 @@ from crisp_align.models.devices import DeviceChoice  # noqa: E402
 from crisp_align.models.qwen3_checkpoint import inspect, load_weights  # noqa: E402
 from tests.tiny import qwen3_aligner  # noqa: E402
 
+pytestmark = pytest.mark.engine
+
 if TYPE_CHECKING:
     from crisp_align.transcript import Samples
 

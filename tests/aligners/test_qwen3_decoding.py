@@ -76,6 +76,7 @@ def test_words_piled_on_one_class_are_found_from_four_on() -> None:
     assert collapsed_runs(np.array([*[0] * 8, 1, 2, *[7] * 10])) == [(0, 4), (5, 10)]
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, 3), min_size=8, max_size=60).filter(lambda c: len(c) % 2 == 0))
 @settings(max_examples=300, deadline=None)
 def test_what_is_piled_begins_and_ends_on_one_class(classes: list[int]) -> None:

@@ -24,6 +24,8 @@ from crisp_align.models.qwen3_checkpoint import inspect, load_weights  # noqa: E
 from tests.aligners.test_qwen3 import noise  # noqa: E402
 from tests.gguf_files import to_gguf  # noqa: E402
 
+pytestmark = pytest.mark.engine
+
 JFK = Path(__file__).parents[1] / "data" / "qwen3-aligner-jfk"
 SAMPLES = Path(__file__).parents[2] / "samples"
 WORDS = ("And", "so", "my", "fellow", "Americans", "ask", "not", "what", "your", "country", "can", "do")

@@ -20,6 +20,8 @@ from tests.command import run
 from tests.hub import fill_cache, hub
 from tests.tiny import qwen3_aligner
 
+pytestmark = pytest.mark.engine
+
 pytest.importorskip("torch")
 pytest.importorskip("transformers", minversion="5.17")
 

@@ -26,6 +26,8 @@ from tests.command import run  # noqa: E402
 from tests.mlx_folders import to_mlx  # noqa: E402
 from tests.tiny import qwen3_aligner  # noqa: E402
 
+pytestmark = pytest.mark.engine
+
 WORDS = ("And", "so", "my", "fellow", "itinéraire", "世")
 CLIPS = [SpokenClip(noise(count), WORDS) for count in (176_000, 7_000, 150_399)]
 

@@ -16,6 +16,8 @@ from crisp_align.text.units import split_units
 from crisp_align.transcript import SAMPLE_RATE, Clip, Unit
 from tests.command import run
 
+pytestmark = pytest.mark.engine
+
 pytest.importorskip("torch")
 pytest.importorskip("transformers", minversion="5.17")
 

@@ -26,6 +26,8 @@ from tests.aligners.test_qwen3 import SPOKEN, times, utterance  # noqa: E402
 from tests.command import run  # noqa: E402
 from tests.servers import Answer, FakeVllm, refusal, serving  # noqa: E402
 
+pytestmark = pytest.mark.engine
+
 JFK = Path(__file__).parents[1] / "data" / "qwen3-aligner-jfk"
 SAMPLES = Path(__file__).parents[2] / "samples"
 

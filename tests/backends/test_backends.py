@@ -55,6 +55,7 @@ def test_backends_import_no_engine_until_they_load() -> None:
     assert not imported & ENGINES
 
 
+@pytest.mark.slow
 def test_the_list_tells_engines_and_models() -> None:
     done = run("backends")
     assert done.returncode == 0
@@ -71,6 +72,7 @@ def test_an_engine_that_is_missing_is_not_installed() -> None:
     assert not Engine("gone", ("no_such_engine.part",), "").is_installed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["owner/model", "auto"])
 @pytest.mark.parametrize(
     ("asked", "command"),
@@ -119,6 +121,7 @@ def test_so_it_is_with_every_aligner(tmp_path: Path, aligner: str) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
@@ -151,6 +154,7 @@ def documented(fence: str) -> str:
     return found[1]
 
 
+@pytest.mark.slow
 def test_a_backend_from_another_package_works_by_name(tmp_path: Path) -> None:
     """The one on the page about backends, as a wheel that pip installs."""
     wheel = tmp_path / "beeps-1.0-py3-none-any.whl"
@@ -176,6 +180,7 @@ def test_a_backend_from_another_package_works_by_name(tmp_path: Path) -> None:
     assert (refused.returncode, "does not translate" in refused.stderr) == (2, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "said"),
     [
@@ -244,6 +249,7 @@ def test_what_no_backend_and_no_aligner_knows_is_refused_wherever_it_stands(load
             Settings(**choices)
 
 
+@pytest.mark.slow
 def test_a_runtime_of_another_backend_is_refused_on_every_command(tmp_path: Path) -> None:
     aligned = ["align", str(JFK), "--text", "And so"]
     for asked in ([str(JFK)], aligned):
@@ -251,6 +257,7 @@ def test_a_runtime_of_another_backend_is_refused_on_every_command(tmp_path: Path
         assert (done.returncode, "Whisper has no runtime 'nemo'" in done.stderr) == (2, True), done.stderr
 
 
+@pytest.mark.slow
 def test_a_plug_in_without_a_profile_is_an_error_of_one_line(tmp_path: Path) -> None:
     env = {"PYTHONPATH": install_plugin(tmp_path, "mute", "class Mute: ...\n", "Mute")}
     done = run(str(JFK), "--backend", "mute", "-otxt", "--output-dir", str(tmp_path / "out"), env=env)

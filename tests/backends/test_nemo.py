@@ -34,6 +34,8 @@ from crisp_align_backends.nemo_loading import quiet  # noqa: E402
 from crisp_align_backends.runtimes import NEMO  # noqa: E402
 from tests import tiny_nemo  # noqa: E402
 
+pytestmark = pytest.mark.engine
+
 needs_nemo = pytest.mark.skipif(not NEMO.is_installed, reason="NeMo is not installed here; `make test-nemo` has it")
 PARAKEETS = ("parakeet_tdt", "parakeet_rnnt", "parakeet_ctc", "parakeet_hybrid")
 OPTIONS = LoadOptions(device="cpu", threads=1)

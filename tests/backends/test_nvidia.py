@@ -20,6 +20,8 @@ from crisp_align_backends.loops import collapse_repeats  # noqa: E402
 from crisp_align_backends.parakeet import Parakeet  # noqa: E402
 from tests import tiny_nvidia  # noqa: E402
 
+pytestmark = pytest.mark.engine
+
 FLOAT32 = LoadOptions(device="cpu", dtype="float32", threads=1)
 KINDS = ("ctc", "rnnt", "tdt")
 

@@ -21,6 +21,8 @@ from crisp_align_backends.qwen3_answers import LANGUAGES  # noqa: E402
 from crisp_align_backends.qwen3_asr import Qwen3Asr  # noqa: E402
 from tests import tiny  # noqa: E402
 
+pytestmark = pytest.mark.engine
+
 FLOAT32 = LoadOptions(device="cpu", dtype="float32", threads=1)
 ASKED = [
     DecodeOptions(),

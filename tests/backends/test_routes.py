@@ -16,6 +16,8 @@ from crisp_align.media.audio import read_audio  # noqa: E402
 from tests import tiny, tiny_nvidia  # noqa: E402
 from tests.command import excerpt, run  # noqa: E402
 
+pytestmark = pytest.mark.engine
+
 WORDS = [
     ("And", 0.32, 0.64), ("so", 0.64, 0.96), ("my", 1.20, 1.52), ("fellow", 1.52, 1.92), ("Americans", 1.92, 2.88),
     ("ask", 3.36, 3.92), ("not", 4.16, 4.64), ("what", 5.44, 5.84), ("your", 5.92, 6.16), ("country", 6.16, 6.64),

@@ -14,6 +14,8 @@ from crisp_align.models.bundled import bundled_whisper
 from crisp_align.transcript import SAMPLE_RATE, Clip
 from crisp_align_backends.whisper import Whisper, _compute_type
 
+pytestmark = pytest.mark.engine
+
 Sample = Callable[[str], Clip]
 JFK = "And so my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
 

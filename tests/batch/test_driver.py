@@ -38,6 +38,8 @@ from crisp_align.layout import Rules
 from crisp_align.speech.options import VadOptions
 from tests.plugin import install_plugin
 
+pytestmark = pytest.mark.engine
+
 SETTINGS = Settings(
     ModelChoice("bare"), ModelChoice("native"), DecodeOptions(language="en"), vad=VadOptions(max_pause=0.8)
 )

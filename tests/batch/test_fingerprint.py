@@ -85,6 +85,7 @@ def test_the_names_of_outputs_count_however_their_folder_was_typed() -> None:
     assert of(Output.at("srt", "a.srt")) != of(Output.at("srt", "a.srt"), Output.at("vtt", "a.vtt"))
 
 
+@pytest.mark.slow
 def test_it_holds_any_text_and_is_the_same_in_every_process() -> None:
     assert len(fingerprint(text="\udcff")) == 32
     code = (

@@ -144,6 +144,7 @@ class TestClaims:
             assert one.clips("/a.wav") == ()
             assert [entry.state for entry in one.entries()] == ["running", "running"]
 
+    @pytest.mark.slow
     def test_a_process_claims_each_file_of_many_once(self, place: Path, tmp_path: Path) -> None:
         code = f"""{PRELUDE}
 for number in range(60):
@@ -240,6 +241,7 @@ class TestClips:
         st.none() | texts,
     )
 
+    @pytest.mark.slow
     @given(results)
     def test_a_clip_comes_back_as_it_was(self, result: ClipResult) -> None:
         shelf = Path("/dev/shm" if Path("/dev/shm").is_dir() else "/tmp") / f"crisp-align-clips-{os.getpid()}"
@@ -263,6 +265,7 @@ class TestDeath:
         with Journal(place) as journal:
             assert claimed(journal.claim("/a.wav", NEW, "s")).clips == (clip(),)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("on_disk", [True, False])
     def test_outputs_that_are_whole_make_a_file_done_whatever_the_last_word_was(
         self, place: Path, output: Path, on_disk: bool
@@ -283,6 +286,7 @@ class TestDeath:
             else:
                 assert claimed(found).clips == (clip(),)
 
+    @pytest.mark.slow
     def test_no_kill_makes_a_file_be_done_twice_or_never(self, place: Path, tmp_path: Path) -> None:
         # Each run writes its files with its own number in them: who finished a file, finished it for good.
         code = """
@@ -435,6 +439,7 @@ class TestFile:
         finally:
             other.close()
 
+    @pytest.mark.slow
     def test_many_processes_may_make_it_at_once(self, place: Path) -> None:
         command = [
             sys.executable,

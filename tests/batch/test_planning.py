@@ -383,6 +383,7 @@ class TestWrite:
         assert write_problem(Job("a.wav", (at("srt", tmp_path / "a.srt"),))) is None
         assert write_problem(Job("-", (at("srt", STDOUT),))) is None
 
+    @pytest.mark.slow
     def test_a_process_killed_at_any_moment_leaves_whole_files_only(self, tmp_path: Path) -> None:
         # Two transcripts are written over one another for ever: whatever the moment, one of them is there, whole.
         code = (

@@ -101,6 +101,7 @@ class TestForms:
         table = Table(report_bytes("html", report).decode())
         assert table.tags.count("tr") == 3 and table.tags.count("script") == 1
 
+    @pytest.mark.slow
     @given(
         st.lists(st.builds(Row, st.text(max_size=5), st.sampled_from(KINDS), error=st.none() | st.text()), max_size=4)
     )

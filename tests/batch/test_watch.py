@@ -159,6 +159,7 @@ class TestFolder:
         world.now += 100
         assert watch.poll() == []
 
+    @pytest.mark.slow
     def test_a_share_that_is_empty_while_unmounted_forgets_nothing(self, world: World, watch: Watch) -> None:
         world.files = {f"{n}.wav": (10, 1) for n in range(30_000)}
         watch.poll()
@@ -172,6 +173,7 @@ class TestFolder:
             world.now += 5
             assert watch.poll() == []
 
+    @pytest.mark.slow
     def test_files_that_leave_are_forgotten_in_the_end(self, world: World, watch: Watch) -> None:
         for round in range(60):
             world.files = {f"{round}-{n}.wav": (10, 1) for n in range(1000)}

@@ -22,6 +22,8 @@ from crisp_align.speech.voice import VadOptions
 from crisp_align.transcript import SAMPLE_RATE, Transcript
 from tests.plugin import install_plugin
 
+pytestmark = pytest.mark.engine
+
 # A backend that says how loud each clip is, and misbehaves where the name of the file says so.
 GAUGE = """
 import os, signal, time

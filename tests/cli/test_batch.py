@@ -16,6 +16,8 @@ from crisp_align.formats import transcript_to_json
 from crisp_align.transcript import Segment, Transcript, Word
 from tests.command import run
 
+pytestmark = pytest.mark.engine
+
 
 def transcript(text: str = " hello") -> str:
     segment = Segment(text, 0.0, 1.0, "fr", (Word(text, 0.0, 1.0),))

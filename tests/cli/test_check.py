@@ -45,6 +45,7 @@ def test_speech_too_fast_for_any_layout_is_a_warning(folder: Path, capfd: pytest
     assert (code, "warning: reading-speed" in out) == (0, True)
 
 
+@pytest.mark.slow
 def test_subtitles_may_come_through_a_pipe() -> None:
     done = run("check", "-", stdin=BAD.encode())
     assert done.returncode == 1

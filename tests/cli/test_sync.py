@@ -6,6 +6,8 @@ import pytest
 
 from tests.command import JFK, run
 
+pytestmark = pytest.mark.engine
+
 MISTIMED = """1
 00:00:01,500 --> 00:00:03,000
 And so, my fellow Americans,

@@ -26,6 +26,8 @@ from crisp_align.events import Noticed
 from tests.command import COMMAND, excerpt
 from tests.plugin import install_plugin
 
+pytestmark = pytest.mark.engine
+
 TINY = ("-m", "tiny.en", "-l", "en", "-am", "native")
 
 

@@ -29,6 +29,8 @@ from tests.batch.test_workers import tone
 from tests.command import COMMAND, excerpt
 from tests.plugin import install_plugin
 
+pytestmark = pytest.mark.engine
+
 pytestmark = pytest.mark.xdist_group("ray")
 
 # A backend that says how long each clip is, and misbehaves where the name of the file says so.

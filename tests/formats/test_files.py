@@ -149,6 +149,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 @linux_only
 def test_killed_at_any_moment_no_part_of_a_file_is_left_under_its_name(tmp_path: Path) -> None:
     path = tmp_path / "a.srt"

@@ -24,12 +24,14 @@ def written(**changes: object) -> str:
     return json.dumps({"format": FORMAT, "source": "a.wav", "duration": 1.0, "segments": [SEGMENT]} | changes)
 
 
+@pytest.mark.slow
 @given(transcripts())
 @settings(max_examples=60, deadline=None)
 def test_a_transcript_comes_back_without_loss(transcript: Transcript) -> None:
     assert transcript_from_json(transcript_to_json(transcript)) == transcript
 
 
+@pytest.mark.slow
 @given(transcripts())
 @settings(max_examples=40, deadline=None)
 def test_the_full_form_gives_the_transcript_and_the_cues_back(transcript: Transcript) -> None:
@@ -39,6 +41,7 @@ def test_the_full_form_gives_the_transcript_and_the_cues_back(transcript: Transc
     assert read_json_cues(text, "x") == laid
 
 
+@pytest.mark.slow
 @given(transcripts())
 @settings(max_examples=40, deadline=None)
 def test_both_forms_keep_to_the_schema(transcript: Transcript) -> None:

@@ -75,6 +75,7 @@ def times(laid_out: list[Cue]) -> list[tuple[int, int]]:
     return [(round(cue.start * 1000), round(cue.end * 1000)) for cue, _ in visible_cues(laid_out)]
 
 
+@pytest.mark.slow
 @given(anything())
 @settings(max_examples=80, deadline=None)
 def test_the_srt_package_reads_what_we_write(transcript: Transcript) -> None:
@@ -86,6 +87,7 @@ def test_the_srt_package_reads_what_we_write(transcript: Transcript) -> None:
     assert [entry.index for entry in entries] == list(range(1, len(entries) + 1))
 
 
+@pytest.mark.slow
 @given(anything())
 @settings(max_examples=80, deadline=None)
 def test_webvtt_py_reads_what_we_write(transcript: Transcript) -> None:
@@ -95,6 +97,7 @@ def test_webvtt_py_reads_what_we_write(transcript: Transcript) -> None:
     assert len(found) == len(times(made))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["srt", "vtt", "ass", "ssa", "ttml"])
 @given(transcript=anything())
 @settings(max_examples=40, deadline=None)
@@ -208,6 +211,7 @@ def again(name: str, data: bytes, options: WriteOptions = PLAIN) -> bytes:
         return write_format(name, read_format(path, name), [], options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CUE_FORMATS)
 @given(transcript=anything())
 @settings(max_examples=60, deadline=None)
@@ -219,6 +223,7 @@ def test_cues_written_read_and_written_again_are_the_same(name: str, transcript:
     assert again(name, first).decode() == first.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -323,6 +328,7 @@ def test_a_textgrid_of_silence_is_read() -> None:
     assert parse_format(text, "x", "textgrid").segments == ()
 
 
+@pytest.mark.slow
 @given(transcripts())
 @settings(max_examples=60, deadline=None)
 def test_a_textgrid_written_read_and_written_again_is_the_same(transcript: Transcript) -> None:
@@ -331,6 +337,7 @@ def test_a_textgrid_written_read_and_written_again_is_the_same(transcript: Trans
         assert again("textgrid", first).decode() == first.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITTEN)
 @given(transcript=anything())
 @settings(max_examples=25, deadline=None)
@@ -340,6 +347,7 @@ def test_every_format_writes_utf8_lines_without_controls(name: str, transcript: 
     assert text == "" or text.endswith("\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*CUE_FORMATS, "textgrid", "json", "json-full"])
 @given(transcript=every_script())
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow])
@@ -391,6 +399,7 @@ def test_text_without_any_time_is_refused(name: str, text: str) -> None:
         parse_format(text, "x", name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["srt", "vtt", "ass", "ttml", "sbv", "csv"])
 @given(transcript=transcripts())
 @settings(max_examples=25, deadline=None)
@@ -411,6 +420,7 @@ def spoken_by(*speakers: str | None) -> Transcript:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["srt", "vtt", "ass", "ttml", "lrc"])
 def test_a_long_word_of_figures_and_colons_is_written(name: str) -> None:
     word = Word(" " + "1:" * 200_000, 0.0, 5.0)
@@ -646,6 +656,7 @@ def test_an_encoding_can_be_named(tmp_path: Path) -> None:
     assert read_format(path, encoding="cp1254").text == "şğı"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["srt", "vtt", "ass", "ttml", "lrc", "textgrid", "json"])
 @pytest.mark.parametrize(
     "data",
@@ -662,6 +673,7 @@ def test_a_file_that_is_not_what_it_should_be_is_refused_with_its_name(tmp_path:
         assert str(error).startswith(f"{path}: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -805,6 +817,7 @@ STYLES: list[tuple[str, Callable[[dict[str, object]], list[tuple[int, int, str]]
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("style", "parser"), STYLES)
 @pytest.mark.parametrize("name", ["json", "json-full"])
 @given(transcript=transcripts())

@@ -296,6 +296,7 @@ def test_a_cue_that_rounding_to_frames_would_make_too_brief_is_not_chosen() -> N
     assert min(cue.end - cue.start for cue in laid) >= rules.min_duration
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["netflix-en", "netflix-ja", "bbc", "arte"])
 @given(transcript=transcripts(), by_sentence=st.booleans())
 @settings(max_examples=40, deadline=None)
@@ -307,6 +308,7 @@ def test_greedy_packing_never_costs_less(profile: str, transcript: Transcript, b
     assert total_cost(passage, best_breaks(passage, rules), rules) <= total_cost(passage, packed, rules) + 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", SUBTITLES)
 @given(transcript=transcripts())
 @settings(max_examples=60, deadline=None)
@@ -329,6 +331,7 @@ def transcript_text(transcript: Transcript) -> str:
     return "".join(segment.text for segment in transcript.segments if segment.text.strip())
 
 
+@pytest.mark.slow
 @given(transcripts(language="en"))
 @settings(max_examples=60, deadline=None)
 def test_a_cue_lingers_at_most_so_long_but_for_its_minimum_or_a_short_gap(transcript: Transcript) -> None:
@@ -362,6 +365,7 @@ def test_thousands_of_invisible_words_do_not_widen_the_window() -> None:
     assert sum(len(line) for cue in cues([segment], Rules(max_chars=42, max_lines=2)) for line in cue.lines) == 3000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("long", ["a" * 1_000_000, "." * 1_000_000 + "x"], ids=["letters", "full stops"])
 @pytest.mark.parametrize("profile", SUBTITLES)
 def test_a_word_of_a_megabyte_stands_alone_on_its_line(profile: str, long: str) -> None:
@@ -391,6 +395,7 @@ ANY_RULES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(transcript=transcripts(), rules=ANY_RULES)
 @settings(max_examples=200, deadline=None)
 def test_no_cue_spans_a_long_pause_but_a_whole_segment_that_was_asked_for(transcript: Transcript, rules: Rules) -> None:
@@ -400,6 +405,7 @@ def test_no_cue_spans_a_long_pause_but_a_whole_segment_that_was_asked_for(transc
             assert word.start - before.end <= 1.5 + 1e-6 or extends(before.text, word.text)
 
 
+@pytest.mark.slow
 @given(transcript=transcripts(), rules=ANY_RULES)
 @settings(max_examples=200, deadline=None)
 def test_no_cue_goes_out_before_its_last_word_but_for_the_gap(transcript: Transcript, rules: Rules) -> None:

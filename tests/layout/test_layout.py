@@ -171,6 +171,7 @@ PACKED = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(transcripts(), PACKED)
 @settings(max_examples=300, deadline=None)
 def test_every_word_is_shown_once_and_cues_never_overlap(transcript: Transcript, rules: Rules) -> None:
@@ -184,6 +185,7 @@ def test_every_word_is_shown_once_and_cues_never_overlap(transcript: Transcript,
     assert times == [round(time, 3) for time in times]
 
 
+@pytest.mark.slow
 @given(transcripts(max_segments=3), st.sampled_from([5, 12, 42]))
 @settings(max_examples=200, deadline=None)
 def test_no_cue_is_wider_than_asked_but_a_word_too_short_to_cut(transcript: Transcript, limit: int) -> None:
@@ -191,6 +193,7 @@ def test_no_cue_is_wider_than_asked_but_a_word_too_short_to_cut(transcript: Tran
         assert columns(cue.text) <= limit or len([word for word in cue.lines[0] if word.text.strip()]) == 1
 
 
+@pytest.mark.slow
 @given(transcripts(), st.sampled_from([0, 1, 12]))
 @settings(deadline=None)
 def test_laid_out_segment_by_segment_is_the_same_as_at_once(transcript: Transcript, limit: int) -> None:
@@ -198,6 +201,7 @@ def test_laid_out_segment_by_segment_is_the_same_as_at_once(transcript: Transcri
     assert one_by_one == cues(transcript.segments, Rules(max_chars=limit))
 
 
+@pytest.mark.slow
 def test_a_word_of_a_megabyte_is_laid_out() -> None:
     word = Word("a" * 1_000_000, 0.0, 1.0)
     laid = cues([Segment(word.text, 0.0, 1.0, "en", (word,))], Rules(max_chars=42))

@@ -24,6 +24,7 @@ def test_other_extensions_are_passed_over(tmp_path: Path, name: str) -> None:
     assert not is_media(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "extension", ["wav", "mp3", "flac", "ogg", "mkv", "mp4", "mpg", "aiff", "flv", "wma", "au", "caf"]
 )

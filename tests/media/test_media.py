@@ -76,6 +76,7 @@ def late(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # Formats, levels and tracks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", FORMATS)
 def test_every_common_format_gives_the_same_sound_at_the_same_time(
     tmp_path: Path, jfk: Samples, extension: str
@@ -118,6 +119,7 @@ def test_a_stereo_recording_is_as_loud_as_its_mono_version(shared_audio: Path) -
     assert level(stereo) == pytest.approx(level(read_audio(shared_audio / "jfk.wav")), rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [3, 6, 8, 16, 20])
 def test_surround_is_mixed_down_at_its_own_level(tmp_path: Path, channels: int, each_ffmpeg: str) -> None:
     tone = "|".join(["0.1*sin(440*2*PI*t)"] * channels)
@@ -160,6 +162,7 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, float]) -> No
 # Time
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", ["mp4", "mkv", "ts", "mpg"])
 def test_sound_that_begins_after_the_picture_is_preceded_by_silence(
     tmp_path: Path, late: Path, jfk: Samples, extension: str, each_ffmpeg: str
@@ -180,6 +183,7 @@ def test_a_gap_in_the_time_stamps_is_filled_with_silence(tmp_path: Path, jfk: Sa
     assert np.abs(tail - jfk[-5 * SAMPLE_RATE :]).max() < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", ["wav", "flac", "mp3", "m4a", "opus"])
 def test_an_offset_gives_the_very_samples_of_the_whole(tmp_path: Path, extension: str, each_ffmpeg: str) -> None:
     path = make(tmp_path / f"jfk.{extension}", "-i", JFK)
@@ -224,6 +228,7 @@ def test_sound_that_ends_long_before_the_film_is_reported(film: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_an_absurd_gap_in_the_time_stamps_does_not_fill_the_memory(tmp_path: Path, jfk: Samples) -> None:
     gap = "asetpts='PTS+if(gt(T,5),36000/TB,0)'"
     path = make(tmp_path / "gap.mka", "-i", JFK, "-af", gap, "-c:a", "flac")
@@ -242,6 +247,7 @@ def test_an_absurd_gap_in_the_time_stamps_does_not_fill_the_memory(tmp_path: Pat
 # Damage
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", ["wav", "mp3", "flac", "mp4", "mka", "aiff"])
 def test_a_file_that_is_cut_off_gives_what_decodes_and_a_notice(
     tmp_path: Path, jfk: Samples, extension: str, each_ffmpeg: str
@@ -378,6 +384,7 @@ def _children(process: int) -> list[str]:
     return Path(f"/proc/{process}/task/{process}/children").read_text().split()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="processes are counted in /proc")
 def test_closing_in_the_middle_leaves_no_process_behind(tmp_path: Path) -> None:
     path = make(tmp_path / "long.wav", "-f", "lavfi", "-i", "sine=duration=600:sample_rate=48000")
@@ -414,6 +421,7 @@ def test_an_interrupt_at_the_terminal_reaches_python_which_stops_ffmpeg(tmp_path
     assert not Path("/proc", decoder).exists()
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_length_of_the_file(tmp_path: Path) -> None:
     code = (
         "import resource, sys; from crisp_align.media.audio import open_audio\n"
@@ -448,6 +456,7 @@ def test_a_decoder_that_says_endlessly_much_does_not_block(tmp_path: Path, monke
     assert notice.startswith("audio damaged in places (something is wrong here")
 
 
+@pytest.mark.slow
 def test_a_decoder_killed_from_outside_is_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = make(tmp_path / "long.wav", "-f", "lavfi", "-i", "sine=duration=600:sample_rate=48000")
     with open_audio(path) as stream:

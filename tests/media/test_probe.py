@@ -227,6 +227,7 @@ PLAYLISTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", ["m3u8", "mp3", "mp4", "ts"])
 @pytest.mark.parametrize("kind", PLAYLISTS)
 def test_a_playlist_is_refused_even_if_it_names_a_local_file_and_calls_itself_media(

@@ -25,6 +25,7 @@ def test_every_item_runs_once_within_the_budget_and_comes_out_in_its_place(sizes
     assert all(len(batch) == 1 or max(sizes[i] for i in batch) * len(batch) <= budget for batch in batches)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [

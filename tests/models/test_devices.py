@@ -21,6 +21,8 @@ from crisp_align.models.qwen3_checkpoint import inspect, load_weights  # noqa: E
 from crisp_align_backends.transformers_loading import load_model  # noqa: E402
 from tests import tiny, tiny_nvidia  # noqa: E402
 
+pytestmark = pytest.mark.engine
+
 
 @pytest.fixture
 def gpus(monkeypatch: pytest.MonkeyPatch) -> None:

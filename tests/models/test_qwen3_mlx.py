@@ -25,6 +25,8 @@ from tests.aligners.test_qwen3 import noise, utterance  # noqa: E402
 from tests.mlx_folders import GROUP, pack, to_mlx  # noqa: E402
 from tests.tiny import qwen3_aligner, qwen3_asr  # noqa: E402
 
+pytestmark = pytest.mark.engine
+
 CPU = DeviceChoice("cpu", "float32")
 STYLES = ("mlx-audio", "speech-swift")
 

@@ -27,6 +27,8 @@ from tests.command import run  # noqa: E402
 from tests.gguf_files import Tensor, ggml_library, gguf_bytes, metadata_of, to_gguf  # noqa: E402
 from tests.tiny import Size, qwen3_aligner, qwen3_asr  # noqa: E402
 
+pytestmark = pytest.mark.engine
+
 CPU = DeviceChoice("cpu", "float32")
 FLOAT32 = LoadOptions(device="cpu", dtype="float32", threads=1)
 BLOCKS_OF_256 = Size(audio_width=256, audio_ffn=256, width=256, ffn=256, head_dim=64)

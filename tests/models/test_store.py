@@ -88,6 +88,7 @@ class TestBundled:
         after = (joined / "model.bin").stat()
         assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("harm", ["flip", "cut", "delete"])
     def test_a_damaged_copy_is_noticed_and_joined_anew(self, joined: Path, harm: str) -> None:
         model = joined / "model.bin"
@@ -139,6 +140,7 @@ class TestBundled:
         monkeypatch.syspath_prepend(str(tmp_path / "site"))
         assert models.bundled_tiny_en() is None
 
+    @pytest.mark.slow
     def test_two_processes_may_join_at_once(self, own_cache: Path) -> None:
         joining = [subprocess.Popen([sys.executable, "-c", JOIN], stdout=subprocess.PIPE, text=True) for _ in range(2)]
         paths = [process.communicate(timeout=120)[0].strip() for process in joining]
@@ -147,6 +149,7 @@ class TestBundled:
         assert models.verify(Path(paths[0])).problems == ()
         assert list(own_cache.rglob("*.part")) == []
 
+    @pytest.mark.slow
     def test_a_process_killed_while_joining_leaves_nothing_that_is_used(self, own_cache: Path) -> None:
         joining = subprocess.Popen([sys.executable, "-c", JOIN], stdout=subprocess.PIPE)
         deadline = time.monotonic() + 60
@@ -326,6 +329,7 @@ class TestFetching:
 
         return run
 
+    @pytest.mark.slow
     def test_a_named_model_is_downloaded_into_the_hub_cache(
         self, ensure: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
     ) -> None:
@@ -339,6 +343,7 @@ class TestFetching:
         again = ensure("http://127.0.0.1:9", "whisper", "small")
         assert again.stdout == result.stdout, "what was fetched once needs no network"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "name", ["parakeet-tdt-0.6b-v3.nemo", "nvidia/parakeet-tdt-0.6b-v3.nemo", "some/body.nemo"]
     )
@@ -356,6 +361,7 @@ class TestFetching:
         assert (file.name, file.read_bytes()) == (archive, b"tar")
         assert [path.name for path in file.parent.iterdir()] == [archive]
 
+    @pytest.mark.slow
     def test_a_repository_that_lacks_files_is_refused(
         self, ensure: Callable[..., subprocess.CompletedProcess[str]]
     ) -> None:
@@ -364,6 +370,7 @@ class TestFetching:
         assert result.returncode == 3
         assert "lacks model.bin, tokenizer.json" in result.stdout
 
+    @pytest.mark.slow
     def test_an_unknown_repository_is_reported(self, ensure: Callable[..., subprocess.CompletedProcess[str]]) -> None:
         with hub({}) as endpoint:
             result = ensure(endpoint, "whisper", "nobody/nothing")
@@ -371,6 +378,7 @@ class TestFetching:
         assert "no model nobody/nothing" in result.stdout
         assert result.stdout.count("\n") == 1
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("endpoint", "environment", "message"),
         [

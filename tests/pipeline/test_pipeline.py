@@ -75,6 +75,7 @@ def check_rules(transcript: Transcript) -> None:
         assert (segment.start, segment.end) == (segment.words[0].start, segment.words[-1].end)
 
 
+@pytest.mark.slow
 def test_a_file_starts_advances_speaks_and_finishes_in_that_order() -> None:
     events = list(route(Parrot()).transcribe([str(SAMPLES / "jfk.wav")]))
     assert isinstance(events[0], Started)
@@ -86,6 +87,7 @@ def test_a_file_starts_advances_speaks_and_finishes_in_that_order() -> None:
     check_rules(events[-1].transcript)
 
 
+@pytest.mark.slow
 def test_a_path_or_a_single_name_is_a_source_too() -> None:
     path = SAMPLES / "jfk.wav"
     for sources in ([path], path, str(path)):

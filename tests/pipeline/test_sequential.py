@@ -23,6 +23,8 @@ from tests.command import run
 from tests.conftest import SAMPLES
 from tests.reels import sentences
 
+pytestmark = pytest.mark.engine
+
 CHECKPOINT = Path(__file__).parents[1] / "data" / "qwen3-aligner-jfk"
 TINY = ModelChoice(model="tiny.en")
 SMALL = Settings(TINY, decode=DecodeOptions(language="en", batch_size=1))
