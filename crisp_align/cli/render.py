@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from crisp_align.cli.command import Command
@@ -13,10 +13,12 @@ from crisp_align.errors import OptionError
 
 if TYPE_CHECKING:
     from crisp_align.formats import WriteOptions
-    from crisp_align.formats.document import SubtitleDocument
+    from crisp_align.formats.document import SubtitleCue, SubtitleDocument
     from crisp_align.layout import Rules
 
 __all__ = ["command"]
+
+_WIDEST_LINE = 42  # columns; no profile has more
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,7 +58,9 @@ def run(options: RenderOptions) -> int:
 
         drawn = {"ass", "ssa"}  # signs of one time lie in layers there
         layered = document.format in drawn and not drawn.isdisjoint(options.output.formats)
-        return document if options.kept.keep or document.transcript is not None or layered else stacked(document)
+        if options.kept.keep or document.transcript is not None:
+            return document
+        return _broken_at_words(document if layered else stacked(document), options.layout.rules())
 
     def make(rules: Rules, style: WriteOptions) -> Work:
         return Work(options.reading, options.language.code, rules, style, keeps, edit)
@@ -64,6 +68,32 @@ def run(options: RenderOptions) -> int:
     return write_files(
         options.files, options.output, options.language, options.console, options.layout, options.style, make
     )
+
+
+def _broken_at_words(document: SubtitleDocument, rules: Rules) -> SubtitleDocument:
+    """The document with long cues of Thai, Lao, Khmer and Burmese laid out anew, and a notice that counts them.
+
+    Such a line is wider than a screen, and no player would break it between words.
+    """
+    from crisp_align.formats import transcript_of_document
+    from crisp_align.formats.document import cues_of_layout
+    from crisp_align.layout import lay_out
+    from crisp_align.text.units import needs_dictionary
+    from crisp_align.text.width import columns
+
+    cues: list[SubtitleCue] = []
+    broken = 0
+    for cue in document.cues:
+        if not needs_dictionary(cue.text) or all(columns(line) <= _WIDEST_LINE for line in cue.text.split("\n")):
+            cues.append(cue)
+            continue
+        laid_out = lay_out(transcript_of_document(document.with_cues([cue])).segments, rules).cues
+        cues += [replace(made, position=cue.position) for made in cues_of_layout(laid_out)]
+        broken += 1
+    if not broken:
+        return document
+    notice = f"{broken} cue{'' if broken == 1 else 's'} of lines too long for a screen laid out anew, broken at words"
+    return replace(document, cues=tuple(cues), notices=(*document.notices, notice))
 
 
 command = Command(

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from crisp_align.cli import main
+from crisp_align.formats import read_document
+from crisp_align.text.width import columns
 from tests.formats.test_subtitles import textgrid
 
 STYLED = (
@@ -171,3 +173,18 @@ def test_a_tier_of_a_textgrid_is_named(tmp_path: Path, capsys: pytest.CaptureFix
     assert "a greeting" in (tmp_path / "a.srt").read_text(encoding="utf-8")
     assert main(["convert", str(path), "--tier", "other", "-ovtt", "-np"]) == 1
     assert "its tiers: words, gloss" in capsys.readouterr().err
+
+
+def test_render_breaks_thai_that_no_screen_holds_and_leaves_other_cues(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    long = "ประเทศไทยเป็นประเทศที่ตั้งอยู่ในทวีปเอเชียตะวันออกเฉียงใต้และมีพรมแดนติดต่อกับประเทศพม่าลาวกัมพูชาและมาเลเซีย"
+    (folder / "th.srt").write_text(
+        f"1\n00:00:01,000 --> 00:00:20,000\n{long}\n\n2\n00:00:21,000 --> 00:00:23,000\nขอบคุณครับ\n"
+    )
+    assert main(["render", "th.srt", "-osrt", "-of", "out"]) == 0
+    cues = read_document(folder / "out.srt").cues
+    assert max(columns(line) for cue in cues for line in cue.text.split("\n")) <= 42
+    assert "".join(cue.text for cue in cues[:-1]).replace("\n", "") == long
+    assert (cues[-1].start, cues[-1].text) == (21.0, "ขอบคุณครับ")
+    assert "1 cue of lines too long for a screen" in capfd.readouterr().err
