@@ -21,7 +21,7 @@ from crisp_align.models.qwen3_checkpoint import inspect, load_weights  # noqa: E
 from crisp_align.transcript import Clip  # noqa: E402
 from crisp_align_backends.ggml import Ggml  # noqa: E402
 from crisp_align_backends.qwen3_asr import Qwen3Asr  # noqa: E402
-from tests.command import JFK  # noqa: E402
+from tests.command import JFK, run  # noqa: E402
 from tests.gguf_files import to_gguf  # noqa: E402
 from tests.tiny import Size, qwen3_asr  # noqa: E402
 
@@ -77,6 +77,38 @@ def test_a_clip_of_a_few_samples_is_no_text(recogniser: Path) -> None:
 )  # fmt: skip
 def test_the_names_of_crispasrs_models_and_their_gguf_files_mean_it(name: str, model: str, expected: str) -> None:
     assert backend_class(name, model).name == expected
+
+
+def test_crispasr_reads_our_f16_file_and_gives_the_same_times_under_8_s(aligner: Path) -> None:
+    import crispasr
+
+    from crisp_align.aligners import Utterance
+    from crisp_align.aligners.qwen3.aligner import Qwen3Aligner
+    from crisp_align.text.units import split_units
+
+    text = "And so my fellow Americans ask not what your country"
+    samples = read_audio(JFK)[: int(7.8 * 16_000)]
+    theirs = crispasr.align_words(str(aligner), text, samples, n_threads=1)
+    (ours,) = Qwen3Aligner.load(
+        str(aligner), LoadOptions(device="cpu", dtype="float32", align_decode="upstream"), None
+    ).align([Utterance(Clip(samples, 0.0, "jfk.wav"), tuple(split_units(text, "en")), "en")])
+    assert isinstance(ours, tuple)
+    assert [word.text.strip() for word in theirs] == text.split()
+    assert [(round(w.start, 2), round(w.end, 2)) for w in theirs] == [
+        (round(s.start, 2), round(s.end, 2)) for s in ours
+    ]
+
+
+@pytest.mark.parametrize(("runtime", "said"), [("mlx", "ggml or torch"), ("ggml", None)])
+def test_a_wrong_pairing_is_refused_before_anything_loads(
+    aligner: Path, tmp_path: Path, runtime: str, said: str | None
+) -> None:
+    model = aligner if said else TRAINED
+    (tmp_path / "noise.wav").write_bytes(bytes(range(256)))
+    done = run(str(tmp_path / "noise.wav"), "-am", str(model), "--align-runtime", runtime, "-osrt")
+    assert done.returncode == 2, done.stderr
+    assert (said or "torch or mlx") in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_auto_takes_ggml_where_torch_has_not_the_memory(aligner: Path, monkeypatch: pytest.MonkeyPatch) -> None:
