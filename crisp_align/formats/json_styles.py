@@ -161,6 +161,8 @@ def read_json(text: str, name: str) -> Transcript:
     value = as_segments(root.value)
     if value is not None:
         return _read_segments(Node(value, "", name), name)
+    if not isinstance(root.value, dict):
+        raise root.error("is not an object")
     raise TranscriptError(
         f"not a transcript: JSON, but neither a {FORMAT!r} nor that of whisper.cpp, openai-whisper, WhisperX, NeMo "
         "or another program that is known here",
