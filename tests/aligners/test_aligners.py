@@ -179,19 +179,21 @@ def test_an_aligner_from_another_package_works_by_name(tmp_path: Path) -> None:
         "align",
         str(JFK_FILE),
         "--text",
-        "And so",
+        "And so, my fellow Americans, ask not what your country can do for you, ask what you can do for your country.",
         "-l",
         "en",
         "-am",
         "even",
         "-osrt",
+        "-ml",
+        "1",
         "-of",
         str(tmp_path / "out"),
     ]
     done = run(*asked, env={"PYTHONPATH": os.fspath(site)})
     assert done.returncode == 0, done.stderr
     assert "aligner even" in done.stderr
-    assert "00:00:05,448 --> 00:00:10,896\nso\n" in (tmp_path / "out.srt").read_text()
+    assert "00:00:00,495 --> 00:00:00,991\nso,\n" in (tmp_path / "out.srt").read_text()
 
 
 def test_the_documented_aligner_satisfies_the_protocol() -> None:

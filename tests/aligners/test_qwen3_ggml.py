@@ -17,7 +17,7 @@ from crisp_align.aligners.qwen3.aligner import Qwen3Aligner  # noqa: E402
 from crisp_align.aligners.qwen3.engine import SpokenClip  # noqa: E402
 from crisp_align.aligners.qwen3.mel import log_mel  # noqa: E402
 from crisp_align.backends import LoadOptions  # noqa: E402
-from crisp_align.errors import ModelError  # noqa: E402
+from crisp_align.errors import OptionError  # noqa: E402
 from crisp_align.media.audio import read_audio  # noqa: E402
 from crisp_align.models.devices import DeviceChoice  # noqa: E402
 from crisp_align.models.qwen3_checkpoint import inspect, load_weights  # noqa: E402
@@ -63,5 +63,5 @@ def test_spectrograms_are_those_of_the_torch_network(file: Path) -> None:
 
 
 def test_a_folder_is_refused() -> None:
-    with pytest.raises(ModelError, match="is no GGUF file"):
+    with pytest.raises(OptionError, match="is a folder, which ggml does not read; use --align-runtime torch or mlx"):
         engine(JFK, "ggml")
