@@ -184,7 +184,7 @@ def _align_options(options: TranscribeOptions) -> AlignOptions:
     Raises:
         OptionError: there is not exactly one recording.
     """
-    from crisp_align.cli.align import AlignOptions
+    from crisp_align.cli.align import AlignOptions, TextsGroup
 
     names = [*options.inputs.file, *options.files]
     if len(names) != 1:
@@ -192,6 +192,7 @@ def _align_options(options: TranscribeOptions) -> AlignOptions:
     return AlignOptions(
         media=(names[0],),
         text=options.text,
+        texts=TextsGroup(),
         reading=options.reading,
         sound=options.sound,
         output=options.output,
