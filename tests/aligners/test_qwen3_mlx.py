@@ -188,7 +188,9 @@ def test_a_gguf_file_is_refused_with_the_runtimes_that_read_it(folders: dict[str
 
     model = load_weights(inspect(folders["hf"], "aligner"), DeviceChoice("cpu", "float32"))
     file = to_gguf(model, transformers.AutoTokenizer.from_pretrained(folders["hf"]), tmp_path / "aligner.gguf")
-    with pytest.raises(CrispAlignError, match="torch or ggml"):
+    with pytest.raises(
+        CrispAlignError, match="is a GGUF file, which mlx does not read; use --align-runtime ggml or torch"
+    ):
         load(file, "mlx")
 
 
