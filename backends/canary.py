@@ -68,7 +68,6 @@ class Canary:
         engines=(TRANSFORMERS, NEMO),
         max_clip=_MAX_CLIP,
         family="canary",
-        trusted_unrated=True,
         default_model="canary-1b-v2",
     )
     max_clip: float = _MAX_CLIP

@@ -56,7 +56,6 @@ class Parakeet:
         engines=(TRANSFORMERS, NEMO),
         max_clip=_MAX_CLIP,
         family="parakeet",
-        trusted_unrated=True,
         default_model="parakeet-tdt-0.6b-v3",
     )
     max_clip: float = _MAX_CLIP

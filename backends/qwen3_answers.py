@@ -47,7 +47,6 @@ PROFILE = BackendProfile(
     engines=(ENGINE, _SERVERS),
     max_clip=_MAX_CLIP,
     family="qwen3-asr",
-    trusted_unrated=True,
     default_model="qwen3-asr-0.6b-hf",
 )
 
