@@ -54,10 +54,10 @@ def run(options: RenderOptions) -> int:
         return options.kept.keep or (document.transcript is None and not anew)
 
     def edit(document: SubtitleDocument) -> SubtitleDocument:
+        from crisp_align.formats.document import SUBSTATION
         from crisp_align.formats.merging import stacked
 
-        drawn = {"ass", "ssa"}  # signs of one time lie in layers there
-        layered = document.format in drawn and not drawn.isdisjoint(options.output.formats)
+        layered = document.format in SUBSTATION and any(name in SUBSTATION for name in options.output.formats)
         if options.kept.keep or document.transcript is not None:
             return document
         return _broken_at_words(document if layered else stacked(document), options.layout.rules())

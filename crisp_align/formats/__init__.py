@@ -362,6 +362,7 @@ def write_document(name: str, document: SubtitleDocument, options: WriteOptions 
         TranscriptError: it needs the times of the words, and they have none.
     """
     from crisp_align.formats.bridge import plain_cues, plain_transcript, writes_words
+    from crisp_align.formats.document import SUBSTATION
     from crisp_align.formats.merging import fitted
     from crisp_align.formats.speaker_names import name_cues, name_subtitles
 
@@ -378,7 +379,7 @@ def write_document(name: str, document: SubtitleDocument, options: WriteOptions 
         if options.speaker_names and format.names_speakers:
             cues = name_cues(cues, options.speaker_names)
         text = writer_of(format)(plain_transcript(document), cues, options)
-    verbatim = format.name in ("ass", "ssa") and document.format == format.name
+    verbatim = format.name in SUBSTATION and document.format == format.name
     if verbatim and document.newline != "\n":
         text = text.replace("\n", document.newline)
     bom = format.has_bom and (options.bom or (verbatim and document.bom))

@@ -10,7 +10,7 @@ from itertools import pairwise
 from crisp_align.formats import find_format
 from crisp_align.formats.bridge import writes_words
 from crisp_align.formats.cue_text import milliseconds
-from crisp_align.formats.document import BOTTOM, PLAIN, SubtitleCue, SubtitleDocument, TextStyle
+from crisp_align.formats.document import BOTTOM, PLAIN, SUBSTATION, SubtitleCue, SubtitleDocument, TextStyle
 from crisp_align.formats.format import Feature, Format, WriteOptions
 from crisp_align.formats.merging import fitted
 
@@ -35,8 +35,6 @@ _NAMES: dict[Feature, str] = {
     "comments": "comments",
     "styles": "looks of styles",
 }
-_STYLED = ("ass", "ssa")
-"""Formats whose styles say how letters look; those of TTML are regions, which are places."""
 _CLEARED = 1.0  # s of silence after which a format without ends clears the screen
 _WORDS: frozenset[Feature] = frozenset({"one speaker", "word times", "line breaks", "overlaps"})
 
@@ -66,7 +64,7 @@ def losses(document: SubtitleDocument, name: str, options: WriteOptions | None =
     for number, cue in enumerate(ready.cues):
         following = ready.cues[number + 1].start if number + 1 < len(ready.cues) else None
         lost = {_NAMES[feature] for feature in _features(cue, same=same) if not _is_held(feature, holds)}
-        if document.format in _STYLED and cue.style != main and cue.lines and not same:
+        if document.format in SUBSTATION and cue.style != main and cue.lines and not same:
             lost.add(_NAMES["styles"])
         if not cue.lines and not (same and cue.origin):
             lost.add("cues that show nothing")

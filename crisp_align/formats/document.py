@@ -23,6 +23,7 @@ from crisp_align.transcript import Cue, Transcript
 __all__ = [
     "BOTTOM",
     "PLAIN",
+    "SUBSTATION",
     "Flag",
     "Line",
     "Origin",
@@ -32,6 +33,7 @@ __all__ = [
     "SubtitleDocument",
     "TextStyle",
     "cues_of_layout",
+    "overlaid",
     "plain_cue",
     "with_flag",
 ]
@@ -63,6 +65,18 @@ def with_flag(style: TextStyle, flag: Flag, on: bool = True) -> TextStyle:
     return replace(style, **changes)
 
 
+def overlaid(below: TextStyle, above: TextStyle) -> TextStyle:
+    """How letters look that have both styles; where two colours meet, that of `above`."""
+    return TextStyle(
+        below.bold or above.bold,
+        below.italic or above.italic,
+        below.underline or above.underline,
+        below.strike or above.strike,
+        above.color or below.color,
+        below.ruby or above.ruby,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class StyledRun:
     """A stretch of a line in one style, said by one speaker, from one moment on."""
@@ -92,6 +106,9 @@ class Position:
 
 
 BOTTOM = Position()
+
+SUBSTATION = ("ass", "ssa")
+"""Names of the formats in which signs are drawn, in layers, and styles say how letters look."""
 
 
 @dataclass(frozen=True, slots=True)

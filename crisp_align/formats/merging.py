@@ -6,13 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from crisp_align.formats.document import BOTTOM, Line, SubtitleCue, SubtitleDocument
+from crisp_align.formats.document import BOTTOM, SUBSTATION, Line, SubtitleCue, SubtitleDocument
 from crisp_align.formats.markup import coarse_anchor
 
 __all__ = ["fitted", "merge_equal_times", "merge_frames", "stacked", "unroll"]
 
-_DRAWN = ("ass", "ssa")
-"""Formats that signs are drawn in."""
 _FRAMES = 4
 """Pieces of a text that follow each other by frames; fewer may be cues that somebody made so."""
 _TOUCHING = 0.06
@@ -49,7 +47,7 @@ def unroll(document: SubtitleDocument) -> SubtitleDocument:
 
 
 def _plain_header(document: SubtitleDocument) -> str:
-    return document.header if document.format in ("ass", "ssa") else ""
+    return document.header if document.format in SUBSTATION else ""
 
 
 def _words(lines: Sequence[Line]) -> list[str]:
@@ -148,7 +146,7 @@ def fitted(document: SubtitleDocument, name: str) -> SubtitleDocument:
 
     Two cues of one text that merely follow each other stay two.
     """
-    if document.format == name or document.format not in _DRAWN or name in _DRAWN:
+    if document.format == name or document.format not in SUBSTATION or name in SUBSTATION:
         return document
     cues = merge_frames(document.cues)
     if len(cues) == len(document.cues):

@@ -8,7 +8,16 @@ from dataclasses import replace
 
 from crisp_align.errors import TranscriptError
 from crisp_align.formats.cue_text import cue_lines
-from crisp_align.formats.document import PLAIN, Line, StyledRun, SubtitleCue, SubtitleDocument, TextStyle, with_flag
+from crisp_align.formats.document import (
+    PLAIN,
+    Line,
+    StyledRun,
+    SubtitleCue,
+    SubtitleDocument,
+    TextStyle,
+    overlaid,
+    with_flag,
+)
 from crisp_align.formats.format import WriteOptions
 from crisp_align.formats.markup import parse_tagged
 from crisp_align.formats.repairs import Repairs
@@ -79,7 +88,7 @@ def _lines(shown: str) -> tuple[Line, ...]:
         if bare.lstrip().startswith("/"):
             bare, style = bare.lstrip()[1:], with_flag(style, "italic")
         parsed, _ = parse_tagged(bare)
-        lines += [tuple(replace(run, style=_joined(style, run.style)) for run in line) for line in parsed]
+        lines += [tuple(replace(run, style=overlaid(style, run.style)) for run in line) for line in parsed]
     return tuple(lines)
 
 
@@ -93,17 +102,6 @@ def _styled(style: TextStyle, kind: str, value: str) -> TextStyle:
     ):
         style = replace(style, color=f"#{match[3]}{match[2]}{match[1]}".lower())
     return style
-
-
-def _joined(outer: TextStyle, inner: TextStyle) -> TextStyle:
-    return TextStyle(
-        outer.bold or inner.bold,
-        outer.italic or inner.italic,
-        outer.underline or inner.underline,
-        outer.strike or inner.strike,
-        inner.color or outer.color,
-        inner.ruby,
-    )
 
 
 def write_microdvd(transcript: Transcript, cues: Sequence[Cue], options: WriteOptions) -> str:

@@ -18,6 +18,7 @@ from crisp_align.formats.document import (
     SubtitleCue,
     SubtitleDocument,
     TextStyle,
+    overlaid,
     with_flag,
 )
 from crisp_align.formats.format import Entry, WriteOptions
@@ -392,7 +393,7 @@ def _tag(state: _State, tag: str, styles: dict[str, TextStyle]) -> None:
         state.speaker = displayed(html.unescape(match.group(1))) or None
     for label in classes:
         if label in styles:
-            state.style = _over(state.style, styles[label])
+            state.style = overlaid(state.style, styles[label])
         elif label in COLORS:
             state.style = replace(state.style, color=COLORS[label])
 
@@ -405,14 +406,3 @@ def _close(state: _State, name: str) -> None:
             _, state.style, state.speaker = state.stack[number]
             del state.stack[number:]
             return
-
-
-def _over(below: TextStyle, above: TextStyle) -> TextStyle:
-    return TextStyle(
-        below.bold or above.bold,
-        below.italic or above.italic,
-        below.underline or above.underline,
-        below.strike or above.strike,
-        above.color or below.color,
-        below.ruby,
-    )
