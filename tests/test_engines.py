@@ -12,7 +12,7 @@ CORE = Path(__file__).parents[1] / "crisp_align"
 ENGINE = re.compile(r"whisper|qwen|parakeet|canary|hmm|pocketsphinx|nemo(?!nic)", re.IGNORECASE)
 ALIGNERS = re.compile(r"""^[rbuf]*['"](attention|native)['"]$""")
 # What is no engine: JSON in the shape of other programs', and the package that carries the voice activity model.
-OTHERS = re.compile(r"whisper\.?_?cpp|whisper_?x(, nemo)?|openai-whisper|faster[-_]whisper", re.IGNORECASE)
+OTHERS = re.compile(r"whisper\.?_?cpp|whisper_?x|openai-whisper|faster[-_]whisper", re.IGNORECASE)
 OWN = ("aligners/hmm/", "aligners/qwen3/", "aligners/attention.py", "aligners/native.py", "models/")
 """The engines' own files, and the wing of the catalogue, which knows how the weights of each family are laid out."""
 GENERAL = ("models/devices.py", "models/blas.py", "models/options.py")

@@ -83,17 +83,20 @@ def _broken_at_words(document: SubtitleDocument, rules: Rules) -> SubtitleDocume
 
     cues: list[SubtitleCue] = []
     broken = 0
+    missing: str | None = None
     for cue in document.cues:
         if not needs_dictionary(cue.text) or all(columns(line) <= _WIDEST_LINE for line in cue.text.split("\n")):
             cues.append(cue)
             continue
-        laid_out = lay_out(transcript_of_document(document.with_cues([cue])).segments, rules).cues
-        cues += [replace(made, position=cue.position) for made in cues_of_layout(laid_out)]
+        laid_out = lay_out(transcript_of_document(document.with_cues([cue])).segments, rules)
+        cues += [replace(made, position=cue.position) for made in cues_of_layout(laid_out.cues)]
+        missing = missing or laid_out.notice
         broken += 1
     if not broken:
         return document
     notice = f"{broken} cue{'' if broken == 1 else 's'} of lines too long for a screen laid out anew, broken at words"
-    return replace(document, cues=tuple(cues), notices=(*document.notices, notice))
+    notices = (*document.notices, notice, *([missing] if missing else []))
+    return replace(document, cues=tuple(cues), notices=notices)
 
 
 command = Command(

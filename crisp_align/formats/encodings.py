@@ -24,6 +24,8 @@ _MARKS = (
 )
 _ENOUGH = 8  # characters of UTF-8 for every sequence that is none; fewer may be chance in another encoding
 _HINT = "name it, e.g. --encoding cp1250"
+_CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x19\x1c-\x1f]")
+"""Bytes that no text in a single-byte encoding holds; text may end in 1A, and change alphabets by 1B."""
 _OBJECT = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 _DECLARED = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z][\w.:-]{1,40})["']""")
 _TITLES = {"cp1252": "Windows-1252", "cp932": "Shift_JIS", "cp949": "EUC-KR", "cp950": "Big5", "euc_jis_2004": "EUC-JP"}
@@ -142,7 +144,11 @@ def _encoding_of(data: bytes, name: str) -> tuple[str, str, bool]:
             return "utf-8", "replace", False
         codec_found = guess_encoding(data)
         if codec_found is None:
-            raise TranscriptError("its encoding cannot be recognised", subject=name, hint=_HINT) from None
+            what, hint = "its encoding cannot be recognised", _HINT
+            if _CONTROLS.search(data[:4096]):
+                what = "is not text, or its encoding cannot be recognised"
+                hint = f"a recording is transcribed by: crisp-align FILE; for text in another encoding {_HINT}"
+            raise TranscriptError(what, subject=name, hint=hint) from None
         return codec_found, "replace", True
     return "utf-8", "strict", False
 

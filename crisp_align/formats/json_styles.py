@@ -164,8 +164,8 @@ def read_json(text: str, name: str) -> Transcript:
     if not isinstance(root.value, dict):
         raise root.error("is not an object")
     raise TranscriptError(
-        f"not a transcript: JSON, but neither a {FORMAT!r} nor that of whisper.cpp, openai-whisper, WhisperX, NeMo "
-        "or another program that is known here",
+        f"not a transcript: JSON, but neither a {FORMAT!r} nor that of whisper.cpp, openai-whisper, WhisperX or "
+        "another program that is known here",
         subject=name,
     )
 

@@ -188,3 +188,12 @@ def test_render_breaks_thai_that_no_screen_holds_and_leaves_other_cues(
     assert "".join(cue.text for cue in cues[:-1]).replace("\n", "") == long
     assert (cues[-1].start, cues[-1].text) == (21.0, "ขอบคุณครับ")
     assert "1 cue of lines too long for a screen" in capfd.readouterr().err
+
+
+def test_render_says_what_breaks_thai_better_where_it_is_not_installed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    (folder / "th.srt").write_text(f"1\n00:00:01,000 --> 00:00:20,000\n{'สวัสดีครับ' * 10}\n")
+    assert main(["render", "th.srt", "-osrt", "-of", "out"]) == 0
+    assert "no dictionary for Thai" in capfd.readouterr().err

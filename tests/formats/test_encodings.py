@@ -9,6 +9,7 @@ import pytest
 from crisp_align.errors import TranscriptError
 from crisp_align.formats import decode_document
 from crisp_align.formats.encodings import decode
+from tests.reels import JFK
 
 FRENCH = "Où étais-tu hier soir ?\nÇa va, mon cœur, à côté de la fenêtre il fait froid.\nVoilà l'été."
 POLISH = "Gdzie byłeś wczoraj wieczorem?\nNie wiem, co się stało z moją książką.\nZamknij drzwi, proszę cię."
@@ -76,6 +77,12 @@ def test_a_file_in_no_known_encoding_is_refused_with_a_hint() -> None:
         decode(b"1\n00:00:01,000 --> 00:00:02,000\n" + noise, "a.srt")
     assert "cannot be recognised" in str(caught.value)
     assert re.search("--encoding", str(caught.value.hint))
+
+
+def test_a_recording_given_for_subtitles_is_said_to_be_no_text() -> None:
+    with pytest.raises(TranscriptError, match="is not text") as caught:
+        decode(JFK.read_bytes(), "a.srt")
+    assert "crisp-align FILE" in str(caught.value.hint)
 
 
 def test_an_xml_declaration_is_believed() -> None:
