@@ -21,6 +21,7 @@ from crisp_align.aligners.hmm.aligner import HmmAligner
 from crisp_align.backends import LoadOptions
 from crisp_align.speech.clips import voice_activity
 from crisp_align.transcript import SAMPLE_RATE, Clip
+from tests.noise import in_noise
 
 PAUSE, LONGEST, SHORTEST, MARGIN = 0.15, 4.0, 0.6, 0.15  # s
 LEAST_SCORE = 0.5
@@ -96,16 +97,6 @@ def parts(clip: Labelled) -> Iterator[Spoken]:
             samples = clip.utterance.clip.samples[cut]
             text = ("" if language in UNSPACED else " ").join(clip.labels[index][0].strip() for index in group)
             yield language, clip.name, Clip(samples, 0.0, clip.name, voice_activity(samples)), text
-
-
-def in_noise(clip: Clip, decibels: float) -> Clip:
-    """The clip in pink noise whose power is so far below its own."""
-    count = len(clip.samples)
-    spectrum = np.fft.rfft(np.random.default_rng(1).normal(0, 1, count))
-    noise = np.fft.irfft(spectrum / np.sqrt(np.maximum(np.arange(len(spectrum)), 50)), count)
-    noise *= np.sqrt(np.mean(clip.samples**2) / np.mean(noise**2)) * 10 ** (-decibels / 20)
-    samples = (clip.samples + noise).astype(np.float32)
-    return Clip(samples, 0.0, clip.source, voice_activity(samples))
 
 
 if __name__ == "__main__":

@@ -25,10 +25,10 @@ from crisp_align.formats.document import (
     TextStyle,
     with_flag,
 )
+from crisp_align.formats.file_order import in_file_order
 from crisp_align.formats.format import WriteOptions
 from crisp_align.formats.markup import style_steps, tidy_lines
 from crisp_align.formats.repairs import Repairs
-from crisp_align.formats.times import in_file_order
 from crisp_align.text.display import displayed, is_right_to_left
 
 __all__ = ["read_ass", "write_ass_document", "write_ssa_document"]

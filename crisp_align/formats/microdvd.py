@@ -18,10 +18,10 @@ from crisp_align.formats.document import (
     overlaid,
     with_flag,
 )
+from crisp_align.formats.file_order import in_file_order
 from crisp_align.formats.format import WriteOptions
 from crisp_align.formats.markup import parse_tagged
 from crisp_align.formats.repairs import Repairs
-from crisp_align.formats.times import in_file_order
 from crisp_align.transcript import Cue, Transcript
 
 __all__ = ["read_microdvd", "write_microdvd", "write_microdvd_document"]

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from crisp_align.errors import TranscriptError
 from crisp_align.formats.cue_text import cue_lines, milliseconds
 from crisp_align.formats.document import SubtitleCue, SubtitleDocument
+from crisp_align.formats.file_order import in_file_order
 from crisp_align.formats.format import WriteOptions
 from crisp_align.formats.markup import escape_entities, parse_tagged, tagged
 from crisp_align.formats.repairs import Repairs
-from crisp_align.formats.times import in_file_order
 from crisp_align.transcript import Cue, Transcript
 
 __all__ = ["read_sami", "write_sami", "write_sami_document"]

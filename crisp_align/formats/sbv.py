@@ -6,9 +6,9 @@ import re
 
 from crisp_align.errors import TranscriptError
 from crisp_align.formats.document import BOTTOM, Position, SubtitleCue, SubtitleDocument
+from crisp_align.formats.file_order import in_file_order
 from crisp_align.formats.markup import parse_tagged
 from crisp_align.formats.repairs import Repairs
-from crisp_align.formats.times import in_file_order
 
 __all__ = ["read_sbv"]
 

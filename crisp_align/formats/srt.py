@@ -14,10 +14,10 @@ from datetime import timedelta
 from crisp_align.errors import TranscriptError
 from crisp_align.formats.cue_text import clock, highlight_spans, milliseconds, visible, visible_cues
 from crisp_align.formats.document import BOTTOM, Position, SubtitleCue, SubtitleDocument
+from crisp_align.formats.file_order import in_file_order
 from crisp_align.formats.format import Entry, WriteOptions
 from crisp_align.formats.markup import coarse_anchor, parse_tagged, tagged, unescape_entities
 from crisp_align.formats.repairs import Repairs
-from crisp_align.formats.times import in_file_order
 from crisp_align.transcript import Cue, Transcript, Word
 
 __all__ = ["escape", "read_srt", "srt_entries", "unescape", "write_srt", "write_srt_document"]

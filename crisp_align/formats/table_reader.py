@@ -11,9 +11,9 @@ from itertools import pairwise
 
 from crisp_align.errors import TranscriptError
 from crisp_align.formats.document import Line, StyledRun, SubtitleCue, SubtitleDocument
+from crisp_align.formats.file_order import in_file_order
 from crisp_align.formats.markup import parse_tagged
 from crisp_align.formats.repairs import Repairs
-from crisp_align.formats.times import in_file_order
 
 __all__ = ["read_csv", "read_labels", "read_tsv"]
 

@@ -17,9 +17,9 @@ from xml.etree.ElementTree import Element
 from crisp_align.errors import TranscriptError
 from crisp_align.formats.cue_text import blank_edges
 from crisp_align.formats.document import PLAIN, StyledRun, SubtitleCue, SubtitleDocument, TextStyle
+from crisp_align.formats.file_order import in_file_order
 from crisp_align.formats.markup import annotate, color_of, tidy_lines
 from crisp_align.formats.repairs import Repairs
-from crisp_align.formats.times import in_file_order
 from crisp_align.formats.ttml_styles import Styles, attributes, inherited, local, text_style
 from crisp_align.formats.ttml_times import Clock, clock_of
 from crisp_align.languages import NAMES

@@ -21,10 +21,10 @@ from crisp_align.formats.document import (
     overlaid,
     with_flag,
 )
+from crisp_align.formats.file_order import in_file_order
 from crisp_align.formats.format import Entry, WriteOptions
 from crisp_align.formats.markup import COLORS, annotate, color_of, escape_entities, style_steps, tidy_lines
 from crisp_align.formats.repairs import Repairs
-from crisp_align.formats.times import in_file_order
 from crisp_align.formats.vtt_settings import position_of, settings_of
 from crisp_align.languages import NAMES
 from crisp_align.text.display import displayed

@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 from crisp_align.errors import TranscriptError
 from crisp_align.formats.cue_text import blank_edges
 from crisp_align.formats.document import StyledRun, SubtitleCue, SubtitleDocument
+from crisp_align.formats.file_order import in_file_order
 from crisp_align.formats.json_node import Node, parsed
 from crisp_align.formats.markup import tidy_lines
 from crisp_align.formats.repairs import Repairs
-from crisp_align.formats.times import in_file_order
 
 __all__ = ["read_json3", "read_srv"]
 

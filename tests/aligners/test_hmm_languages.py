@@ -20,9 +20,9 @@ from crisp_align.aligners.hmm.languages import LANGUAGES, Languages
 from crisp_align.aligners.hmm.spelling import Rules
 from crisp_align.backends import LoadOptions
 from crisp_align.languages import NAMES
-from crisp_align.speech.clips import voice_activity
 from crisp_align.text.units import split_units
 from crisp_align.transcript import Clip
+from tests.noise import in_noise
 
 MODEL = Path(pocketsphinx.get_model_path()) / "en-us"
 RULES = sorted(path.name for path in (files("crisp_align.aligners.hmm") / "rules").iterdir())
@@ -182,16 +182,6 @@ def test_a_composite_is_as_likely_as_the_likeliest_of_its_phones_less_its_cost()
     assert np.allclose(scores[composite], expected, atol=1e-4)
     assert model.is_optional(model.number(slots("ʔ")[0]))
     assert not model.is_optional(y)
-
-
-def in_noise(clip: Clip, decibels: float) -> Clip:
-    """The clip in pink noise, so far below the power of the clip."""
-    count = len(clip.samples)
-    spectrum = np.fft.rfft(np.random.default_rng(1).normal(0, 1, count))
-    noise = np.fft.irfft(spectrum / np.sqrt(np.maximum(np.arange(len(spectrum)), 50)), count)
-    noise *= np.sqrt(np.mean(clip.samples**2) / np.mean(noise**2)) * 10 ** (-decibels / 20)
-    samples = (clip.samples + noise).astype(np.float32)
-    return Clip(samples, 0.0, clip.source, voice_activity(samples))
 
 
 @pytest.mark.slow
