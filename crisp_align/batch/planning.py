@@ -20,6 +20,7 @@ from crisp_align.formats import (
     WriteOptions,
     find_format,
     format_of_path,
+    kept_format,
     write_atomically,
     write_document,
     write_format,
@@ -300,15 +301,12 @@ def render_files(
 def document_files(job: Job, document: SubtitleDocument, style: WriteOptions | None = None) -> dict[Path, bytes]:
     """A job's files where its cues are those of a document, as they are: path → bytes. Nothing is written."""
     files: dict[Path, bytes] = {}
-    read_as = find_format(document.format) if document.format else None
     for output in job.outputs:
         chosen, name = style or WriteOptions(), output.format
         path = output.path(None if output.is_resolved else plain_transcript(document))
         if name == "html" and path != STDOUT:
             chosen = with_media(chosen, plain_transcript(document), path)
-        if read_as and read_as.document_writer and read_as.extension == find_format(name).extension:
-            name = document.format  # two formats share an extension: the file stays what it was
-        files[path] = write_document(name, document, chosen)
+        files[path] = write_document(kept_format(document, name), document, chosen)
     return files
 
 
@@ -329,9 +327,7 @@ def save(job: Job, files: Mapping[Path, bytes], ledger: Ledger | None = None) ->
     """
     targets = {path: data for path, data in files.items() if path != STDOUT}
     if ledger is not None:
-        if refusal := ledger.refusal(targets):
-            raise refusal
-        ledger.remember(targets)
+        ledger.claim(targets)
     _make_late_folders(job, targets)
     for path, data in targets.items():
         write_bytes(path, data) if is_url(path) else write_atomically(path, data)

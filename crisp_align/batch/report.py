@@ -143,9 +143,7 @@ def write_report(path: str | os.PathLike[str], report: Report, ledger: Ledger | 
     """
     data = report_bytes(Path(path).suffix.lower().removeprefix("."), report)
     if ledger is not None:
-        if refusal := ledger.refusal([path]):
-            raise refusal
-        ledger.remember({Path(path): data})
+        ledger.claim({Path(path): data})
     write_atomically(path, data)
 
 

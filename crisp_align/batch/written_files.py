@@ -74,6 +74,16 @@ class Ledger:
         """Note what is about to be written: path → bytes. Before, so that a kill right after is no riddle."""
         self._note({path: (hashlib.sha256(data).hexdigest(), len(data)) for path, data in files.items()})
 
+    def claim(self, files: Mapping[Path, bytes]) -> None:
+        """`remember` what is about to be written, if all of it may be.
+
+        Raises:
+            OutputError: it may not; see `refusal`.
+        """
+        if refusal := self.refusal(files):
+            raise refusal
+        self.remember(files)
+
     def import_digests(self, digests: Mapping[Path, str]) -> None:
         """Learn from another record what we wrote, as far as it is there: path → SHA-256 in hexadecimal."""
         self._note({path: (digest, size) for path, digest in digests.items() if (size := _size(path))})

@@ -152,6 +152,7 @@ def _read(path: str, options: EditOptions) -> SubtitleDocument:
 
 
 def _write(path: str, document: SubtitleDocument, options: EditOptions) -> int:
+    from crisp_align.batch.preparation import make_folder
     from crisp_align.batch.written_files import Ledger
     from crisp_align.files.atomic import write_atomically
     from crisp_align.formats import format_of_path, write_document
@@ -168,10 +169,8 @@ def _write(path: str, document: SubtitleDocument, options: EditOptions) -> int:
         return 0
     ledger = Ledger(overwrite=options.output.overwrite)
     try:
-        if refusal := ledger.refusal({Path(target): data}):
-            raise refusal
-        ledger.remember({Path(target): data})
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        ledger.claim({Path(target): data})
+        make_folder(Path(target).parent)
         write_atomically(target, data)
     finally:
         ledger.close()

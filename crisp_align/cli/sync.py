@@ -115,28 +115,30 @@ def run(options: SyncOptions) -> int:
                 display.skipped(pair.subtitles, "its output is there")
                 continue
             try:
-                _do(pair, synchronizer, ledger, display)
+                _do(pair, synchronizer, ledger, display, makes_folder=how.output_dir is not None)
             except CrispAlignError as error:
                 refuse(summary, display, [error])
     finally:
         display.close()
+        ledger.close()
     return summary.exit_code
 
 
-def _do(pair: _Pair, synchronizer: _Synchronizer, ledger: Ledger, display: Display) -> None:
+def _do(pair: _Pair, synchronizer: _Synchronizer, ledger: Ledger, display: Display, *, makes_folder: bool) -> None:
+    from crisp_align.batch.preparation import make_folder
     from crisp_align.files.atomic import write_atomically
-    from crisp_align.formats import find_format, format_of_path, write_document
+    from crisp_align.formats import format_of_path, kept_format, write_document
 
     path = Path(pair.output)
     document = synchronizer.read(pair.subtitles)
-    name = format_of_path(path).name
-    if find_format(document.format).extension == find_format(name).extension:
-        name = document.format
+    name = kept_format(document, format_of_path(path).name)
     if refusal := ledger.refusal([path]):
         raise refusal
+    if makes_folder:
+        make_folder(path.parent)
     retimed = synchronizer.retime(document, pair.media)
     data = write_document(name, retimed.document)
-    ledger.remember({path: data})
+    ledger.claim({path: data})
     write_atomically(path, data)
     display.say(f"{pair.subtitles}: {retimed.description} → {pair.output}")
     for notice in (*document.notices, *retimed.notices):

@@ -33,6 +33,7 @@ __all__ = [
     "find_format",
     "format_of_path",
     "format_of_text",
+    "kept_format",
     "parse_document",
     "parse_format",
     "read_cues",
@@ -384,6 +385,17 @@ def write_document(name: str, document: SubtitleDocument, options: WriteOptions 
         text = text.replace("\n", document.newline)
     bom = format.has_bom and (options.bom or (verbatim and document.bom))
     return (b"\xef\xbb\xbf" if bom else b"") + text.encode("utf-8", "replace")
+
+
+def kept_format(document: SubtitleDocument, name: str) -> str:
+    """The format to write a document in where the one called `name` is asked for: two that share an extension are one.
+
+    Raises:
+        OptionError: no such format.
+    """
+    read_as = find_format(document.format) if document.format else None
+    same = read_as and read_as.document_writer and read_as.extension == find_format(name).extension
+    return document.format if same else name
 
 
 def transcript_of_document(document: SubtitleDocument) -> Transcript:

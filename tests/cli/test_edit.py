@@ -42,6 +42,11 @@ def test_a_file_of_the_user_is_never_written_over(subtitles: Path, capfd: pytest
     assert subtitles.read_text(encoding="utf-8") == SRT
 
 
+def test_a_folder_that_cannot_be_made_is_one_clear_line(subtitles: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["edit", str(subtitles), "--shift", "1", "--output-dir", str(subtitles)]) == 1
+    assert capfd.readouterr().err.strip().endswith("a.srt: the folder cannot be made (File exists)")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -107,6 +107,13 @@ def test_many_files_find_their_subtitles_by_pattern_and_one_failure_stops_no_oth
     assert "no subtitles fit" in done.stderr
 
 
+def test_the_folder_for_new_files_is_made(subtitles: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "timed"
+    done = run("sync", str(subtitles), "--reference", str(subtitles), "--sync", "shift", "--output-dir", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert starts(folder / subtitles.name) == starts(subtitles)
+
+
 def test_what_makes_no_pair_is_wrong_usage(subtitles: Path) -> None:
     assert run("sync", str(subtitles)).returncode == 2
     assert run("sync", str(JFK), "--subtitles", "all.srt").returncode == 2
