@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -26,11 +25,11 @@ from crisp_align.cli.options import (
     batch_options,
     settings,
 )
-from crisp_align.cli.start import check_input, start
+from crisp_align.cli.start import check_input, check_journal, needs_workers, start
 from crisp_align.errors import CrispAlignError, OptionError, TranscriptError
 
 if TYPE_CHECKING:
-    from crisp_align.batch.planning import Input, Job
+    from crisp_align.batch.planning import Input
     from crisp_align.sync.given import GivenText, Unspoken
 
 __all__ = ["AlignOptions", "command", "run"]
@@ -78,43 +77,23 @@ def run(options: AlignOptions) -> int:
     batch = replace(batch_options(options.output, options.batch), texts=True)
     texts, errors = _texts(options)
 
-    from crisp_align.batch.driver import run as run_batch
     from crisp_align.batch.options import OutputLayout
-    from crisp_align.batch.planning import Job
-    from crisp_align.batch.preparation import prepare
-    from crisp_align.batch.summary import RunSummary
-    from crisp_align.cli.show import refuse, reported, show
+    from crisp_align.cli.show import run_jobs
 
     plain = options.output.plan([entry for entry, _ in texts], options.speech.output_code)
     jobs = [replace(job, text=text) for job, (_, text) in zip(plain, texts, strict=True)]
+    check_journal(jobs, batch.journal)
     display = start(options.console, jobs, len(jobs) + len(errors), options.sound.origin)
-    summary = RunSummary(len(jobs) + len(errors), keep_rows=options.batch.report is not None)
-    refuse(summary, display, errors)
-    with reported(options.batch.report, summary, display, overwrite=options.output.overwrite):
-        entries = list(prepare(jobs, batch))
-        todo = [entry for entry in entries if isinstance(entry, Job)]
-        if not _in_workers(todo, options):
-            batch = replace(batch, workers=None)
-        events = run_batch(iter(entries), chosen, OutputLayout(rules, style), batch)
-        show(events, display, summary, rules, writes=any(job.outputs for job in jobs))
-    display.finished()
-    return summary.exit_code
-
-
-def _in_workers(jobs: Sequence[Job], options: AlignOptions) -> bool:
-    """Whether files are done in processes of their own. One file is not, unless that is asked for.
-
-    Raises:
-        OptionError: that is asked for and cannot be.
-    """
-    names = ("journal", "workers", "timeout", "memory")
-    asked = next((name for name in names if getattr(options.batch, name) is not None), None)
-    piped = any(job.source == "-" for job in jobs)
-    if asked and piped:
-        raise OptionError(f"--{asked} is for files, not for standard input")
-    if options.batch.journal is not None and any(job.pipes or not job.outputs for job in jobs):
-        raise OptionError("--journal is for outputs that are files", hint="add e.g. -osrt")
-    return not piped and (asked is not None or len(jobs) > 1)
+    return run_jobs(
+        jobs,
+        errors,
+        display,
+        chosen,
+        OutputLayout(rules, style),
+        batch,
+        lambda todo: needs_workers(todo, options.batch),
+        report=options.batch.report,
+    )
 
 
 def _texts(options: AlignOptions) -> tuple[list[tuple[Input, GivenText]], list[CrispAlignError]]:

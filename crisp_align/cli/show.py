@@ -2,18 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
+from crisp_align.batch.driver import run
 from crisp_align.batch.events import BatchEvent, Refused, Skipped, Written
+from crisp_align.batch.options import BatchOptions, OutputLayout
+from crisp_align.batch.planning import Job
+from crisp_align.batch.preparation import prepare
 from crisp_align.batch.summary import RunSummary
 from crisp_align.cli.display import Display, console_line
 from crisp_align.cli.streams import PipeClosedError, write_bytes
 from crisp_align.errors import CrispAlignError, OutputError
 from crisp_align.events import Failed, SegmentReady
 from crisp_align.layout import Rules, live_cues
+from crisp_align.pipeline.settings import Settings
 
-__all__ = ["refuse", "reported", "show"]
+__all__ = ["refuse", "reported", "run_jobs", "show"]
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    refused: Sequence[CrispAlignError],
+    display: Display,
+    settings: Settings,
+    layout: OutputLayout,
+    batch: BatchOptions,
+    in_workers: Callable[[Sequence[Job]], bool],
+    *,
+    report: str | None,
+) -> int:
+    """Do jobs as a batch, and show it; the exit code.
+
+    Args:
+        jobs: to do.
+        refused: what cannot be done, shown first.
+        display: shows all, and is closed in the end.
+        settings: of the pipeline.
+        layout: how words become files.
+        batch: how the batch is run.
+        in_workers: whether the jobs that are left to do are done in processes of their own.
+        report: its path; None: none was asked for.
+
+    Raises:
+        CrispAlignError: the run cannot go on.
+    """
+    summary = RunSummary(len(jobs) + len(refused), keep_rows=report is not None)
+    refuse(summary, display, refused)
+    with reported(report, summary, display, overwrite=batch.overwrite):
+        entries = list(prepare(jobs, batch))
+        if not in_workers([entry for entry in entries if isinstance(entry, Job)]):
+            batch = replace(batch, workers=None)
+        events = run(iter(entries), settings, layout, batch)
+        show(events, display, summary, layout.rules, writes=any(job.outputs for job in jobs))
+    display.finished()
+    return summary.exit_code
 
 
 def show(

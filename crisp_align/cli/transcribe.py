@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crisp_align.cli.command import Command
@@ -26,11 +25,10 @@ from crisp_align.cli.options import (
     batch_options,
     settings,
 )
-from crisp_align.cli.start import check_input, start
+from crisp_align.cli.start import check_input, check_journal, needs_workers, start
 from crisp_align.errors import OptionError
 
 if TYPE_CHECKING:
-    from crisp_align.batch.planning import Job
     from crisp_align.cli.align import AlignOptions
 
 __all__ = ["command"]
@@ -95,62 +93,26 @@ def run(options: TranscribeOptions) -> int:
     rules, style, output = options.layout.rules(), options.style.write_options(), options.output
     batch, report = batch_options(output, options.batch, options.cluster), options.batch.report
 
-    from crisp_align.batch.driver import run as run_batch
     from crisp_align.batch.options import OutputLayout
-    from crisp_align.batch.planning import Input, Job, gather
-    from crisp_align.batch.preparation import prepare
-    from crisp_align.batch.summary import RunSummary
-    from crisp_align.cli.show import refuse, reported, show
+    from crisp_align.batch.planning import Input, gather
+    from crisp_align.cli.show import run_jobs
 
     found = list(gather(names, listed, recursive=options.inputs.recursive, remote=batch.cluster is not None))
     jobs = output.plan([entry for entry in found if isinstance(entry, Input)], options.speech.output_code)
-    _check_journal(jobs, batch.journal)
+    check_journal(jobs, batch.journal)
     display = start(options.console, jobs, len(found), options.sound.origin)
-    summary = RunSummary(len(found), keep_rows=report is not None)
-    refuse(summary, display, [entry for entry in found if not isinstance(entry, Input)])
-    with reported(report, summary, display, overwrite=output.overwrite):
-        entries = list(prepare(jobs, batch))
-        todo = [entry for entry in entries if isinstance(entry, Job)]
-        if not _in_workers(todo, options):
-            batch = replace(batch, workers=None)
-        events = run_batch(iter(entries), chosen, OutputLayout(rules, style), batch)
-        show(events, display, summary, rules, writes=any(job.outputs for job in jobs))
-    display.finished()
-    return summary.exit_code
-
-
-def _in_workers(jobs: Sequence[Job], options: TranscribeOptions) -> bool:
-    """Whether files are done in processes of their own. One file is not, unless that is asked for.
-
-    Raises:
-        OptionError: that is asked for and cannot be.
-    """
-    names = ("journal", "workers", "timeout", "memory")
-    asked = next((name for name in names if getattr(options.batch, name) is not None), None)
-    if options.cluster.is_ray:
-        asked = "engine"
-    piped = any(job.source == "-" for job in jobs)
-    if asked and piped:
-        raise OptionError(f"--{asked} is for files, not for standard input")
-    return not piped and (asked is not None or len(jobs) > 1)
-
-
-def _check_journal(jobs: Sequence[Job], journal: str | None) -> None:
-    """Refuse a journal for what no file will hold: the next run would take it for done, and it would be lost.
-
-    Raises:
-        OptionError: there is a journal, and the outputs go to standard output, or lines on the screen are all there is.
-    """
-    files = [job for job in jobs if job.source != "-"]
-    if journal is None:
-        return
-    if any(job.pipes for job in files):
-        raise OptionError(
-            "--journal is for outputs that are files, not for standard output",
-            hint="leave out --journal, or name the output with -o",
-        )
-    if any(not job.outputs for job in files):
-        raise OptionError("--journal is for outputs that are files, and none is asked for", hint="add e.g. -osrt")
+    refused = [entry for entry in found if not isinstance(entry, Input)]
+    layout = OutputLayout(rules, style)
+    return run_jobs(
+        jobs,
+        refused,
+        display,
+        chosen,
+        layout,
+        batch,
+        lambda todo: needs_workers(todo, options.batch, on_cluster=options.cluster.is_ray),
+        report=report,
+    )
 
 
 def _names(options: TranscribeOptions) -> tuple[list[str], list[str]]:

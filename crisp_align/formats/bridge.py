@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from crisp_align.formats.cue_text import transcript_of
+from crisp_align.formats.cue_text import transcript_of, turns
 from crisp_align.formats.document import Line, StyledRun, SubtitleCue, SubtitleDocument, plain_cue
 from crisp_align.formats.format import Format, WriteOptions
 from crisp_align.formats.merging import merge_equal_times, merge_frames
-from crisp_align.text.display import displayed
 from crisp_align.transcript import Cue, Transcript, Word
 
 __all__ = ["document_of_transcript", "plain_cues", "plain_transcript", "writes_words"]
@@ -23,17 +22,7 @@ def document_of_transcript(transcript: Transcript, format: str = "") -> Subtitle
     """
     cues: list[SubtitleCue] = []
     for segment in transcript.segments:
-        turns: list[tuple[str | None, str]] = []
-        for word in segment.words:
-            if turns and turns[-1][0] == word.speaker:
-                turns[-1] = (word.speaker, turns[-1][1] + word.text)
-            else:
-                turns.append((word.speaker, word.text))
-        lines: list[Line] = [
-            (StyledRun(shown, speaker=speaker),)
-            for speaker, text in turns or [(None, segment.text)]
-            if (shown := displayed(text))
-        ]
+        lines: list[Line] = [(StyledRun(shown, speaker=speaker),) for speaker, shown in turns(segment)]
         if lines:
             cues.append(SubtitleCue(segment.start, segment.end, tuple(lines)))
     return SubtitleDocument(

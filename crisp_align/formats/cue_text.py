@@ -28,6 +28,7 @@ __all__ = [
     "read_cue",
     "read_runs",
     "transcript_of",
+    "turns",
     "visible",
     "visible_cues",
     "words_of_line",
@@ -48,6 +49,17 @@ def cue_lines(cue: Cue) -> list[str]:
     """The lines of a cue as they may be shown, none of them empty."""
     lines = [displayed("".join(word.text for word in line)) for line in cue.lines]
     return [line for line in lines if line.strip()]
+
+
+def turns(segment: Segment) -> list[tuple[str | None, str]]:
+    """What a segment shows, parted where speakers change: (who, text); the whole where it has no words."""
+    found: list[tuple[str | None, str]] = []
+    for word in segment.words:
+        if found and found[-1][0] == word.speaker:
+            found[-1] = (word.speaker, found[-1][1] + word.text)
+        else:
+            found.append((word.speaker, word.text))
+    return [(speaker, shown) for speaker, text in found or [(None, segment.text)] if (shown := displayed(text))]
 
 
 def as_one_line(cue: Cue, show: Callable[[Sequence[Word]], str] | None = None) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from crisp_align.formats.cue_text import turns
 from crisp_align.formats.document import Line, StyledRun, SubtitleCue
 from crisp_align.text.display import displayed
 from crisp_align.text.marks import DASHES
@@ -21,6 +22,14 @@ def _label(speaker: str, pattern: str) -> str:
     return f"{pattern.replace('NAME', displayed(speaker))} "
 
 
+def _named(text: str, speaker: str, pattern: str, *, begins_line: bool) -> str:
+    """A text with a name in front, which replaces the dash of a new speaker at the start of a line."""
+    core = text.lstrip()
+    blank = text[: len(text) - len(core)]
+    said = _DASH.sub("", core, count=1) if begins_line and _DASH.match(core) else core
+    return f"{blank}{_label(speaker, pattern)}{said}"
+
+
 def name_cues(cues: Sequence[Cue], pattern: str) -> list[Cue]:
     """Cues with the name of a speaker at the start of each and wherever another goes on; it replaces a dash there."""
     return [replace(cue, lines=tuple(_named_lines(cue.lines, pattern))) for cue in cues]
@@ -33,10 +42,7 @@ def _named_lines(lines: Sequence[Sequence[Word]], pattern: str) -> list[tuple[Wo
         row: list[Word] = []
         for word in line:
             if word.speaker and word.speaker != before and displayed(word.text):
-                core = word.text.lstrip()
-                blank = word.text[: len(word.text) - len(core)]
-                core = _DASH.sub("", core, count=1) if not row and _DASH.match(core) else core
-                word = replace(word, text=f"{blank}{_label(word.speaker, pattern)}{core}")
+                word = replace(word, text=_named(word.text, word.speaker, pattern, begins_line=not row))
             before = word.speaker or before
             row.append(word)
         named.append(tuple(row))
@@ -47,15 +53,7 @@ def name_segments(segments: Sequence[Segment], pattern: str) -> list[str]:
     """The text of each segment as lines, one for each turn of a speaker, with the name in front."""
     lines: list[str] = []
     for segment in segments:
-        turns: list[tuple[str | None, str]] = []
-        for word in segment.words:
-            if turns and turns[-1][0] == word.speaker:
-                turns[-1] = (word.speaker, turns[-1][1] + word.text)
-            else:
-                turns.append((word.speaker, word.text))
-        for speaker, text in turns or [(None, segment.text)]:
-            if shown := displayed(text):
-                lines.append(f"{_label(speaker, pattern)}{shown}" if speaker else shown)
+        lines += [f"{_label(speaker, pattern)}{shown}" if speaker else shown for speaker, shown in turns(segment)]
     return lines
 
 
@@ -69,10 +67,7 @@ def name_subtitles(cues: Sequence[SubtitleCue], pattern: str) -> tuple[SubtitleC
             row: list[StyledRun] = []
             for run in line:
                 if run.speaker and run.speaker != before and run.text:
-                    text = _DASH.sub("", run.text, count=1) if not row and _DASH.match(run.text) else run.text
-                    core = text.lstrip()
-                    blank = text[: len(text) - len(core)]
-                    run = replace(run, text=f"{blank}{_label(run.speaker, pattern)}{core}")
+                    run = replace(run, text=_named(run.text, run.speaker, pattern, begins_line=not row))
                 before = run.speaker or before
                 row.append(run)
             lines.append(tuple(row))
